@@ -1,0 +1,7 @@
+#include "attune/version.hpp"
+
+namespace attune {
+
+std::string version() { return ATTUNE_VERSION; }
+
+}  // namespace attune

@@ -1,0 +1,18 @@
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#include <cstdio>
+
+#include "support/shared_data.hpp"
+
+// Runs the tests, then says how many cases found their data and how many were skipped for the lack of it.
+// 77 tells ctest that nothing but skipped cases was there.
+int main(int argc, char** argv) {
+    doctest::Context context(argc, argv);
+    const int result = context.run();
+    const auto& counts = attune::test::case_counts();
+    if (counts.run + counts.skipped > 0)
+        std::printf("[attune] reference cases run: %ld, skipped: %ld\n", counts.run, counts.skipped);
+    if (context.shouldExit() || result != 0) return result;
+    return counts.run == 0 && counts.skipped > 0 ? 77 : 0;
+}
