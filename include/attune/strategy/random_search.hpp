@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "attune/strategy/strategy.hpp"
+
+namespace attune {
+
+/// Uniform draws over the scaled ranges (Bergstra and Bengio, "Random search for hyper-parameter optimization", JMLR 2012).
+///
+/// Points outside the constraints or asked before are drawn again, `tries` times at most; the tuner then looks through
+/// what is left of a finite space. Trial k is the same whatever became of the others, so any number of workers share a study.
+class RandomSearch {
+  public:
+    [[nodiscard]] static constexpr std::string_view name() { return "random"; }
+
+    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
+        RandomStream stream = request.stream(study, Purpose::suggestion);
+        const SearchSpace& space = study.space();
+        std::vector<double> unit(space.size());
+        for (int draw = 0; draw < tries; ++draw) {
+            for (double& u : unit) u = stream.uniform();
+            Configuration configuration = request.decode(space, unit);
+            if (request.admits(study, configuration)) return Suggestion{std::move(configuration), "uniform draw", "random", ""};
+        }
+        return std::nullopt;
+    }
+
+  private:
+    static constexpr int tries = 2000;
+};
+
+}  // namespace attune

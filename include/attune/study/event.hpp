@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "attune/space/space.hpp"
+#include "attune/study/objective.hpp"
+#include "attune/study/trial_record.hpp"
+
+/// The events of a study. A study is their fold (see Study::apply); storages append and read them and know nothing else.
+///
+/// Every struct is one kind of event. New kinds may be added at the end of Event; the kinds here keep their meaning,
+/// since files of all versions stay readable.
+namespace attune::event {
+
+/// Names and values, as the user sees them.
+using Values = std::vector<std::pair<std::string, Value>>;
+
+/// What a completed trial without a told value takes as its objective.
+enum class FinalValue { last_report, best_report };
+
+/// The first event of every study.
+struct Created {
+    std::string name;
+    std::uint64_t seed = 0;
+    SearchSpace space;
+    std::vector<Objective> objectives;
+    FinalValue final_value = FinalValue::best_report;
+    std::map<std::string, std::string> settings;     ///< strategy, stopping ... for people and for `replay`
+    std::map<std::string, std::string> environment;  ///< versions, processor, threads, fingerprint of the data
+};
+
+/// A configuration that the user wants tried next.
+struct Enqueued {
+    Values configuration;
+};
+
+/// A trial was begun. `view` is how many events the suggestion saw.
+struct Suggested {
+    std::int64_t trial = 0;
+    Values configuration;
+    Values fixed;  ///< values that the asker fixed
+    std::uint64_t view = 0;
+    std::uint32_t attempt = 0;
+    std::int64_t group = -1;
+    bool resumable = false;
+    std::optional<std::uint64_t> enqueued;  ///< index of the enqueued configuration that it takes
+    std::string reason;
+    std::string role;
+    std::string fit;
+};
+
+struct Reported {
+    std::int64_t trial = 0;
+    double step = 0;
+    Metrics metrics;
+};
+
+/// A report was answered with stop or pause.
+struct Decided {
+    std::int64_t trial = 0;
+    double step = 0;
+    Decision decision = Decision::stop;
+    std::string reason;
+};
+
+/// The trial's runner went away; nothing is known of it since.
+struct Interrupted {
+    std::int64_t trial = 0;
+};
+
+/// A paused or interrupted trial is gone on with: from its checkpoint, or from the beginning (its old reports then leave
+/// the record, but not the sequence of events).
+struct Resumed {
+    std::int64_t trial = 0;
+    bool from_start = true;
+};
+
+/// The trial is over: completed, stopped, paused or failed.
+struct Finished {
+    std::int64_t trial = 0;
+    TrialState state = TrialState::completed;
+    Metrics metrics;
+    std::optional<FailureKind> failure;
+    std::string reason;
+    std::optional<double> cost;
+    std::optional<double> duration_seconds;  ///< told by the runner; otherwise the time between the events
+    std::optional<Values> configuration;     ///< the values really used, where they differ from those asked for
+};
+
+/// A user's note on a trial, or on the study where `trial` is -1.
+struct Attribute {
+    std::int64_t trial = -1;
+    std::string key;
+    std::string value;
+};
+
+/// A run of the study came to its end for the reason given; a later run may extend it.
+struct Ended {
+    std::string reason;
+};
+
+}  // namespace attune::event
+
+namespace attune {
+
+using EventBody = std::variant<event::Created, event::Enqueued, event::Suggested, event::Reported, event::Decided,
+                               event::Interrupted, event::Resumed, event::Finished, event::Attribute, event::Ended>;
+
+/// One entry of a study's sequence.
+struct Event {
+    double time_seconds = 0;  ///< since the Unix epoch, or of a simulated clock
+    EventBody body;
+};
+
+}  // namespace attune

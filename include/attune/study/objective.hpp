@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "attune/error.hpp"
+
+namespace attune {
+
+/// Named numbers: what a trial reports at a step and what it ends with. NaN and infinities are kept as they are.
+using Metrics = std::map<std::string, double, std::less<>>;
+
+enum class Direction { minimize, maximize };
+
+[[nodiscard]] constexpr std::string_view to_string(Direction direction) {
+    return direction == Direction::minimize ? "minimize" : "maximize";
+}
+
+/// A metric and which way is better. Several make a multi-objective study.
+struct Objective {
+    std::string metric;
+    Direction direction = Direction::minimize;
+
+    /// Whether a is strictly better than b; NaN is worse than every number and never better.
+    [[nodiscard]] bool better(double a, double b) const {
+        if (std::isnan(a)) return false;
+        if (std::isnan(b)) return true;
+        return direction == Direction::minimize ? a < b : a > b;
+    }
+
+    /// The value with its sign turned so that less is better.
+    [[nodiscard]] double loss(double value) const { return direction == Direction::minimize ? value : -value; }
+
+    /// Worse than every finite value.
+    [[nodiscard]] double worst() const {
+        return loss(std::numeric_limits<double>::infinity());
+    }
+
+    friend bool operator==(const Objective&, const Objective&) = default;
+};
+
+[[nodiscard]] inline Objective minimize(std::string metric) { return {std::move(metric), Direction::minimize}; }
+[[nodiscard]] inline Objective maximize(std::string metric) { return {std::move(metric), Direction::maximize}; }
+
+/// Throws UnknownName for a word other than minimize and maximize.
+[[nodiscard]] inline Direction direction_from(std::string_view name) {
+    if (name == "minimize") return Direction::minimize;
+    if (name == "maximize") return Direction::maximize;
+    throw UnknownName("direction '" + std::string(name) + "' is unknown; known: minimize, maximize");
+}
+
+}  // namespace attune

@@ -1,0 +1,219 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "attune/error.hpp"
+#include "attune/study/event.hpp"
+#include "attune/study/objective.hpp"
+#include "attune/study/trial_record.hpp"
+
+namespace attune {
+
+/// The search space, the objectives and all trials: the fold of a sequence of events.
+///
+/// What strategies, stopping policies, limits and reports read. Applying an event costs O(1) beside the size of the
+/// event. Copies are independent. Thread safety: const access from several threads, apply() from one at a time.
+class Study {
+  public:
+    /// Folds one event. Throws InvalidState for an event that cannot follow the ones before (an unknown trial, a second
+    /// creation). Reports and results of a trial that is finished already are late news: they change nothing.
+    void apply(const Event& event) {
+        now_ = event.time_seconds;
+        std::visit([&](const auto& body) { fold(body); }, event.body);
+        ++position_;
+    }
+
+    [[nodiscard]] bool is_created() const { return position_ > 0; }
+    /// How many events were folded.
+    [[nodiscard]] std::uint64_t position() const { return position_; }
+    /// Time stamp of the latest event, in seconds since the epoch of the study's clock.
+    [[nodiscard]] double latest_seconds() const { return now_; }
+    [[nodiscard]] double created_seconds() const { return created_seconds_; }
+
+    [[nodiscard]] const std::string& name() const { return created_.name; }
+    [[nodiscard]] std::uint64_t seed() const { return created_.seed; }
+    [[nodiscard]] const SearchSpace& space() const { return created_.space; }
+    [[nodiscard]] const std::vector<Objective>& objectives() const { return created_.objectives; }
+    [[nodiscard]] const Objective& objective() const { return created_.objectives.front(); }
+    [[nodiscard]] const std::map<std::string, std::string>& settings() const { return created_.settings; }
+    [[nodiscard]] const std::map<std::string, std::string>& environment() const { return created_.environment; }
+    [[nodiscard]] const std::map<std::string, std::string>& attributes() const { return attributes_; }
+    /// Why the latest run ended, or empty while it has not.
+    [[nodiscard]] const std::string& end_reason() const { return end_reason_; }
+
+    [[nodiscard]] const std::deque<TrialRecord>& trials() const { return trials_; }
+    /// Throws InvalidState for a number that no trial has.
+    [[nodiscard]] const TrialRecord& trial(std::int64_t number) const {
+        if (number < 0 || static_cast<std::size_t>(number) >= trials_.size())
+            throw InvalidState(fmt::format("trial {}: is unknown; the study has {} trials, numbered from 0", number, trials_.size()));
+        return trials_[static_cast<std::size_t>(number)];
+    }
+    [[nodiscard]] std::size_t count(TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
+
+    /// Configurations that the user asked for and no trial has taken yet, oldest first, with their index.
+    [[nodiscard]] const std::map<std::uint64_t, event::Values>& enqueued() const { return enqueued_; }
+
+    /// The value of an objective that a finished trial stands for, NaN where it has none (failed, never reported).
+    [[nodiscard]] double value(const TrialRecord& trial, std::size_t objective = 0) const {
+        return trial.state == TrialState::failed ? std::nan("") : trial.metric(objectives()[objective].metric);
+    }
+
+    /// The completed or stopped trial with the best value of the first objective; ties go to the earlier one.
+    [[nodiscard]] const TrialRecord* best() const { return best_ < 0 ? nullptr : &trial(best_); }
+
+    /// How many trials that count (failures of the environment do not) were asked with this configuration.
+    [[nodiscard]] int times_asked(const Configuration& configuration) const {
+        const auto found = asked_.find(configuration.duplicate_key());
+        return found == asked_.end() ? 0 : found->second;
+    }
+
+  private:
+    void fold(const event::Created& body) {
+        if (is_created()) throw InvalidState("study '" + created_.name + "': is created twice");
+        if (body.objectives.empty()) throw InvalidState("study '" + body.name + "': has no objective; it needs at least one");
+        created_ = body;
+        created_seconds_ = now_;
+    }
+
+    void fold(const event::Enqueued& body) { enqueued_.emplace(enqueued_total_++, body.configuration); }
+
+    void fold(const event::Suggested& body) {
+        if (body.trial != static_cast<std::int64_t>(trials_.size()))
+            throw InvalidState(fmt::format("trial {}: is suggested out of order; the next number is {}", body.trial, trials_.size()));
+        TrialRecord record;
+        record.number = body.trial;
+        record.configuration = space().configuration(body.configuration);
+        record.view = body.view;
+        record.attempt = body.attempt;
+        record.group = body.group;
+        record.resumable = body.resumable;
+        record.suggestion_reason = body.reason;
+        record.role = body.role;
+        record.fit = body.fit;
+        record.suggested_seconds = record.started_seconds = now_;
+        if (body.enqueued) enqueued_.erase(*body.enqueued);
+        ++asked_[record.configuration.duplicate_key()];
+        trials_.push_back(std::move(record));
+        ++counts_[static_cast<std::size_t>(TrialState::waiting)];
+        set_state(trials_.back(), TrialState::running);
+        end_reason_.clear();
+    }
+
+    void fold(const event::Reported& body) {
+        TrialRecord& record = known(body.trial);
+        if (!record.finished()) record.reports.push_back({body.step, body.metrics, now_});
+    }
+
+    void fold(const event::Decided& body) {
+        TrialRecord& record = known(body.trial);
+        if (!record.finished()) record.reason = body.reason;
+    }
+
+    void fold(const event::Interrupted& body) {
+        TrialRecord& record = known(body.trial);
+        if (!record.finished()) set_state(record, TrialState::interrupted);
+    }
+
+    void fold(const event::Resumed& body) {
+        TrialRecord& record = known(body.trial);
+        if (record.finished()) return;
+        if (body.from_start) {
+            record.reports.clear();
+            record.started_seconds = now_;
+        }
+        record.reason.clear();
+        set_state(record, TrialState::running);
+        end_reason_.clear();
+    }
+
+    void fold(const event::Finished& body) {
+        TrialRecord& record = known(body.trial);
+        if (record.finished()) return;
+        if (body.configuration) {
+            --asked_[record.configuration.duplicate_key()];
+            record.configuration = space().configuration(*body.configuration);
+            ++asked_[record.configuration.duplicate_key()];
+        }
+        record.metrics = body.metrics;
+        record.failure = body.failure;
+        record.cost = body.cost;
+        if (!body.reason.empty()) record.reason = body.reason;
+        record.finished_seconds = now_;
+        if (body.duration_seconds) record.started_seconds = now_ - *body.duration_seconds;
+        if (body.state == TrialState::completed || body.state == TrialState::stopped) fill_from_reports(record);
+        if (body.failure == FailureKind::environment) --asked_[record.configuration.duplicate_key()];
+        set_state(record, body.state);
+        note_best(record);
+    }
+
+    void fold(const event::Attribute& body) {
+        (body.trial < 0 ? attributes_ : known(body.trial).attributes)[body.key] = body.value;
+    }
+
+    void fold(const event::Ended& body) { end_reason_ = body.reason; }
+
+    TrialRecord& known(std::int64_t number) {
+        (void)trial(number);
+        return trials_[static_cast<std::size_t>(number)];
+    }
+
+    void set_state(TrialRecord& record, TrialState state) {
+        --counts_[static_cast<std::size_t>(record.state)];
+        ++counts_[static_cast<std::size_t>(state)];
+        record.state = state;
+    }
+
+    /// Where an objective was not told, the reports speak: the best one of the only objective (or the last, as the study
+    /// says); with several objectives the last, because the best of each would be a point that never was.
+    void fill_from_reports(TrialRecord& record) const {
+        const auto told = [&](const Objective& o) { return record.metrics.contains(o.metric); };
+        for (const Objective& objective : objectives()) {
+            if (told(objective)) continue;
+            const bool best_counts = created_.final_value == event::FinalValue::best_report && objectives().size() == 1;
+            const Report* chosen = nullptr;
+            for (const Report& report : record.reports) {
+                const auto value = report.metrics.find(objective.metric);
+                if (value == report.metrics.end()) continue;
+                if (chosen == nullptr || !best_counts || objective.better(value->second, chosen->metrics.at(objective.metric))) chosen = &report;
+            }
+            if (chosen != nullptr) record.metrics.insert(chosen->metrics.begin(), chosen->metrics.end());
+        }
+    }
+
+    void note_best(const TrialRecord& record) {
+        if (record.state != TrialState::completed && record.state != TrialState::stopped) return;
+        const double value = this->value(record);
+        if (std::isnan(value)) return;
+        if (best_ >= 0) {
+            const double held = this->value(trial(best_));
+            if (!objective().better(value, held) && !(value == held && record.number < best_)) return;
+        }
+        best_ = record.number;
+    }
+
+    event::Created created_;
+    std::deque<TrialRecord> trials_;
+    std::map<std::string, std::string> attributes_;
+    std::map<std::uint64_t, event::Values> enqueued_;
+    std::unordered_map<std::string, int> asked_;
+    std::size_t counts_[7] = {};
+    std::uint64_t enqueued_total_ = 0;
+    std::uint64_t position_ = 0;
+    std::int64_t best_ = -1;
+    double now_ = 0;
+    double created_seconds_ = 0;
+    std::string end_reason_;
+};
+
+}  // namespace attune

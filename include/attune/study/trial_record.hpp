@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "attune/space/configuration.hpp"
+#include "attune/study/objective.hpp"
+
+namespace attune {
+
+/// Where a trial stands. Running, waiting, paused and interrupted trials are unfinished.
+enum class TrialState { waiting, running, paused, interrupted, completed, stopped, failed };
+
+[[nodiscard]] constexpr std::string_view to_string(TrialState state) {
+    constexpr std::string_view names[] = {"waiting", "running", "paused", "interrupted", "completed", "stopped", "failed"};
+    return names[static_cast<int>(state)];
+}
+
+/// Whose fault a failure is: of the configuration (it would fail again) or of the environment (it may work elsewhere).
+enum class FailureKind { configuration, environment };
+
+[[nodiscard]] constexpr std::string_view to_string(FailureKind kind) {
+    return kind == FailureKind::configuration ? "configuration" : "environment";
+}
+
+/// The answer to a report.
+enum class Decision { proceed, pause, stop };
+
+[[nodiscard]] constexpr std::string_view to_string(Decision decision) {
+    constexpr std::string_view names[] = {"proceed", "pause", "stop"};
+    return names[static_cast<int>(decision)];
+}
+
+/// Named numbers at a step of a trial (an epoch, seconds, any count).
+struct Report {
+    double step = 0;
+    Metrics metrics;
+    double time_seconds = 0;  ///< since the epoch of the study's clock
+};
+
+/// One evaluation of a configuration, as the events so far tell it.
+struct TrialRecord {
+    std::int64_t number = 0;  ///< dense, from 0, in the order of asking
+    TrialState state = TrialState::waiting;
+    Configuration configuration;
+    std::vector<Report> reports;  ///< of the latest attempt, in order of arrival
+    Metrics metrics;              ///< final ones; of a stopped trial its last report
+    std::optional<FailureKind> failure;
+    std::string reason;           ///< why it was stopped or failed
+    std::string suggestion_reason;  ///< why it was asked
+    std::string role;               ///< such as "initial", "exploring", "enqueued"
+    std::string fit;                ///< the model's fitted hyperparameters, opaque to all but the strategy that wrote them
+    std::uint64_t view = 0;         ///< how many events of the study the suggestion saw
+    std::uint32_t attempt = 0;      ///< how often the suggestion was drawn again before it stood
+    std::int64_t group = -1;        ///< trials that ran together share the number of their first; -1: alone
+    bool resumable = false;
+    double suggested_seconds = 0;   ///< times since the epoch of the study's clock
+    double started_seconds = 0;
+    double finished_seconds = 0;
+    std::optional<double> cost;
+    std::map<std::string, std::string> attributes;
+
+    [[nodiscard]] bool finished() const {
+        return state == TrialState::completed || state == TrialState::stopped || state == TrialState::failed;
+    }
+    /// Asked for and without a result: what a strategy must take as in flight.
+    [[nodiscard]] bool pending() const { return !finished(); }
+    [[nodiscard]] double duration_seconds() const { return finished() ? finished_seconds - started_seconds : 0; }
+
+    /// The final metric, or NaN where it was not told.
+    [[nodiscard]] double metric(std::string_view name) const {
+        const auto found = metrics.find(name);
+        return found == metrics.end() ? std::nan("") : found->second;
+    }
+};
+
+}  // namespace attune
