@@ -1,0 +1,370 @@
+#include "attune/finetune/state_dict.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "attune/error.hpp"
+
+namespace attune {
+namespace {
+
+/// Names of a list that a message spells out; the rest are counted.
+constexpr std::size_t names_shown = 4;
+
+bool begins_with_any(std::string_view name, const std::vector<std::string>& prefixes) {
+    return std::any_of(prefixes.begin(), prefixes.end(),
+                       [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
+bool is_batch_counter(std::string_view name) {
+    return name == "num_batches_tracked" || name.ends_with(".num_batches_tracked");
+}
+
+bool is_real(DType dtype) {
+    return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f32 || dtype == DType::f64;
+}
+
+std::string renamed(const std::string& name, const LoadOptions& options) {
+    for (const auto& [from, to] : options.rename)
+        if (name.starts_with(from)) return to + name.substr(from.size());
+    return name;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+    return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::string names_text(const std::vector<std::string>& names) {
+    const auto shown = std::min(names.size(), names_shown);
+    std::string text =
+        fmt::format("{} ({}", names.size(),
+                    fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+    return text + (shown < names.size() ? ", ...)" : ")");
+}
+
+std::string mismatch_text(const StateMismatch& mismatch) {
+    if (mismatch.file_shape == mismatch.module_shape)
+        return fmt::format("{}: {} in the file, a real number in the network", mismatch.name,
+                           to_string(mismatch.file_dtype));
+    return fmt::format("{}: {} in the file, {} in the network", mismatch.name,
+                       shape_text(mismatch.file_shape), shape_text(mismatch.module_shape));
+}
+
+std::string mismatches_text(const std::vector<StateMismatch>& mismatches) {
+    std::vector<std::string> texts;
+    for (const auto& mismatch : mismatches) texts.push_back(mismatch_text(mismatch));
+    return names_text(texts);
+}
+
+torch::ScalarType storage_type(DType dtype) {
+    switch (dtype) {
+        case DType::boolean:
+            return torch::kBool;
+        case DType::u8:
+            return torch::kUInt8;
+        case DType::i8:
+            return torch::kInt8;
+        case DType::i16:
+            return torch::kInt16;
+        case DType::f16:
+            return torch::kFloat16;
+        case DType::bf16:
+            return torch::kBFloat16;
+        case DType::u16:
+        case DType::i32:
+            return torch::kInt32;
+        case DType::f32:
+            return torch::kFloat32;
+        case DType::f64:
+            return torch::kFloat64;
+        case DType::u32:
+        case DType::i64:
+        case DType::u64:
+            return torch::kInt64;
+    }
+    throw InvalidOption(fmt::format("the element type {} is unknown", static_cast<int>(dtype)));
+}
+
+DType dtype_of(torch::ScalarType type) {
+    switch (type) {
+        case torch::kBool:
+            return DType::boolean;
+        case torch::kUInt8:
+            return DType::u8;
+        case torch::kInt8:
+            return DType::i8;
+        case torch::kInt16:
+            return DType::i16;
+        case torch::kFloat16:
+            return DType::f16;
+        case torch::kBFloat16:
+            return DType::bf16;
+        case torch::kInt32:
+            return DType::i32;
+        case torch::kFloat32:
+            return DType::f32;
+        case torch::kFloat64:
+            return DType::f64;
+        case torch::kInt64:
+            return DType::i64;
+        default:
+            throw InvalidOption(
+                fmt::format("tensors of type {} have no place in weight files", torch::toString(type)));
+    }
+}
+
+bool is_wide_unsigned(DType dtype) {
+    return dtype == DType::u16 || dtype == DType::u32 || dtype == DType::u64;
+}
+
+void check_size(const TensorData& data) {
+    for (const auto side : data.shape)
+        if (side < 0)
+            throw FileError(
+                fmt::format("an array has the shape {}; no side may be negative", shape_text(data.shape)));
+    const auto expected = static_cast<std::size_t>(data.numel()) * size_of(data.dtype);
+    if (data.bytes.size() != expected)
+        throw FileError(fmt::format("an array of shape {} and type {} has {} bytes; it must have {}",
+                                    shape_text(data.shape), to_string(data.dtype), data.bytes.size(),
+                                    expected));
+}
+
+template <typename From, typename To>
+void widen(const TensorData& data, torch::Tensor& tensor) {
+    auto* to = tensor.data_ptr<To>();
+    for (std::int64_t i = 0; i < tensor.numel(); ++i) {
+        From value{};
+        std::memcpy(&value, data.bytes.data() + static_cast<std::size_t>(i) * sizeof(From), sizeof(From));
+        if (std::in_range<To>(value))
+            to[i] = static_cast<To>(value);
+        else
+            throw FileError(fmt::format("an array holds {}, which does not fit 63 bits", value));
+    }
+}
+
+/// What to copy where, and what is to be said of the rest.
+struct Plan {
+    StateDictReport report;
+    std::vector<std::pair<torch::Tensor, const TensorData*>> copies;
+};
+
+Plan plan_load(const torch::nn::Module& module, const TensorFile& file, const LoadOptions& options) {
+    Plan plan;
+    std::unordered_map<std::string, const TensorData*> offered;
+    std::vector<std::pair<std::string, std::string>> offered_names;  // the module's, the file's
+    for (const auto& [file_name, data] : file.tensors) {
+        auto name = renamed(file_name, options);
+        if (begins_with_any(name, options.ignore)) {
+            plan.report.dropped.push_back(file_name);
+        } else if (offered.emplace(name, &data).second) {
+            offered_names.emplace_back(std::move(name), file_name);
+        } else {
+            throw FileError(
+                fmt::format("{}: two entries are called '{}' (after renaming); names must be unique",
+                            options.source, name));
+        }
+    }
+    std::unordered_set<std::string> known;
+    for (const auto& [name, tensor] : named_state(module)) {
+        known.insert(name);
+        const auto found = offered.find(name);
+        if (found == offered.end()) {
+            const bool allowed = is_batch_counter(name) || begins_with_any(name, options.allow_missing);
+            (allowed ? plan.report.kept : plan.report.missing).push_back(name);
+            continue;
+        }
+        const auto& data = *found->second;
+        if (data.shape != tensor.sizes().vec() || (tensor.is_floating_point() && !is_real(data.dtype))) {
+            plan.report.mismatched.push_back({name, data.shape, tensor.sizes().vec(), data.dtype});
+            continue;
+        }
+        plan.report.loaded.push_back(name);
+        plan.copies.emplace_back(tensor, &data);
+    }
+    for (const auto& [name, file_name] : offered_names)
+        if (!known.contains(name)) plan.report.unexpected.push_back(file_name);
+    return plan;
+}
+
+[[noreturn]] void refuse(const StateDictReport& report, const TensorFile& file, const LoadOptions& options) {
+    const auto nearest = nearest_model(file);
+    throw FileError(fmt::format(
+        "{}: does not fit the network: {}; {}", options.source, report.summary(),
+        nearest.empty() ? "it is like no network of the zoo" : fmt::format("it looks like '{}'", nearest)));
+}
+
+void copy(const std::vector<std::pair<torch::Tensor, const TensorData*>>& copies) {
+    torch::NoGradGuard no_grad;
+    // Converted first: a damaged entry must not leave half of the network overwritten.
+    std::vector<torch::Tensor> values;
+    for (const auto& [tensor, data] : copies) values.push_back(to_tensor(*data));
+    for (std::size_t i = 0; i < copies.size(); ++i) torch::Tensor(copies[i].first).copy_(values[i]);
+}
+
+}  // namespace
+
+torch::Tensor to_tensor(const TensorData& data) {
+    check_size(data);
+    auto tensor = torch::empty(data.shape, storage_type(data.dtype));
+    if (!is_wide_unsigned(data.dtype)) {
+        if (!data.bytes.empty()) std::memcpy(tensor.data_ptr(), data.bytes.data(), data.bytes.size());
+        return tensor;
+    }
+    if (data.dtype == DType::u16) widen<std::uint16_t, std::int32_t>(data, tensor);
+    if (data.dtype == DType::u32) widen<std::uint32_t, std::int64_t>(data, tensor);
+    if (data.dtype == DType::u64) widen<std::uint64_t, std::int64_t>(data, tensor);
+    return tensor;
+}
+
+TensorData to_tensor_data(const torch::Tensor& tensor) {
+    const auto plain = tensor.detach().to(torch::kCPU).contiguous();
+    TensorData data{.dtype = dtype_of(plain.scalar_type()), .shape = plain.sizes().vec(), .bytes = {}};
+    data.bytes.resize(static_cast<std::size_t>(plain.numel()) * plain.element_size());
+    if (!data.bytes.empty()) std::memcpy(data.bytes.data(), plain.data_ptr(), data.bytes.size());
+    return data;
+}
+
+std::vector<std::pair<std::string, torch::Tensor>> named_state(const torch::nn::Module& module) {
+    std::vector<std::pair<std::string, torch::Tensor>> result;
+    const auto add_own = [&](const torch::nn::Module& one, const std::string& prefix) {
+        for (const auto& item : one.named_parameters(/*recurse=*/false))
+            result.emplace_back(prefix + item.key(), item.value());
+        for (const auto& item : one.named_buffers(/*recurse=*/false))
+            if (item.value().defined()) result.emplace_back(prefix + item.key(), item.value());
+    };
+    const auto walk = [&](const auto& self, const torch::nn::Module& one, const std::string& prefix) -> void {
+        add_own(one, prefix);
+        for (const auto& child : one.named_children()) self(self, *child.value(), prefix + child.key() + ".");
+    };
+    walk(walk, module, "");
+    return result;
+}
+
+TensorFile state_dict(const torch::nn::Module& module) {
+    TensorFile file;
+    for (const auto& [name, tensor] : named_state(module))
+        file.tensors.emplace_back(name, to_tensor_data(tensor));
+    return file;
+}
+
+void LoadOptions::validate() const {
+    const auto refuse_empty = [](const std::string& prefix, const char* option) {
+        if (prefix.empty())
+            throw InvalidOption(
+                fmt::format("a prefix in {} is empty; it would stand for every name", option));
+    };
+    for (const auto& prefix : allow_missing) refuse_empty(prefix, "allow_missing");
+    for (const auto& prefix : ignore) refuse_empty(prefix, "ignore");
+    for (const auto& [from, to] : rename) refuse_empty(from, "rename");
+}
+
+bool StateDictReport::fits() const noexcept {
+    return missing.empty() && unexpected.empty() && mismatched.empty();
+}
+
+std::string StateDictReport::summary() const {
+    std::string text = fmt::format("{} loaded", loaded.size());
+    if (!fits()) text = fmt::format("{} fit", loaded.size());
+    if (!missing.empty()) text += "; missing: " + names_text(missing);
+    if (!unexpected.empty()) text += "; unexpected: " + names_text(unexpected);
+    if (!mismatched.empty()) text += "; mismatched: " + mismatches_text(mismatched);
+    if (!dropped.empty()) text += "; dropped: " + names_text(dropped);
+    if (!kept.empty()) text += "; not in the file and kept: " + names_text(kept);
+    return text;
+}
+
+StateDictReport load_state_dict(torch::nn::Module& module, const TensorFile& file,
+                                const LoadOptions& options) {
+    options.validate();
+    auto plan = plan_load(module, file, options);
+    if (options.strict && !plan.report.fits()) refuse(plan.report, file, options);
+    copy(plan.copies);
+    return std::move(plan.report);
+}
+
+StateDictReport load_pretrained(Network& network, const TensorFile& file, std::int64_t classes,
+                                LoadOptions options) {
+    if (classes < 1) throw InvalidOption(fmt::format("classes is {}; a head needs at least 1", classes));
+    options.strict = true;
+    const auto head = network.head_name() + ".";
+    options.ignore.push_back(head);
+    options.allow_missing.push_back(head);
+    auto report = load_state_dict(network, file, options);
+    network.replace_head(classes);
+    return report;
+}
+
+namespace {
+
+using Offered = std::unordered_map<std::string, const TensorData*>;
+
+struct Likeness {
+    double share = 0;              ///< of all names of either side, those with the same shape on both
+    bool but_for_the_head = true;  ///< whether all but the head's entries are in the file
+};
+
+Likeness compare(const Network& network, const Offered& offered) {
+    Likeness likeness;
+    const auto head = network.head_name() + ".";
+    std::size_t shared = 0;
+    std::size_t all = offered.size();
+    for (const auto& [name, tensor] : named_state(network)) {
+        if (is_batch_counter(name)) continue;
+        const auto found = offered.find(name);
+        if (found == offered.end()) ++all;
+        if (found != offered.end() && found->second->shape == tensor.sizes().vec())
+            ++shared;
+        else if (!name.starts_with(head))
+            likeness.but_for_the_head = false;
+    }
+    likeness.share = static_cast<double>(shared) / static_cast<double>(std::max<std::size_t>(all, 1));
+    return likeness;
+}
+
+/// The entries that may have made a file of so many scalars, likeliest first. Building the large ones costs
+/// a second, so the order matters.
+std::vector<const ZooEntry*> candidates_for(double scalars, const ModelZoo& zoo) {
+    // A head of another size moves the count; of the networks here, by no more than this factor.
+    constexpr double widest = 6;
+    const auto distance = [&](const ZooEntry* entry) {
+        return std::abs(std::log(static_cast<double>(entry->parameters) / scalars));
+    };
+    std::vector<const ZooEntry*> candidates;
+    for (const auto& entry : zoo.entries())
+        if (distance(&entry) < std::log(widest)) candidates.push_back(&entry);
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [&](const ZooEntry* a, const ZooEntry* b) { return distance(a) < distance(b); });
+    return candidates;
+}
+
+}  // namespace
+
+std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
+    Offered offered;
+    double scalars = 1;
+    for (const auto& [name, data] : file.tensors) {
+        if (is_batch_counter(name)) continue;
+        offered.emplace(name, &data);
+        scalars += static_cast<double>(data.numel());
+    }
+    std::string best;
+    double best_share = 0.5;
+    for (const auto* candidate : candidates_for(scalars, zoo)) {
+        const auto likeness = compare(*candidate->build(candidate->classes), offered);
+        if (likeness.share > best_share) {
+            best_share = likeness.share;
+            best = candidate->name;
+        }
+        if (likeness.but_for_the_head && likeness.share > 0.9) break;
+    }
+    return best;
+}
+
+}  // namespace attune
