@@ -49,10 +49,11 @@ class CifarResNet : public LinearHeadNetwork {
     CifarResNet(int blocks, std::int64_t classes) {
         auto conv = register_module("conv1", detail::make_conv({.in = 3, .out = 16, .kernel = 3}));
         auto norm = register_module("bn1", torch::nn::BatchNorm2d(16));
-        add_stage(
-            "stem",
-            [conv, norm](torch::Tensor x) mutable { return detail::rectify(norm->forward(conv->forward(x))); },
-            {"conv1.", "bn1."});
+        add_stage("stem",
+                  [conv, norm](torch::Tensor x) mutable {
+                      return detail::rectify(norm->forward(conv->forward(x)));
+                  },
+                  {"conv1.", "bn1."});
         std::int64_t in = 16;
         for (int layer = 0; layer < 3; ++layer) {
             const auto out = std::int64_t{16} << layer;

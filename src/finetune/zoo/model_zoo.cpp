@@ -109,8 +109,8 @@ ModelZoo make_standard() {
     zoo.add(of_cifar_resnet(44, 658'586));
     zoo.add(of_cifar_resnet(56, 853'018));
     zoo.add(of_cifar_resnet(110, 1'727'962));
-    zoo.add({"shufflenetv2_x0.5-backbone", "ShuffleNetV2 of FastestDet", imagenet_classes, 0, unnormalised,
-             fastestdet_shufflenet});
+    zoo.add({"shufflenetv2_x0.5-backbone", "ShuffleNetV2 of FastestDet", imagenet_classes, 336'136,
+             unnormalised, fastestdet_shufflenet});
     return zoo;
 }
 
