@@ -36,46 +36,42 @@ std::set<std::string> nested_dictionaries(const TensorFile& file) {
     return names;
 }
 
-// Whether a nested dictionary stands between `root` and the tensor: then the tensor is not one of root's own
-// entries.
-bool is_direct(const std::string& tensor, const std::string& root,
-               const std::set<std::string>& dictionaries) {
-    if (!tensor.starts_with(root)) return false;
-    return std::none_of(dictionaries.begin(), dictionaries.end(), [&](const std::string& name) {
-        return name.size() + 1 > root.size() && name.starts_with(root) && tensor.starts_with(name + ".");
-    });
+// For each tensor the innermost dictionary that holds it, "" for the top.
+std::vector<std::string> owners_of(const TensorFile& file, const std::set<std::string>& dictionaries) {
+    std::vector<std::string> owners;
+    owners.reserve(file.tensors.size());
+    for (const auto& entry : file.tensors) {
+        std::string owner = entry.first;
+        do {
+            const std::size_t dot = owner.rfind('.');
+            owner.resize(dot == std::string::npos ? 0 : dot);
+        } while (!owner.empty() && !dictionaries.contains(owner));
+        owners.push_back(std::move(owner));
+    }
+    return owners;
 }
 
-std::vector<std::size_t> direct_tensors(const TensorFile& file, const std::string& root,
-                                        const std::set<std::string>& dictionaries) {
-    std::vector<std::size_t> found;
-    for (std::size_t i = 0; i < file.tensors.size(); ++i)
-        if (is_direct(file.tensors[i].first, root, dictionaries)) found.push_back(i);
-    return found;
-}
-
-// The prefix of the dictionary that holds the network, going down through usual names.
-std::string network_root(const TensorFile& file, const std::set<std::string>& dictionaries) {
+// The dictionary that holds the network, going down through usual names; "" for the top.
+std::string network_root(const std::set<std::string>& holders, const std::set<std::string>& dictionaries) {
     std::string root;
     for (bool deeper = true; deeper;) {
         deeper = false;
-        if (!root.empty() && !direct_tensors(file, root, dictionaries).empty()) return root;
+        if (!root.empty() && holders.contains(root)) return root;
         for (const char* name : usual_names) {
-            if (!dictionaries.contains(root + name)) continue;
-            root += std::string(name) + ".";
+            const std::string candidate = root.empty() ? name : root + "." + name;
+            if (!dictionaries.contains(candidate)) continue;
+            root = candidate;
             deeper = true;
             break;
         }
     }
-    if (!direct_tensors(file, root, dictionaries).empty()) return root;
-    std::vector<std::string> candidates;
-    for (const std::string& name : dictionaries)
-        if (!direct_tensors(file, name + ".", dictionaries).empty()) candidates.push_back(name);
-    if (candidates.size() == 1) return candidates[0] + ".";
-    std::string message = "a checkpoint holds no state dictionary under a usual name";
-    for (std::size_t i = 0; i < candidates.size() && i < 8; ++i)
-        message += (i == 0 ? "; it has tensors in " : ", ") + candidates[i];
-    throw FileError(message);
+    if (holders.contains("")) return "";
+    if (holders.size() == 1) return *holders.begin();
+    std::string message = "a checkpoint holds no state dictionary under a usual name; it has tensors in ";
+    int listed = 0;
+    for (const std::string& name : holders)
+        if (++listed <= 8) message += (listed == 1 ? "" : ", ") + name;
+    throw FileError(message + (listed > 8 ? " and others" : ""));
 }
 
 void strip_wrappers(TensorFile& file) {
@@ -101,10 +97,10 @@ TensorFile read_weights(const std::filesystem::path& path) {
     if (source.size() == 0) source.fail("is empty: a weights file is needed");
     const std::string start =
         source.text_at(0, static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), 9)));
-    if (start.starts_with("PK\x03\x04") ||
-        (start.starts_with("\x80") && (start.size() < 9 || start[8] != '{')))
-        return read_torch_file(path);
+    // The ninth byte is a compression method in a zip archive and part of the signature in a pickle, never a
+    // brace.
     if (start.size() == 9 && start[8] == '{') return read_safetensors(path);
+    if (start.starts_with("PK\x03\x04") || start.starts_with("\x80")) return read_torch_file(path);
     if (source.size() > 262 && source.text_at(257, 5) == "ustar") return read_torch_file(path);
     source.fail(
         "is no weights file that is known: it begins neither as safetensors nor as a zip archive or pickle "
@@ -114,11 +110,13 @@ TensorFile read_weights(const std::filesystem::path& path) {
 TensorFile state_dict_of(TensorFile file) {
     if (file.tensors.empty()) throw FileError("a weights file holds no tensors");
     const std::set<std::string> dictionaries = nested_dictionaries(file);
-    const std::string root = network_root(file, dictionaries);
+    const std::vector<std::string> owners = owners_of(file, dictionaries);
+    const std::string root = network_root({owners.begin(), owners.end()}, dictionaries);
     TensorFile network;
-    for (const std::size_t index : direct_tensors(file, root, dictionaries)) {
-        auto& [name, tensor] = file.tensors[index];
-        network.tensors.emplace_back(name.substr(root.size()), std::move(tensor));
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+        if (owners[i] != root) continue;
+        auto& [name, tensor] = file.tensors[i];
+        network.tensors.emplace_back(root.empty() ? name : name.substr(root.size() + 1), std::move(tensor));
     }
     network.metadata = std::move(file.metadata);
     network.metadata.erase(nested_dictionaries_key);

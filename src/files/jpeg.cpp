@@ -1,0 +1,125 @@
+// jpeglib.h needs FILE and size_t declared before it.
+#include <cstddef>
+#include <cstdio>
+// clang-format off
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
+
+#include <csetjmp>
+#include <string>
+
+#include "image_codecs.hpp"
+
+namespace attune::detail {
+namespace {
+
+constexpr int max_scans =
+    500;  // a progressive file of a few bytes can ask for thousands of passes over the picture
+
+/// libjpeg's state. Its errors come back by longjmp, so no function that calls libjpeg holds an object with a
+/// destructor.
+struct JpegReader {
+    jpeg_decompress_struct info{};
+    jpeg_error_mgr errors{};
+    jpeg_progress_mgr progress{};
+    std::jmp_buf escape{};
+    char message[JMSG_LENGTH_MAX] = {};
+
+    JpegReader() = default;
+    JpegReader(const JpegReader&) = delete;
+    JpegReader& operator=(const JpegReader&) = delete;
+    ~JpegReader() { jpeg_destroy_decompress(&info); }
+};
+
+[[noreturn]] void leave(JpegReader& reader) { std::longjmp(reader.escape, 1); }
+
+void on_error(j_common_ptr info) {
+    auto& reader = *static_cast<JpegReader*>(info->client_data);
+    reader.errors.format_message(info, reader.message);
+    leave(reader);
+}
+
+// libjpeg fills gaps in damaged data with grey and only warns. Everything that can cost picture content is an
+// error; what cameras and editors leave behind beside the picture is not.
+void on_message(j_common_ptr info, int level) {
+    if (level >= 0) return;
+    const int code = info->err->msg_code;
+    const bool harmless = code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR;
+    if (!harmless) on_error(info);
+}
+
+void on_progress(j_common_ptr info) {
+    auto& reader = *static_cast<JpegReader*>(info->client_data);
+    if (reader.info.input_scan_number <= max_scans) return;
+    std::snprintf(reader.message, sizeof reader.message, "more than %d scans", max_scans);
+    leave(reader);
+}
+
+bool read_header(JpegReader& reader, const unsigned char* bytes, unsigned long size) {
+    reader.info.err = jpeg_std_error(&reader.errors);
+    reader.errors.error_exit = on_error;
+    reader.errors.emit_message = on_message;
+    reader.info.client_data = &reader;
+    if (setjmp(reader.escape) != 0) return false;
+    jpeg_create_decompress(&reader.info);
+    reader.progress.progress_monitor = on_progress;
+    reader.info.progress = &reader.progress;
+    jpeg_mem_src(&reader.info, bytes, size);
+    jpeg_read_header(&reader.info, TRUE);
+    reader.info.out_color_space = reader.info.num_components == 4 ? JCS_CMYK : JCS_RGB;
+    reader.info.dct_method = JDCT_ISLOW;
+    reader.info.do_fancy_upsampling = TRUE;
+    return true;
+}
+
+bool read_rows(JpegReader& reader, unsigned char* out) {
+    if (setjmp(reader.escape) != 0) return false;
+    jpeg_start_decompress(&reader.info);
+    const std::size_t stride =
+        std::size_t{reader.info.output_width} * static_cast<std::size_t>(reader.info.output_components);
+    while (reader.info.output_scanline < reader.info.output_height) {
+        JSAMPROW row = out + stride * reader.info.output_scanline;
+        jpeg_read_scanlines(&reader.info, &row, 1);
+    }
+    jpeg_finish_decompress(&reader.info);
+    return true;
+}
+
+std::uint8_t scaled(unsigned a, unsigned b) {
+    const unsigned product = a * b + 128;
+    return static_cast<std::uint8_t>(((product >> 8) + product) >> 8);
+}
+
+// Four-channel files store inverted inks (Adobe's convention, which other readers also assume for all of
+// them); ink and black are combined in the way of PIL's plain conversion.
+void cmyk_to_rgb(std::vector<std::uint8_t>& pixels) {
+    const std::size_t count = pixels.size() / 4;
+    for (std::size_t i = 0; i < count; ++i) {
+        const unsigned light = pixels[4 * i + 3];
+        for (std::size_t c = 0; c < 3; ++c) {
+            const unsigned ink = 255U - pixels[4 * i + c];
+            pixels[3 * i + c] = static_cast<std::uint8_t>(light - scaled(ink, light));
+        }
+    }
+    pixels.resize(3 * count);
+}
+
+}  // namespace
+
+Image decode_jpeg(std::span<const unsigned char> file, std::int64_t max_pixels) {
+    JpegReader reader;
+    const auto problem = [&] {
+        return ImageProblem("is a damaged or truncated JPEG: " + std::string(reader.message));
+    };
+    if (!read_header(reader, file.data(), static_cast<unsigned long>(file.size()))) throw problem();
+    Image image{reader.info.image_width, reader.info.image_height, {}};
+    check_pixels(image.width, image.height, max_pixels);
+    const bool is_cmyk = reader.info.out_color_space == JCS_CMYK;
+    image.pixels.resize(static_cast<std::size_t>(image.width * image.height) * (is_cmyk ? 4 : 3));
+    if (!read_rows(reader, image.pixels.data())) throw problem();
+    if (is_cmyk) cmyk_to_rgb(image.pixels);
+    return image;
+}
+
+}  // namespace attune::detail
