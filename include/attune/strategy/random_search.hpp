@@ -5,14 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include "attune/strategy/remaining.hpp"
 #include "attune/strategy/strategy.hpp"
 
 namespace attune {
 
 /// Uniform draws over the scaled ranges (Bergstra and Bengio, "Random search for hyper-parameter optimization", JMLR 2012).
 ///
-/// Points outside the constraints or asked before are drawn again, `tries` times at most; the tuner then looks through
-/// what is left of a finite space. Trial k is the same whatever became of the others, so any number of workers share a study.
+/// Points outside the constraints or asked before are drawn again; where that does not help, what is left of
+/// a finite space is looked through, and it ends when that is spent. Trial k is the same whatever became of the others, so any number of workers share a study.
 class RandomSearch {
   public:
     [[nodiscard]] static constexpr std::string_view name() { return "random"; }
@@ -26,7 +27,7 @@ class RandomSearch {
             Configuration configuration = request.decode(space, unit);
             if (request.admits(study, configuration)) return Suggestion{std::move(configuration), "uniform draw", "random", ""};
         }
-        return std::nullopt;
+        return remaining_configuration(study, request);
     }
 
   private:

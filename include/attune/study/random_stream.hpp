@@ -45,7 +45,7 @@ class RandomStream {
     std::uint64_t below(std::uint64_t n) {
         for (;;) {
             const std::uint64_t x = (*this)();
-            const auto product = static_cast<unsigned __int128>(x) * n;
+            const auto product = static_cast<Wide>(x) * n;
             if (static_cast<std::uint64_t>(product) >= (~n + 1) % n) return static_cast<std::uint64_t>(product >> 64);
         }
     }
@@ -63,6 +63,8 @@ class RandomStream {
     }
 
   private:
+    __extension__ using Wide = unsigned __int128;
+
     void refill() {
         std::array<std::uint32_t, 4> x = counter_;
         std::array<std::uint32_t, 2> k = key_;

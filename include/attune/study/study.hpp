@@ -69,6 +69,24 @@ class Study {
         return trial.state == TrialState::failed ? std::nan("") : trial.metric(objectives()[objective].metric);
     }
 
+    /// `told` and, for objectives that it lacks, what the trial reported: the best report of the only objective (or the last, as
+    /// the study was created to say); with several objectives the last, because the best of each would be a point that never was.
+    [[nodiscard]] Metrics final_metrics(const TrialRecord& trial, Metrics told) const {
+        for (const Objective& objective : objectives()) {
+            if (told.contains(objective.metric)) continue;
+            const bool best_counts = created_.final_value == event::FinalValue::best_report && objectives().size() == 1;
+            const Report* chosen = nullptr;
+            for (const Report& report : trial.reports) {
+                const auto value = report.metrics.find(objective.metric);
+                if (value == report.metrics.end()) continue;
+                const bool better = chosen == nullptr || !best_counts || objective.better(value->second, chosen->metrics.at(objective.metric));
+                if (better) chosen = &report;
+            }
+            if (chosen != nullptr) told.insert(chosen->metrics.begin(), chosen->metrics.end());
+        }
+        return told;
+    }
+
     /// The completed or stopped trial with the best value of the first objective; ties go to the earlier one.
     [[nodiscard]] const TrialRecord* best() const { return best_ < 0 ? nullptr : &trial(best_); }
 
@@ -117,7 +135,9 @@ class Study {
 
     void fold(const event::Decided& body) {
         TrialRecord& record = known(body.trial);
-        if (!record.finished()) record.reason = body.reason;
+        if (record.finished()) return;
+        record.decision = body.decision;
+        record.reason = body.reason;
     }
 
     void fold(const event::Interrupted& body) {
@@ -133,6 +153,7 @@ class Study {
             record.started_seconds = now_;
         }
         record.reason.clear();
+        record.decision = Decision::proceed;
         set_state(record, TrialState::running);
         end_reason_.clear();
     }
@@ -145,13 +166,12 @@ class Study {
             record.configuration = space().configuration(*body.configuration);
             ++asked_[record.configuration.duplicate_key()];
         }
-        record.metrics = body.metrics;
+        record.metrics = final_metrics(record, body.metrics);
         record.failure = body.failure;
         record.cost = body.cost;
         if (!body.reason.empty()) record.reason = body.reason;
         record.finished_seconds = now_;
         if (body.duration_seconds) record.started_seconds = now_ - *body.duration_seconds;
-        if (body.state == TrialState::completed || body.state == TrialState::stopped) fill_from_reports(record);
         if (body.failure == FailureKind::environment) --asked_[record.configuration.duplicate_key()];
         set_state(record, body.state);
         note_best(record);
@@ -172,23 +192,6 @@ class Study {
         --counts_[static_cast<std::size_t>(record.state)];
         ++counts_[static_cast<std::size_t>(state)];
         record.state = state;
-    }
-
-    /// Where an objective was not told, the reports speak: the best one of the only objective (or the last, as the study
-    /// says); with several objectives the last, because the best of each would be a point that never was.
-    void fill_from_reports(TrialRecord& record) const {
-        const auto told = [&](const Objective& o) { return record.metrics.contains(o.metric); };
-        for (const Objective& objective : objectives()) {
-            if (told(objective)) continue;
-            const bool best_counts = created_.final_value == event::FinalValue::best_report && objectives().size() == 1;
-            const Report* chosen = nullptr;
-            for (const Report& report : record.reports) {
-                const auto value = report.metrics.find(objective.metric);
-                if (value == report.metrics.end()) continue;
-                if (chosen == nullptr || !best_counts || objective.better(value->second, chosen->metrics.at(objective.metric))) chosen = &report;
-            }
-            if (chosen != nullptr) record.metrics.insert(chosen->metrics.begin(), chosen->metrics.end());
-        }
     }
 
     void note_best(const TrialRecord& record) {

@@ -51,6 +51,7 @@ struct TrialRecord {
     std::vector<Report> reports;  ///< of the latest attempt, in order of arrival
     Metrics metrics;              ///< final ones; of a stopped trial its last report
     std::optional<FailureKind> failure;
+    Decision decision = Decision::proceed;  ///< the latest answer other than proceed
     std::string reason;           ///< why it was stopped or failed
     std::string suggestion_reason;  ///< why it was asked
     std::string role;               ///< such as "initial", "exploring", "enqueued"

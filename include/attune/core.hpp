@@ -1,0 +1,19 @@
+#pragma once
+
+/// Everything of attune::core that needs no linear algebra: spaces, studies, random, grid and Sobol search, the median rule,
+/// patience, memory, threads and the tuner. For Gaussian processes include attune/bayes.hpp.
+
+#include "attune/error.hpp"
+#include "attune/execute/inline.hpp"
+#include "attune/execute/threads.hpp"
+#include "attune/space/enumerate.hpp"
+#include "attune/space/space.hpp"
+#include "attune/stopping/combine.hpp"
+#include "attune/stopping/median_rule.hpp"
+#include "attune/stopping/patience.hpp"
+#include "attune/storage/memory.hpp"
+#include "attune/strategy/grid.hpp"
+#include "attune/strategy/random_search.hpp"
+#include "attune/study/limits.hpp"
+#include "attune/study/study.hpp"
+#include "attune/tune/tuner.hpp"

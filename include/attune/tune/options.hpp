@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "attune/strategy/strategy.hpp"
+#include "attune/study/event.hpp"
+
+namespace attune {
+
+/// Seconds since the Unix epoch by the system's clock.
+[[nodiscard]] inline double system_seconds() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// Options of a Tuner; all have defaults.
+struct TunerOptions {
+    std::string name = "study";
+    std::uint64_t seed = 0;
+    Duplicates duplicates = Duplicates::forbid();
+    event::FinalValue final_value = event::FinalValue::best_report;
+    bool resumable = false;  ///< trials can be paused and gone on with
+    int group_size = 1;      ///< trials that an objective of a span takes at once; at least 1
+    std::map<std::string, std::string> settings{};     ///< kept with the study: how strategy and policy were made
+    std::map<std::string, std::string> environment{};  ///< kept with the study: versions, processor, data
+    std::function<double()> clock = system_seconds;    ///< seconds; tests put a simulated one here
+
+    /// Throws InvalidOption.
+    void validate() const {
+        if (group_size < 1) throw InvalidOption(fmt::format("tuner: group_size ({}) must be at least 1", group_size));
+        if (!clock) throw InvalidOption("tuner: clock is empty; it must give seconds");
+    }
+};
+
+/// Is told every event right after it was stored, in order, while the tuner is locked: be quick, and do not call the tuner.
+struct Observer {
+    std::function<void(const Study&, const Event&)> on_event;
+};
+
+}  // namespace attune

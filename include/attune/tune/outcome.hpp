@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "attune/study/study.hpp"
+
+namespace attune {
+
+/// What a run came to: the study as it stands and why the run ended.
+class Outcome {
+  public:
+    Outcome(Study study, std::string reason) : study_(std::move(study)), reason_(std::move(reason)) {}
+
+    [[nodiscard]] const Study& study() const { return study_; }
+    /// Why the run ended: which limit, a spent space, a cancelled run.
+    [[nodiscard]] const std::string& reason() const { return reason_; }
+
+    /// The trial with the best first objective. Throws InvalidState where no trial came to a value.
+    [[nodiscard]] const TrialRecord& best() const {
+        if (const TrialRecord* trial = study_.best()) return *trial;
+        throw InvalidState("study '" + study_.name() + "': none of its " + std::to_string(study_.trials().size()) +
+                           " trials came to a value of " + study_.objective().metric);
+    }
+    /// The best value of the first objective.
+    [[nodiscard]] double best_value() const { return study_.value(best()); }
+
+  private:
+    Study study_;
+    std::string reason_;
+};
+
+}  // namespace attune

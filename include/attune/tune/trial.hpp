@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "attune/study/random_stream.hpp"
+#include "attune/study/trial_record.hpp"
+
+namespace attune {
+
+class Tuner;
+
+/// Thrown by an objective that knows why it failed and whose fault it was. Other exceptions count as the configuration's
+/// fault, with their message as the reason.
+class TrialFailure : public std::runtime_error {
+  public:
+    TrialFailure(FailureKind kind, const std::string& reason) : std::runtime_error(reason), kind_(kind) {}
+    [[nodiscard]] FailureKind kind() const noexcept { return kind_; }
+
+  private:
+    FailureKind kind_;
+};
+
+/// A trial that was asked for and waits for its result.
+///
+/// Read the configuration, report as it goes, and end it with `tell` or `fail` (the tuner's loop does that for the objective). Dropped
+/// without a result it becomes interrupted, and the next ask goes on with it. Move-only; one thread at a time; must not outlive its tuner.
+class Trial {
+  public:
+    Trial(Trial&& other) noexcept
+        : tuner_(std::exchange(other.tuner_, nullptr)), number_(other.number_), configuration_(std::move(other.configuration_)),
+          seed_(other.seed_), resumed_(other.resumed_), threads_(other.threads_), answer_(other.answer_), stop_(std::move(other.stop_)),
+          cost_(other.cost_) {}
+    Trial& operator=(Trial&&) = delete;
+    Trial(const Trial&) = delete;
+    Trial& operator=(const Trial&) = delete;
+    ~Trial();
+
+    [[nodiscard]] std::int64_t number() const { return number_; }
+    [[nodiscard]] const Configuration& configuration() const { return configuration_; }
+
+    /// The value of a parameter; throws InvalidConfiguration where it is inactive.
+    template <class T>
+    [[nodiscard]] T operator[](const Handle<T>& handle) const {
+        return configuration_[handle];
+    }
+    /// The value, or nothing where the parameter is inactive.
+    template <class T>
+    [[nodiscard]] std::optional<T> find(const Handle<T>& handle) const {
+        return configuration_.find(handle);
+    }
+
+    /// Records named numbers at a step and answers what to do. After stop, end the trial soon.
+    Decision report(double step, const Metrics& metrics);
+    /// The same for the study's first objective alone.
+    Decision report(double step, double value);
+    /// The latest answer.
+    [[nodiscard]] Decision decision() const { return answer_; }
+    /// Whether the run was asked to end (a stop token of the host, a hard time limit): leave off soon.
+    [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
+    [[nodiscard]] const std::stop_token& stop_token() const { return stop_; }
+
+    /// Whether this trial was begun before and cut off.
+    [[nodiscard]] bool resumed() const { return resumed_; }
+    /// How many threads it may use: the cores divided among the executor's slots.
+    [[nodiscard]] int threads() const { return threads_; }
+    /// Its own random numbers: the same whenever the trial is run again.
+    [[nodiscard]] RandomStream random() const { return {seed_, static_cast<std::uint64_t>(number_), Purpose::objective}; }
+    /// A note that the study keeps with the trial.
+    void set_attribute(const std::string& key, const std::string& value);
+
+    /// Ends it with its final metrics; what was not told is taken from the reports.
+    void tell(const Metrics& metrics, std::optional<double> cost = std::nullopt);
+    void tell(double value);
+    /// Ends it as failed.
+    void fail(const std::string& reason, FailureKind kind = FailureKind::configuration);
+    /// What it has cost so far, for cost limits (any unit); recorded when it ends.
+    void set_cost(double cost) { cost_ = cost; }
+    [[nodiscard]] std::optional<double> cost() const { return cost_; }
+
+  private:
+    friend class Tuner;
+    Trial(Tuner& tuner, std::int64_t number, Configuration configuration, std::uint64_t seed, bool resumed, int threads, std::stop_token stop)
+        : tuner_(&tuner), number_(number), configuration_(std::move(configuration)), seed_(seed), resumed_(resumed), threads_(threads), stop_(std::move(stop)) {}
+
+    Tuner& owner() const;
+
+    Tuner* tuner_;  // null once ended or moved from
+    std::int64_t number_;
+    Configuration configuration_;
+    std::uint64_t seed_;
+    bool resumed_;
+    int threads_;
+    Decision answer_ = Decision::proceed;
+    std::stop_token stop_;
+    std::optional<double> cost_;
+};
+
+}  // namespace attune
