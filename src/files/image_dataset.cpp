@@ -1,0 +1,178 @@
+#include "attune/files/image_dataset.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "attune/error.hpp"
+#include "attune/files/image.hpp"
+#include "image_listing_checks.hpp"
+
+namespace attune {
+namespace detail {
+
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    for (char& letter : lower)
+        if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+    return lower;
+}
+
+std::string first_few(const std::vector<std::string>& names) {
+    constexpr std::size_t shown = 5;
+    std::string text;
+    for (std::size_t i = 0; i < names.size() && i < shown; ++i) text += (i == 0 ? "" : ", ") + names[i];
+    return names.size() > shown ? text + " and " + std::to_string(names.size() - shown) + " more" : text;
+}
+
+void check_classes(const ImageListing& listing, const std::filesystem::path& source) {
+    std::vector<std::int64_t> all(listing.classes.size(), 0);
+    std::vector<std::int64_t> training(listing.classes.size(), 0);
+    bool is_split = false;
+    for (const ImageSample& sample : listing.samples) {
+        const auto label = static_cast<std::size_t>(sample.label);
+        ++all.at(label);
+        is_split |= sample.split != Split::none;
+        training.at(label) += sample.split == Split::train ? 1 : 0;
+    }
+    std::vector<std::string> missing;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if ((is_split ? training[i] : all[i]) == 0) missing.push_back(listing.classes[i]);
+    if (!missing.empty())
+        throw FileError(source.string() + ": every class needs " +
+                        (is_split ? "training pictures" : "pictures") +
+                        ", these have none: " + first_few(missing));
+    if (listing.classes.size() < 2)
+        throw FileError(source.string() + ": has " + std::to_string(listing.classes.size()) +
+                        " classes, at least 2 are needed");
+}
+
+}  // namespace detail
+
+namespace {
+
+// Why a picture cannot be decoded, or nothing.
+std::optional<std::string> damage_of(const std::filesystem::path& path) {
+    try {
+        (void)read_image(path);
+        return std::nullopt;
+    } catch (const Error& error) {
+        return error.what();
+    }
+}
+
+/// Pictures are dealt to the threads one by one; each result has a place of its own.
+class ImageCheck {
+  public:
+    ImageCheck(const ImageListing& listing, const CheckProgress& progress)
+        : listing_(listing), progress_(progress), reasons_(listing.samples.size()) {}
+
+    void run(int threads) {
+        {
+            std::vector<std::jthread> workers;
+            for (int i = 1; i < threads; ++i) workers.emplace_back([this] { work(); });
+            work();
+        }
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+    [[nodiscard]] std::vector<SkippedFile> damaged() const {
+        std::vector<SkippedFile> files;
+        for (std::size_t i = 0; i < reasons_.size(); ++i)
+            if (reasons_[i]) files.push_back({listing_.samples[i].path, *reasons_[i]});
+        return files;
+    }
+
+  private:
+    void work() noexcept {
+        try {
+            for (std::size_t i = next_++; i < reasons_.size() && !cancelled_; i = next_++) {
+                reasons_[i] = damage_of(listing_.samples[i].path);
+                announce();
+            }
+        } catch (...) {
+            const std::scoped_lock lock(mutex_);
+            if (!failure_) failure_ = std::current_exception();
+            cancelled_ = true;
+        }
+    }
+
+    void announce() {
+        if (!progress_) return;
+        const std::scoped_lock lock(mutex_);
+        if (!cancelled_) progress_(++done_, static_cast<std::int64_t>(reasons_.size()));
+    }
+
+    const ImageListing& listing_;
+    const CheckProgress& progress_;
+    std::vector<std::optional<std::string>> reasons_;
+    std::atomic<std::size_t> next_{0};
+    std::atomic<bool> cancelled_{false};
+    std::mutex mutex_;
+    std::int64_t done_ = 0;
+    std::exception_ptr failure_;
+};
+
+}  // namespace
+
+std::string to_string(Split split) {
+    switch (split) {
+        case Split::none:
+            return "none";
+        case Split::train:
+            return "train";
+        case Split::validation:
+            return "validation";
+        case Split::test:
+            return "test";
+    }
+    throw InvalidOption("Split " + std::to_string(static_cast<int>(split)) +
+                        " is not one of the enumeration");
+}
+
+std::optional<Split> split_of_name(std::string_view name) {
+    const std::string lower = detail::lower_case(name);
+    if (lower == "train" || lower == "training") return Split::train;
+    if (lower == "val" || lower == "valid" || lower == "validation") return Split::validation;
+    if (lower == "test" || lower == "testing") return Split::test;
+    return std::nullopt;
+}
+
+std::int64_t ImageListing::count(Split split) const {
+    return std::count_if(samples.begin(), samples.end(),
+                         [&](const ImageSample& sample) { return sample.split == split; });
+}
+
+ImageListing list_images(const std::filesystem::path& path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) return list_image_folder(path);
+    if (!std::filesystem::exists(path, error))
+        throw FileError(path.string() + ": does not exist; a folder of pictures or a CSV manifest is needed");
+    return list_image_manifest(path);
+}
+
+std::vector<SkippedFile> check_images(const ImageListing& listing, int threads,
+                                      const CheckProgress& progress) {
+    if (threads < 0)
+        throw InvalidOption("threads is " + std::to_string(threads) + ", it must be 0 (all cores) or more");
+    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    const int wanted = threads == 0 ? cores : threads;
+    const auto useful = static_cast<int>(std::min<std::size_t>(listing.samples.size(), 1024));
+    ImageCheck check(listing, progress);
+    check.run(std::max(1, std::min(wanted, useful)));
+    return check.damaged();
+}
+
+ImageListing without_files(ImageListing listing, const std::vector<SkippedFile>& damaged) {
+    std::set<std::filesystem::path> paths;
+    for (const SkippedFile& file : damaged) paths.insert(file.path);
+    std::erase_if(listing.samples, [&](const ImageSample& sample) { return paths.contains(sample.path); });
+    listing.skipped.insert(listing.skipped.end(), damaged.begin(), damaged.end());
+    if (!damaged.empty()) detail::check_classes(listing, listing.root);
+    return listing;
+}
+
+}  // namespace attune
