@@ -36,7 +36,8 @@ struct MetricDryRun {
     std::vector<std::int64_t> lines;        ///< of each number, counted from 1
     std::int64_t unparsable = 0;
     std::vector<UnparsableCapture> unparsable_examples;  ///< the first five
-    std::optional<NearestLine> nearest;                  ///< where nothing matched and any line is similar
+    std::int64_t cut = 0;                ///< captures that took only a part of a number, see MetricMatch
+    std::optional<NearestLine> nearest;  ///< where nothing matched and any line is similar
 };
 
 struct DryRun {

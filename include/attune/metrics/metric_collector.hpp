@@ -49,10 +49,10 @@ struct MetricCollectorOptions {
 /// validation figures. With several objectives a report is complete when all have arrived, or one of them
 /// arrives again.
 ///
-/// Steps of a `step_metric`, or steps that the values carry, take the place of counting; values seen before a
-/// new step belong to the step before. Steps of reports increase: an objective that arrives again in a step
-/// already reported, or in an earlier one, is passed over and counted (`passed_over()`). One object is used
-/// by one thread at a time.
+/// Steps of a `step_metric`, or steps that the values carry, take the place of counting. Values that come
+/// after their step's report was complete join the next one. Steps of reports increase: an objective that
+/// arrives again in a step already reported, or in an earlier one, is passed over and counted
+/// (`passed_over()`), and so is a step that is no whole number. One object is used by one thread at a time.
 class MetricCollector {
   public:
     /// Throws InvalidOption.

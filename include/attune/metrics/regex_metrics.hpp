@@ -25,7 +25,7 @@ struct MetricDefinition {
 
 struct RegexMetricsOptions {
     /// Matches of one definition that are taken from one line, 1 or more: each is found in linear time, and
-    /// this keeps all of them together linear. What is left is counted and told by `problems()`.
+    /// this keeps all of them together linear. Lines that have more are counted and told by `problems()`.
     std::size_t max_matches_per_line = 1000;
 
     /// Throws InvalidOption.
@@ -39,13 +39,15 @@ struct MetricMatch {
     std::size_t end = 0;                       ///< one past its last byte
     std::optional<std::string_view> captured;  ///< nothing where the group took no part in the match
     std::optional<double> value;               ///< nothing where what was captured is no number
+    bool cut = false;  ///< the capture is part of a longer number: `([0-9.]+)` takes 1 out of `1e-05`
 };
 
-/// Captures of one metric that were no numbers.
-struct UnparsableCaptures {
-    std::string metric;
-    std::int64_t count = 0;
-    std::string first;  ///< the first such capture, cut to 80 bytes
+/// Captures of one definition that were no numbers, or only parts of one.
+struct CaptureCounts {
+    std::int64_t unparsable = 0;
+    std::string first_unparsable;  ///< up to 80 characters of the first one
+    std::int64_t cut = 0;
+    std::string first_cut;  ///< the whole number that the first such capture is part of
 };
 
 /// Finds metrics in log lines with regular expressions (RE2), in time linear in the line.
@@ -65,19 +67,20 @@ class RegexMetrics {
     [[nodiscard]] std::vector<MetricMatch> matches(std::string_view line) const;
 
     [[nodiscard]] const std::vector<MetricDefinition>& definitions() const noexcept;
-    /// What was captured but was no number, by metric; metrics without any are left out.
-    [[nodiscard]] const std::vector<UnparsableCaptures>& unparsable() const noexcept { return unparsable_; }
+    /// What `extract` captured but could not use as it stands, for each definition.
+    [[nodiscard]] const std::vector<CaptureCounts>& capture_counts() const noexcept { return counts_; }
+    /// The same as sentences; empty if all went well.
     [[nodiscard]] std::vector<std::string> problems() const;
 
   private:
     struct Compiled;
     [[nodiscard]] std::vector<MetricMatch> find(std::string_view line, std::int64_t& left_out) const;
-    void count_unparsable(const MetricMatch& match);
+    void count(std::string_view line, const MetricMatch& match);
 
     std::shared_ptr<const Compiled> compiled_;
     RegexMetricsOptions options_;
-    std::vector<UnparsableCaptures> unparsable_;
-    std::int64_t matches_left_out_ = 0;
+    std::vector<CaptureCounts> counts_;
+    std::int64_t lines_cut_short_ = 0;
 };
 
 /// Something in a metric definition that is likely not meant.

@@ -1,0 +1,239 @@
+#include "attune/metrics/dry_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "attune/metrics/line_splitter.hpp"
+#include "regex_syntax.hpp"
+
+namespace attune {
+namespace {
+
+using detail::RegexPiece;
+using detail::RegexToken;
+
+constexpr std::size_t kExamples = 5;
+constexpr std::size_t kLineNumbersShown = 12;
+constexpr std::size_t kTextKept = 500;
+constexpr double kLeastSimilarity = 0.3;
+
+unsigned char lower(char c) { return static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
+
+std::size_t bigram(char a, char b) { return (std::size_t{lower(a)} << 8) | lower(b); }
+
+// The bigrams of the line at hand, found in one pass however many expressions ask for them.
+class LineBigrams {
+  public:
+    void set(std::string_view line) {
+        ++stamp_;
+        for (std::size_t i = 0; i + 1 < line.size(); ++i) (*stamps_)[bigram(line[i], line[i + 1])] = stamp_;
+    }
+    bool has(std::size_t which) const { return (*stamps_)[which] == stamp_; }
+
+  private:
+    std::int64_t stamp_ = 0;
+    std::unique_ptr<std::array<std::int64_t, 65536>> stamps_ =
+        std::make_unique<std::array<std::int64_t, 65536>>();
+};
+
+// Finds the line that shares most of an expression's literal text, by pairs of neighbouring characters.
+class NearestSearch {
+  public:
+    explicit NearestSearch(std::string_view regex) : parts_(literal_parts(regex)) {
+        for (const std::string& part : parts_)
+            for (std::size_t i = 0; i + 1 < part.size(); ++i)
+                bigrams_.push_back(bigram(part[i], part[i + 1]));
+    }
+
+    void look_at(const LogLine& line, const LineBigrams& present) {
+        if (bigrams_.empty()) return;
+        const auto shared = std::count_if(bigrams_.begin(), bigrams_.end(),
+                                          [&](std::size_t which) { return present.has(which); });
+        const double similarity = static_cast<double>(shared) / static_cast<double>(bigrams_.size());
+        if (similarity < kLeastSimilarity || (best_ && similarity <= best_->similarity)) return;
+        best_ = NearestLine{.number = line.number,
+                            .text = std::string(line.text.substr(0, kTextKept)),
+                            .similarity = similarity,
+                            .missing = {},
+                            .found = {}};
+        for (const std::string& part : parts_)
+            (line.text.find(part) == std::string_view::npos ? best_->missing : best_->found).push_back(part);
+    }
+
+    const std::optional<NearestLine>& best() const { return best_; }
+
+  private:
+    std::vector<std::string> parts_;
+    std::vector<std::size_t> bigrams_;
+    std::optional<NearestLine> best_;
+};
+
+void take(MetricDryRun& metric, double value, std::int64_t line) {
+    ++metric.count;
+    metric.lines.push_back(line);
+    if (!metric.first) metric.first = value;
+    metric.last = value;
+    if (std::isnan(value)) return;
+    metric.least = std::min(metric.least.value_or(value), value);
+    metric.greatest = std::max(metric.greatest.value_or(value), value);
+}
+
+void take(MetricDryRun& metric, const MetricMatch& match, std::int64_t line) {
+    metric.cut += match.cut ? 1 : 0;
+    if (match.value) return take(metric, *match.value, line);
+    if (metric.unparsable++ < static_cast<std::int64_t>(kExamples))
+        metric.unparsable_examples.push_back(
+            {line, std::string(match.captured.value_or("").substr(0, kTextKept))});
+}
+
+bool matched_nowhere(const MetricDryRun& metric) { return metric.count == 0 && metric.unparsable == 0; }
+
+// The tokens that a match may lack: groups with alternatives, and what an optional quantifier follows.
+std::vector<bool> dispensable(const std::vector<RegexToken>& tokens) {
+    std::vector<bool> result(tokens.size(), false);
+    std::vector<std::pair<std::size_t, bool>> open;  // where a group opens, and whether it has alternatives
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const bool optional =
+            i + 1 < tokens.size() && tokens[i + 1].piece == RegexPiece::quantifier && tokens[i + 1].optional;
+        if (tokens[i].piece == RegexPiece::open) {
+            open.emplace_back(i, false);
+        } else if (tokens[i].piece == RegexPiece::alternation && !open.empty()) {
+            open.back().second = true;
+        } else if (tokens[i].piece == RegexPiece::close && !open.empty()) {
+            if (optional || open.back().second)
+                std::fill(result.begin() + static_cast<std::ptrdiff_t>(open.back().first),
+                          result.begin() + static_cast<std::ptrdiff_t>(i) + 1, true);
+            open.pop_back();
+        } else if (optional) {
+            result[i] = true;
+        }
+    }
+    return result;
+}
+
+std::string quoted_list(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const std::string& part : parts) text += fmt::format("{}'{}'", text.empty() ? "" : ", ", part);
+    return text;
+}
+
+std::string number_list(const std::vector<std::int64_t>& numbers) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(numbers.size(), kLineNumbersShown); ++i)
+        text += fmt::format("{}{}", i == 0 ? "" : ", ", numbers[i]);
+    return text + (numbers.size() > kLineNumbersShown ? " ..." : "");
+}
+
+void append_nearest(std::string& text, const MetricDryRun& metric) {
+    if (!metric.nearest) {
+        text += "  no line is similar\n";
+        return;
+    }
+    const NearestLine& near = *metric.nearest;
+    text += fmt::format("  nearest line {}: {}\n", near.number, near.text);
+    if (!near.found.empty()) text += fmt::format("    it has {}\n", quoted_list(near.found));
+    if (!near.missing.empty())
+        text += fmt::format("    it lacks {}\n", quoted_list(near.missing));
+    else
+        text += "    it has all the plain text of the expression: what stands between or after it differs\n";
+}
+
+void append_metric(std::string& text, const MetricDryRun& metric) {
+    text += fmt::format("{}: {}\n  regex {}\n", metric.name,
+                        metric.count == 0   ? "no value"
+                        : metric.count == 1 ? "1 value"
+                                            : fmt::format("{} values", metric.count),
+                        metric.regex);
+    if (metric.count > 0) {
+        text += fmt::format("  first {}, last {}", *metric.first, *metric.last);
+        if (metric.least) text += fmt::format(", least {}, greatest {}", *metric.least, *metric.greatest);
+        text += fmt::format("\n  in lines {}\n", number_list(metric.lines));
+    }
+    if (metric.unparsable > 0) {
+        text += fmt::format("  {} captures were no numbers:", metric.unparsable);
+        for (const UnparsableCapture& example : metric.unparsable_examples)
+            text += fmt::format(" '{}' (line {})", example.captured, example.line);
+        text += '\n';
+    }
+    if (metric.cut > 0)
+        text += fmt::format("  {} captures took only a part of a number; ([-+0-9.eE]+) takes all of it\n",
+                            metric.cut);
+    if (matched_nowhere(metric)) append_nearest(text, metric);
+}
+
+}  // namespace
+
+std::vector<std::string> literal_parts(std::string_view regex) {
+    const std::vector<RegexToken> tokens = detail::regex_tokens(regex);
+    const std::vector<bool> may_lack = dispensable(tokens);
+    std::vector<std::string> parts;
+    std::string part;
+    const auto end_part = [&] {
+        if (!part.empty()) parts.push_back(std::exchange(part, {}));
+    };
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const RegexPiece piece = tokens[i].piece;
+        const bool groups_only =
+            piece == RegexPiece::open || piece == RegexPiece::close || piece == RegexPiece::flags;
+        if (!may_lack[i] && groups_only) continue;
+        if (may_lack[i] || piece != RegexPiece::literal)
+            end_part();
+        else
+            part += tokens[i].note;
+    }
+    end_part();
+    return parts;
+}
+
+DryRun dry_run(std::string_view log, const std::vector<MetricDefinition>& definitions) {
+    const RegexMetrics extractor(definitions);
+    DryRun run;
+    std::vector<NearestSearch> searches;
+    for (const MetricDefinition& definition : definitions) {
+        MetricDryRun metric;
+        metric.name = definition.name;
+        metric.regex = definition.regex;
+        run.metrics.push_back(std::move(metric));
+        searches.emplace_back(definition.regex);
+    }
+    LineBigrams bigrams;
+    LineSplitter splitter;
+    const LineSplitter::Sink sink = [&](const LogLine& line) {
+        ++run.lines;
+        for (const MetricMatch& match : extractor.matches(line.text))
+            take(run.metrics[match.definition], match, line.number);
+        bigrams.set(line.text);
+        for (std::size_t i = 0; i < searches.size(); ++i)
+            if (matched_nowhere(run.metrics[i])) searches[i].look_at(line, bigrams);
+    };
+    splitter.feed(log, sink);
+    splitter.finish(sink);
+    run.truncated_lines = splitter.truncated_lines();
+    for (std::size_t i = 0; i < searches.size(); ++i)
+        if (matched_nowhere(run.metrics[i])) run.metrics[i].nearest = searches[i].best();
+    run.warnings = lint(definitions);
+    return run;
+}
+
+std::string to_string(const DryRun& run) {
+    std::string text = fmt::format("{} lines read", run.lines);
+    if (run.truncated_lines > 0)
+        text += fmt::format(", {} of them cut since they are too long", run.truncated_lines);
+    text += '\n';
+    for (const MetricDryRun& metric : run.metrics) {
+        text += '\n';
+        append_metric(text, metric);
+        for (const LintWarning& warning : run.warnings)
+            if (warning.metric == metric.name)
+                text += fmt::format("  warning ({}): {}; {}\n", warning.rule, warning.message,
+                                    warning.suggestion);
+    }
+    return text;
+}
+
+}  // namespace attune
