@@ -96,6 +96,18 @@ class GaussianProcessRegression {
         solve_targets();
     }
 
+    /// Replaces the mean by the constant that maximises the likelihood of the targets; O(n^2). Needs at least
+    /// one point.
+    void profile_mean() {
+        if (count_ == 0) throw InvalidOption("0 points: a mean needs at least 1");
+        Eigen::VectorXd ones = Eigen::VectorXd::Ones(count_);
+        lower().solveInPlace(ones);
+        const double shift = ones.dot(whitened_.head(count_)) / ones.squaredNorm();
+        hyperparameters_.mean += shift;
+        whitened_.head(count_) -= shift * ones;
+        solve_targets();
+    }
+
     [[nodiscard]] Eigen::Index size() const noexcept { return count_; }
     [[nodiscard]] const InputMetric& metric() const noexcept { return metric_; }
     [[nodiscard]] const Hyperparameters& hyperparameters() const noexcept { return hyperparameters_; }

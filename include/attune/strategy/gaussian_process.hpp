@@ -1,0 +1,384 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "attune/gp/acquisition.hpp"
+#include "attune/gp/acquisition_search.hpp"
+#include "attune/gp/fit.hpp"
+#include "attune/gp/fit_text.hpp"
+#include "attune/gp/output_transform.hpp"
+#include "attune/gp/study_space.hpp"
+#include "attune/strategy/sobol.hpp"
+#include "attune/strategy/strategy.hpp"
+
+namespace attune {
+
+/// Options of GaussianProcess.
+struct GaussianProcessOptions {
+    int initial_trials = 0;                ///< from Sobol before the first model; 0: by the dimension
+    Warping warping = Warping::half_rank;  ///< of the objective's values
+    int candidates = 0;                    ///< drafts spread over the space for one ask; 0: by the dimension
+    int starts = 4;                        ///< candidates that are improved by local search
+    int always_refit_below = 64;           ///< observations up to which every new one is fitted to
+    double refit_growth = 1.1;             ///< beyond: fit again when there are so many times as many
+
+    /// Throws InvalidOption.
+    void validate() const {
+        if (initial_trials < 0)
+            throw InvalidOption(
+                fmt::format("gaussian process: initial_trials ({}) must not be negative", initial_trials));
+        if (candidates < 0)
+            throw InvalidOption(
+                fmt::format("gaussian process: candidates ({}) must not be negative", candidates));
+        if (starts < 1)
+            throw InvalidOption(fmt::format("gaussian process: starts ({}) must be at least 1", starts));
+        if (always_refit_below < 0)
+            throw InvalidOption(fmt::format("gaussian process: always_refit_below ({}) must not be negative",
+                                            always_refit_below));
+        if (!(refit_growth >= 1.0))
+            throw InvalidOption(
+                fmt::format("gaussian process: refit_growth ({}) must be at least 1", refit_growth));
+    }
+};
+
+/// Bayesian optimisation with a Gaussian process: Matern 5/2 with one length scale a parameter, fitted noise,
+/// log expected improvement.
+///
+/// The first trials are the centre of the space and scrambled Sobol points. Then a model of the objective is
+/// fitted (see FitOptions::with_priors), trials in flight are taken to give what the model predicts, and the
+/// configuration with the most expected improvement is proposed, whatever mix of parameters the space has.
+/// Failed trials count as bad as the worst one that did not; failures of the environment are left out.
+/// Several objectives are joined by an augmented Chebyshev function with weights drawn anew each time
+/// (ParEGO: Knowles 2006).
+///
+/// The fit is stored with each suggestion and the next one starts from it. A value type without state:
+/// suggestions are a function of the study and the request.
+class GaussianProcess {
+  public:
+    GaussianProcess() = default;
+    explicit GaussianProcess(GaussianProcessOptions options) : options_(options) { options_.validate(); }
+
+    [[nodiscard]] static constexpr std::string_view name() { return "gaussian_process"; }
+
+    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
+        const StudySpace space(study.space(), request.fixed,
+                               [&](const Configuration& c) { return request.admits(study, c); });
+        const Observations seen = observe(study, space);
+        const auto asked = static_cast<int>(study.trials().size());
+        const bool initial = asked < initial_trials(space.dimensions()) || seen.values.size() < 2;
+        if (space.dimensions() == 0 || initial) {
+            if (auto first = initial_point(study, request)) return first;
+        }
+        if (space.dimensions() > 0 && !seen.values.empty())
+            if (auto modelled = by_model(study, request, space, seen)) return modelled;
+        return fallback(study, request, space);
+    }
+
+  private:
+    using Model = GaussianProcessRegression<Matern52>;
+
+    struct Observations {
+        Points points;
+        std::vector<std::vector<double>> values;  ///< by trial, then by objective
+        std::vector<Configuration> configurations;
+        Points pending;
+    };
+
+    /// Log expected improvement below `best`, as maximise_acquisition wants it.
+    struct Improvement {
+        const Model& model;
+        double best;
+
+        [[nodiscard]] Eigen::VectorXd values(const Points& points) const {
+            Eigen::VectorXd mean;
+            Eigen::VectorXd variance;
+            model.predict(points, mean, variance);
+            for (Eigen::Index i = 0; i < mean.size(); ++i) mean[i] = at(mean[i], variance[i]).value;
+            return mean;
+        }
+        [[nodiscard]] double value(const Eigen::RowVectorXd& point) const {
+            const Prediction p = model.predict(point);
+            return at(p.mean, p.variance).value;
+        }
+        [[nodiscard]] double value(const Eigen::RowVectorXd& point, Eigen::VectorXd& gradient) const {
+            const PredictionGradient p = model.predict_with_gradient(point);
+            const Acquisition a = at(p.mean, p.variance);
+            const double by_variance = p.variance > 0.0 ? a.by_sigma / (2.0 * std::sqrt(p.variance)) : 0.0;
+            gradient = a.by_mean * p.mean_gradient + by_variance * p.variance_gradient;
+            return a.value;
+        }
+        [[nodiscard]] Acquisition at(double mean, double variance) const {
+            return log_expected_improvement(mean, std::sqrt(variance), best, Toward::lower);
+        }
+    };
+
+    [[nodiscard]] int initial_trials(std::size_t dimensions) const {
+        if (options_.initial_trials > 0) return options_.initial_trials;
+        return std::clamp(static_cast<int>(dimensions) + 1, 4, 10);
+    }
+
+    static Observations observe(const Study& study, const StudySpace& space) {
+        Observations seen;
+        std::vector<Eigen::RowVectorXd> points;
+        std::vector<Eigen::RowVectorXd> pending;
+        for (const TrialRecord& trial : study.trials()) {
+            if (trial.pending()) {
+                pending.push_back(space.point(trial.configuration));
+                continue;
+            }
+            if (trial.failure == FailureKind::environment) continue;
+            points.push_back(space.point(trial.configuration));
+            seen.configurations.push_back(trial.configuration);
+            std::vector<double>& values = seen.values.emplace_back();
+            for (std::size_t k = 0; k < study.objectives().size(); ++k)
+                values.push_back(study.value(trial, k));
+        }
+        seen.points = stacked(points, space.dimensions());
+        seen.pending = stacked(pending, space.dimensions());
+        return seen;
+    }
+
+    static Points stacked(const std::vector<Eigen::RowVectorXd>& rows, std::size_t columns) {
+        Points points(static_cast<Eigen::Index>(rows.size()), static_cast<Eigen::Index>(columns));
+        for (std::size_t i = 0; i < rows.size(); ++i) points.row(static_cast<Eigen::Index>(i)) = rows[i];
+        return points;
+    }
+
+    /// The centre first, then scrambled Sobol points.
+    static std::optional<Suggestion> initial_point(const Study& study, const SuggestionRequest& request) {
+        if (request.trial == 0) {
+            Configuration centre =
+                request.decode(study.space(), std::vector<double>(study.space().size(), 0.5));
+            if (request.admits(study, centre))
+                return Suggestion{std::move(centre), "centre of the space", "initial", ""};
+        }
+        std::optional<Suggestion> point = Sobol{}.suggest(study, request);
+        if (point) point->role = "initial";
+        return point;
+    }
+
+    /// The trials' values as one number each, less being better; NaN where a trial has none.
+    static std::vector<double> losses(const Study& study, const Observations& seen, RandomStream& stream) {
+        const std::vector<Objective>& objectives = study.objectives();
+        std::vector<double> joined(seen.values.size());
+        if (objectives.size() == 1) {
+            for (std::size_t i = 0; i < joined.size(); ++i)
+                joined[i] = objectives.front().loss(seen.values[i].front());
+            return joined;
+        }
+        // Weights uniform on the simplex: normalised exponentials.
+        std::vector<double> weights;
+        for (std::size_t k = 0; k < objectives.size(); ++k)
+            weights.push_back(-std::log(1.0 - stream.uniform()));
+        double total = 0.0;
+        for (const double w : weights) total += w;
+        std::vector<double> largest(joined.size(), -std::numeric_limits<double>::infinity());
+        for (std::size_t k = 0; k < objectives.size(); ++k) {
+            std::vector<double> column;
+            for (const auto& values : seen.values) column.push_back(objectives[k].loss(values[k]));
+            const auto [low, width] = range(column);
+            for (std::size_t i = 0; i < joined.size(); ++i) {
+                const double part =
+                    std::isfinite(column[i]) ? weights[k] / total * (column[i] - low) / width : std::nan("");
+                joined[i] += 0.05 * part;
+                largest[i] = std::max(largest[i], part);
+            }
+        }
+        for (std::size_t i = 0; i < joined.size(); ++i) joined[i] += largest[i];
+        return joined;
+    }
+
+    /// Smallest finite value and the width of the range, 1 where it has none.
+    static std::pair<double, double> range(const std::vector<double>& values) {
+        double low = std::numeric_limits<double>::infinity();
+        double high = -low;
+        for (const double v : values)
+            if (std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
+        return {std::isfinite(low) ? low : 0.0, high > low ? high - low : 1.0};
+    }
+
+    [[nodiscard]] std::optional<Suggestion> by_model(const Study& study, const SuggestionRequest& request,
+                                                     const StudySpace& space,
+                                                     const Observations& seen) const {
+        RandomStream stream = request.stream(study, Purpose::suggestion);
+        const std::vector<double> values = losses(study, seen, stream);
+        const OutputTransform transform(values, Toward::lower, options_.warping);
+        Eigen::VectorXd targets(static_cast<Eigen::Index>(values.size()));
+        for (std::size_t i = 0; i < values.size(); ++i)
+            targets[static_cast<Eigen::Index>(i)] = transform.target(values[i]);
+        const StoredFit fit = fitted(study, request, space, seen.points, targets);
+        Model model(space.metric(), fit.hyperparameters, seen.points, targets);
+        model.profile_mean();
+        const double best = best_mean(model);
+        for (Eigen::Index i = 0; i < seen.pending.rows(); ++i)
+            model.append(seen.pending.row(i), model.predict(seen.pending.row(i)).mean);
+        const Improvement improvement{model, best};
+        SearchEffort effort;
+        effort.refined = options_.starts;
+        const auto found =
+            maximise_acquisition(improvement, space, drafts(space, seen, targets, stream), effort);
+        if (!found) return std::nullopt;
+        Eigen::RowVectorXd point(found->draft.size());
+        (void)space.express(found->draft, point);
+        return described(space.configuration(found->draft), model.predict(point), *found, best, study,
+                         transform, fit);
+    }
+
+    /// The best posterior mean at the points seen: steadier under noise than the best value.
+    static double best_mean(const Model& model) {
+        Eigen::VectorXd mean;
+        Eigen::VectorXd variance;
+        model.predict(Points(model.points()), mean, variance);
+        return mean.minCoeff();
+    }
+
+    /// The fit that the suggestion rests on: the latest stored one while the data have hardly grown, else a
+    /// new one that starts from it.
+    [[nodiscard]] StoredFit fitted(const Study& study, const SuggestionRequest& request,
+                                   const StudySpace& space, const Points& points,
+                                   const Eigen::VectorXd& targets) const {
+        const InputMetric metric = space.metric();
+        std::optional<StoredFit> stored;
+        for (auto trial = study.trials().rbegin(); trial != study.trials().rend() && !stored; ++trial)
+            stored = StoredFit::parse(trial->fit, metric);
+        const auto count = static_cast<std::int64_t>(points.rows());
+        if (stored) {
+            const bool small = count <= options_.always_refit_below;
+            const bool grown = static_cast<double>(count) >=
+                               options_.refit_growth * static_cast<double>(stored->observations);
+            if (stored->observations == count || (!small && !grown)) return *stored;
+        }
+        FitOptions fit_options = FitOptions::with_priors(metric.components());
+        const auto components = static_cast<Eigen::Index>(metric.components());
+        RandomStream stream = request.stream(study, Purpose::fit);
+        const double usual = 0.5 * std::sqrt(static_cast<double>(components));
+        std::vector<Hyperparameters> starts{{Eigen::VectorXd::Constant(components, usual), 1.0, 1e-3, 0.0}};
+        if (stored) starts.push_back(stored->hyperparameters);
+        for (int k = 0; k < 2; ++k) {
+            Hyperparameters& start = starts.emplace_back(starts.front());
+            for (double& scale : start.length_scales) scale *= std::exp(0.8 * stream.normal());
+            start.noise_variance = std::exp(stream.uniform(std::log(1e-5), std::log(1e-1)));
+        }
+        return {count,
+                fit_hyperparameters<Matern52>(metric, points, targets, starts, fit_options).hyperparameters};
+    }
+
+    /// Where the search for the next point begins: spread over the space, and around the best points seen.
+    [[nodiscard]] Points drafts(const StudySpace& space, const Observations& seen,
+                                const Eigen::VectorXd& targets, RandomStream& stream) const {
+        constexpr double enumerable = 2000;
+        if (auto all = space.enumerate(enumerable)) return *std::move(all);
+        const auto d = static_cast<Eigen::Index>(space.dimensions());
+        const Eigen::Index spread =
+            options_.candidates > 0 ? options_.candidates : std::min<Eigen::Index>(200 + 20 * d, 600);
+        std::vector<Eigen::Index> order(static_cast<std::size_t>(targets.size()));
+        std::iota(order.begin(), order.end(), Eigen::Index{0});
+        std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return targets[a] < targets[b]; });
+        const Eigen::Index centres = std::min<Eigen::Index>(4, targets.size());
+        constexpr Eigen::Index around_each = 24;
+        Points rows(spread + centres * around_each, d);
+        fill_evenly(rows.topRows(spread), stream);
+        for (Eigen::Index c = 0; c < centres; ++c) {
+            const auto& centre =
+                seen.configurations[static_cast<std::size_t>(order[static_cast<std::size_t>(c)])];
+            const Eigen::RowVectorXd draft = space.draft(centre);
+            for (Eigen::Index i = 0; i < around_each; ++i)
+                rows.row(spread + c * around_each + i) = perturbed(space, draft, i, stream);
+        }
+        return rows;
+    }
+
+    /// Sobol points moved by one random digital shift.
+    template <class Rows>
+    static void fill_evenly(Rows&& rows, RandomStream& stream) {
+        const auto d = static_cast<std::size_t>(rows.cols());
+        std::vector<std::uint32_t> shift(d);
+        for (std::uint32_t& s : shift) s = static_cast<std::uint32_t>(stream() >> 32);
+        SobolSequence sequence(d);
+        for (Eigen::Index i = 0; i < rows.rows(); ++i) {
+            const std::vector<std::uint32_t> plain = sequence.point(static_cast<std::uint64_t>(i));
+            for (std::size_t j = 0; j < d; ++j)
+                rows(i, static_cast<Eigen::Index>(j)) =
+                    (static_cast<double>(plain[j] ^ shift[j]) + 0.5) * 0x1p-32;
+        }
+    }
+
+    /// A point near `draft`: steps of three sizes, all coordinates or about half of them; choices are redrawn
+    /// now and then.
+    static Eigen::RowVectorXd perturbed(const StudySpace& space, Eigen::RowVectorXd draft,
+                                        Eigen::Index number, RandomStream& stream) {
+        constexpr double sizes[] = {0.1, 0.03, 0.005};
+        const double size = sizes[number % 3];
+        const bool sparse = number % 2 == 1 && draft.size() > 1;
+        for (Eigen::Index j = 0; j < draft.size(); ++j) {
+            const double step = stream.normal();
+            const double coin = stream.uniform();
+            const double fresh = stream.uniform();
+            if (std::isnan(draft[j]))
+                draft[j] = fresh;
+            else if (!space.axes()[static_cast<std::size_t>(j)].ordered)
+                draft[j] = coin < 0.15 ? fresh : draft[j];
+            else if (!sparse || coin < 0.5)
+                draft[j] = std::clamp(draft[j] + size * step, 0.0, 1.0);
+        }
+        return draft;
+    }
+
+    static Suggestion described(Configuration configuration, const Prediction& p, const FoundCandidate& found,
+                                double best, const Study& study, const OutputTransform& transform,
+                                const StoredFit& fit) {
+        const double sigma = std::sqrt(p.variance);
+        Suggestion suggestion;
+        suggestion.configuration = std::move(configuration);
+        suggestion.role = p.mean <= best ? "exploiting" : "exploring";
+        suggestion.fit = fit.text();
+        if (study.objectives().size() == 1) {
+            const Objective& objective = study.objective();
+            const double low = objective.loss(transform.restore(p.mean - 1.96 * sigma));
+            const double high = objective.loss(transform.restore(p.mean + 1.96 * sigma));
+            suggestion.reason = fmt::format(
+                "predicted {} {:.4g} (95 % interval {:.4g} to {:.4g}), log expected improvement {:.3g}",
+                objective.metric, objective.loss(transform.restore(p.mean)), std::min(low, high),
+                std::max(low, high), found.value);
+        } else {
+            suggestion.reason =
+                fmt::format("log expected improvement {:.3g} of a random weighting of the {} objectives",
+                            found.value, study.objectives().size());
+        }
+        return suggestion;
+    }
+
+    /// Where the model has nothing to add: uniform draws, or nothing when all are refused.
+    static std::optional<Suggestion> fallback(const Study& study, const SuggestionRequest& request,
+                                              const StudySpace& space) {
+        if (const auto all = space.enumerate(1e5)) {
+            for (Eigen::Index i = 0; i < all->rows(); ++i)
+                if (space.admits(all->row(i)))
+                    return Suggestion{space.configuration(all->row(i)), "what is left of the space",
+                                      "filling", ""};
+            return std::nullopt;
+        }
+        RandomStream stream = request.stream(study, Purpose::retry);
+        std::vector<double> unit(study.space().size());
+        for (int draw = 0; draw < 2000; ++draw) {
+            for (double& u : unit) u = stream.uniform();
+            Configuration configuration = request.decode(study.space(), unit);
+            if (request.admits(study, configuration))
+                return Suggestion{std::move(configuration), "uniform draw", "filling", ""};
+        }
+        return std::nullopt;
+    }
+
+    GaussianProcessOptions options_;
+};
+
+}  // namespace attune

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <boost/random/sobol.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "attune/strategy/strategy.hpp"
+
+namespace attune {
+
+/// Points of the Sobol sequence (Sobol 1967; direction numbers of Joe and Kuo, "Constructing Sobol sequences
+/// with better two-dimensional projections", 2008, as in Boost.Random), plain or with Owen's scrambling.
+///
+/// Coordinates are 32-bit numerators over 2^32; point 0 of the plain sequence is the origin, points follow in
+/// Gray-code order. Any point is computed on its own. Not to be shared between threads.
+class SobolSequence {
+  public:
+    static constexpr std::size_t max_dimensions = 3667;
+    static constexpr std::uint64_t max_points = std::uint64_t{1} << 32;
+
+    /// Throws InvalidOption for more than `max_dimensions` dimensions.
+    explicit SobolSequence(std::size_t dimensions) : dimensions_(dimensions), engine_(checked(dimensions)) {}
+
+    [[nodiscard]] std::size_t dimensions() const noexcept { return dimensions_; }
+
+    /// Point `index` of the plain sequence. Throws InvalidOption beyond 2^32 points.
+    [[nodiscard]] std::vector<std::uint32_t> point(std::uint64_t index) {
+        if (index >= max_points)
+            throw InvalidOption(fmt::format("Sobol point {}: the sequence has 2^32 points", index));
+        std::vector<std::uint32_t> x(dimensions_, 0);
+        if (index == 0) return x;
+        // The engine leaves the origin out and goes on from where it stands: neighbours cost one step.
+        if (index != next_) engine_.seed(static_cast<std::uint32_t>(index - 1));
+        for (std::uint32_t& coordinate : x) coordinate = engine_();
+        next_ = index + 1;
+        return x;
+    }
+
+    /// Point `index` after nested uniform scrambling (Owen, "Randomly permuted (t,m,s)-nets and
+    /// (t,s)-sequences", 1995): every digit is flipped or not by a hash of the seed, the dimension and the
+    /// digits before it. Keeps the even spread and makes each point uniform in [0, 1)^d over the seeds.
+    [[nodiscard]] std::vector<double> scrambled(std::uint64_t index, std::uint64_t seed) {
+        const std::vector<std::uint32_t> plain = point(index);
+        std::vector<double> unit(dimensions_);
+        for (std::size_t j = 0; j < dimensions_; ++j)
+            unit[j] = (static_cast<double>(scramble(plain[j], mix(seed + mix(j + 1)))) + 0.5) * 0x1p-32;
+        return unit;
+    }
+
+  private:
+    static std::size_t checked(std::size_t dimensions) {
+        if (dimensions == 0 || dimensions > max_dimensions)
+            throw InvalidOption(fmt::format("Sobol sequence of {} dimensions: must be in [1, {}]", dimensions,
+                                            max_dimensions));
+        return dimensions;
+    }
+
+    /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+    static std::uint64_t mix(std::uint64_t z) {
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
+
+    static std::uint32_t scramble(std::uint32_t x, std::uint64_t key) {
+        std::uint32_t flips = 0;
+        for (int bit = 31; bit >= 0; --bit) {
+            // A leading one tells prefixes of different length apart.
+            const std::uint64_t prefix = (std::uint64_t{1} << 32 | x) >> (bit + 1);
+            flips |= static_cast<std::uint32_t>(mix(key ^ mix(prefix)) & 1) << bit;
+        }
+        return x ^ flips;
+    }
+
+    std::size_t dimensions_;
+    boost::random::sobol_engine<std::uint32_t, 32> engine_;
+    std::uint64_t next_ = 1;
+};
+
+/// Scrambled Sobol points over the scaled ranges: more even than random draws, for any number of trials.
+///
+/// Trial k gets point k of the sequence that the study's seed scrambles, whatever became of the others.
+/// Points outside the constraints or asked before give way to point k + j * 2^16 (j = 1, 2 ...), which are
+/// spread as evenly.
+class Sobol {
+  public:
+    [[nodiscard]] static constexpr std::string_view name() { return "sobol"; }
+
+    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
+        const SearchSpace& space = study.space();
+        if (space.size() == 0) return std::nullopt;
+        SobolSequence sequence(space.size());
+        const std::uint64_t seed = RandomStream(study.seed(), 0, Purpose::scramble)();
+        const std::uint64_t first = static_cast<std::uint64_t>(request.trial) % SobolSequence::max_points;
+        for (std::uint64_t j = 0; j < tries; ++j) {
+            const std::uint64_t block = j + request.attempt * tries;
+            const std::uint64_t index = (first + (block << 16)) % SobolSequence::max_points;
+            Configuration configuration = request.decode(space, sequence.scrambled(index, seed));
+            if (request.admits(study, configuration))
+                return Suggestion{std::move(configuration), "point of the scrambled Sobol sequence", "sobol",
+                                  ""};
+        }
+        return std::nullopt;
+    }
+
+  private:
+    static constexpr std::uint64_t tries = 1000;
+};
+
+}  // namespace attune
