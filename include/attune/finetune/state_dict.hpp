@@ -35,14 +35,14 @@ struct LoadOptions {
     bool strict = true;
 
     /// Names of the module that begin with one of these may be missing from the file; they keep their values.
-    std::vector<std::string> allow_missing;
+    std::vector<std::string> allow_missing{};
 
     /// Names of the file that begin with one of these are dropped, and reported as such.
-    std::vector<std::string> ignore;
+    std::vector<std::string> ignore{};
 
     /// Beginnings of names in the file and what stands for them in the module, such as {"module.", ""}; the
     /// first that fits is applied, before anything else.
-    std::vector<std::pair<std::string, std::string>> rename;
+    std::vector<std::pair<std::string, std::string>> rename{};
 
     /// What messages call the file, such as its path.
     std::string source = "weights";
