@@ -1,0 +1,5 @@
+#pragma once
+
+/// Gaussian processes: the model, its acquisition functions and the strategy. Needs Eigen, Boost.Math and LBFGS++.
+
+#include "attune/strategy/gaussian_process.hpp"
