@@ -1,6 +1,7 @@
 #include "attune/files/atomic_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,8 +25,8 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 // left-overs.
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
     static std::atomic<std::uint64_t> counter{0};
-    return folder_of(path) / ("." + path.filename().string() + "." + std::to_string(::getpid()) + "-" +
-                              std::to_string(counter.fetch_add(1)) + ".tmp");
+    return folder_of(path) /
+           fmt::format(".{}.{}-{}.tmp", path.filename().string(), ::getpid(), counter.fetch_add(1));
 }
 
 }  // namespace

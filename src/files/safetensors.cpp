@@ -1,5 +1,7 @@
 #include "attune/files/safetensors.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <nlohmann/json.hpp>
@@ -170,7 +172,7 @@ void check_layout(const detail::ByteSource& source, std::vector<HeaderEntry>& en
         const std::uint64_t begin = entry.offsets[0];
         const std::uint64_t end = entry.offsets[1];
         const std::string named = "has a tensor \"" + entry.name.substr(0, 200) + "\" ";
-        const std::string range = "[" + std::to_string(begin) + ", " + std::to_string(end) + ")";
+        const std::string range = fmt::format("[{}, {})", begin, end);
         if (begin > end || end > data_bytes)
             source.fail(named + "with the range " + range + " outside the " + std::to_string(data_bytes) +
                         " bytes of data");
