@@ -127,7 +127,7 @@ void check_replaced_head(Network& network) {
     CHECK_THROWS_AS(network.set_head_dropout(std::nan("")), InvalidOption);
     network.to(torch::kFloat64);
     network.replace_head(classes);
-    CHECK(network.named_parameters()[network.head_name() + ".weight"].scalar_type() == torch::kFloat64);
+    CHECK((network.named_parameters()[network.head_name() + ".weight"].scalar_type() == torch::kFloat64));
     network.to(torch::kFloat32);
 }
 
