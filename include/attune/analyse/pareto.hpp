@@ -220,7 +220,10 @@ inline std::vector<Losses> inside(const std::vector<Losses>& points, const Losse
                                                                  const Losses& reference) {
     if (reference.empty())
         throw InvalidOption("hypervolume: the reference has no values; it needs one for each objective");
-    const std::vector<Losses> front = detail::distinct_front(detail::inside(points, reference));
+    // Dominated points stay among the others: what only one point dominates takes its place when that point
+    // is gone.
+    const std::vector<Losses> candidates = detail::inside(points, reference);
+    const std::vector<Losses> front = detail::distinct_front(candidates);
     std::vector<double> out(points.size(), 0);
     for (std::size_t i = 0; i < points.size(); ++i) {
         if (!std::binary_search(front.begin(), front.end(), points[i]) ||
@@ -229,7 +232,7 @@ inline std::vector<Losses> inside(const std::vector<Losses>& points, const Losse
         // The point's own box less what the others cover of it: no difference of two large volumes.
         double box = 1;
         for (std::size_t k = 0; k < reference.size(); ++k) box *= reference[k] - points[i][k];
-        std::vector<Losses> others = front;
+        std::vector<Losses> others = candidates;
         std::erase(others, points[i]);
         for (Losses& other : others)
             for (std::size_t k = 0; k < reference.size(); ++k) other[k] = std::max(other[k], points[i][k]);
