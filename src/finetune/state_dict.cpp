@@ -1,11 +1,13 @@
 #include "attune/finetune/state_dict.hpp"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <mutex>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -181,7 +183,9 @@ Plan plan_load(const torch::nn::Module& module, const TensorFile& file, const Lo
             continue;
         }
         const auto& data = *found->second;
-        if (data.shape != tensor.sizes().vec() || (tensor.is_floating_point() && !is_real(data.dtype))) {
+        // libtorch's to(type), unlike Python's, turns the counters into real numbers.
+        const bool wrong_kind = tensor.is_floating_point() && !is_real(data.dtype) && !is_batch_counter(name);
+        if (data.shape != tensor.sizes().vec() || wrong_kind) {
             plan.report.mismatched.push_back({name, data.shape, tensor.sizes().vec(), data.dtype});
             continue;
         }
@@ -250,7 +254,8 @@ std::vector<std::pair<std::string, torch::Tensor>> named_state(const torch::nn::
 TensorFile state_dict(const torch::nn::Module& module) {
     TensorFile file;
     for (const auto& [name, tensor] : named_state(module))
-        file.tensors.emplace_back(name, to_tensor_data(tensor));
+        file.tensors.emplace_back(name,
+                                  to_tensor_data(is_batch_counter(name) ? tensor.to(torch::kInt64) : tensor));
     return file;
 }
 
@@ -305,6 +310,25 @@ namespace {
 
 using Offered = std::unordered_map<std::string, const TensorData*>;
 
+/// Building networks draws random numbers; a question must not change what the host draws after it.
+class UndisturbedGenerator {
+  public:
+    UndisturbedGenerator() : generator_(at::detail::getDefaultCPUGenerator()) {
+        const std::lock_guard lock(generator_.mutex());
+        state_ = generator_.get_state();
+    }
+    ~UndisturbedGenerator() {
+        const std::lock_guard lock(generator_.mutex());
+        generator_.set_state(state_);
+    }
+    UndisturbedGenerator(const UndisturbedGenerator&) = delete;
+    UndisturbedGenerator& operator=(const UndisturbedGenerator&) = delete;
+
+  private:
+    at::Generator generator_;
+    torch::Tensor state_;
+};
+
 struct Likeness {
     double share = 0;              ///< of all names of either side, those with the same shape on both
     bool but_for_the_head = true;  ///< whether all but the head's entries are in the file
@@ -347,6 +371,7 @@ std::vector<const ZooEntry*> candidates_for(double scalars, const ModelZoo& zoo)
 }  // namespace
 
 std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
+    const UndisturbedGenerator guard;
     Offered offered;
     double scalars = 1;
     for (const auto& [name, data] : file.tensors) {

@@ -93,7 +93,8 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
                                 LoadOptions options = {});
 
 /// The network of the zoo whose names and shapes `file` shares most of, or "" where none shares half of them.
-/// Builds candidates one by one, nearest number of parameters first, until one fits but for the head.
+/// Builds candidates one by one, nearest number of parameters first, until one fits but for the head; torch's
+/// default generator is left as it was.
 [[nodiscard]] std::string nearest_model(const TensorFile& file, const ModelZoo& zoo = ModelZoo::standard());
 
 }  // namespace attune
