@@ -118,10 +118,11 @@ enum class CommandEnd {
 /// Whose fault a failure was.
 ///
 /// The configuration's: other exit codes, crashes (SIGSEGV, SIGABRT ...), time and silence limits, no
-/// objective in the output. The environment's: a program that cannot be started, and the codes and signals of
-/// the options. Signal 9 that was not sent from here is mostly the kernel's out-of-memory killer, which may
-/// be due to either: it is tried again as the environment's, and if every attempt, of two or more, ends so,
-/// it is the configuration's.
+/// objective in the output. The environment's: a program that cannot be started (also a shell's 126 and 127;
+/// another attempt is made only where the cause may pass, such as a lack of memory), and the codes and
+/// signals of the options. Signal 9 that was not sent from here is mostly the kernel's out-of-memory killer,
+/// which may be due to either: it is tried again as the environment's, and if every attempt, of two or more,
+/// ends so, it is the configuration's.
 enum class CommandFault { none, configuration, environment };
 
 /// A failed attempt.
@@ -187,11 +188,8 @@ class Command {
     [[nodiscard]] const CommandOptions& options() const noexcept { return options_; }
 
   private:
-    struct Attempt;
-
     CommandOptions options_;
     bool wants_json_ = false;
-    bool appends_ = false;
 };
 
 /// The pause before attempt `attempt` (2 or more): exponential, capped, and shortened by a jitter that
