@@ -47,8 +47,9 @@ struct Augmentation {
     bool vertical_flip = false;    ///< with probability 1/2
     bool quarter_turns = false;    ///< 0, 90, 180 or 270 degrees alike
     int fixed_crops = 0;           ///< choose among the image and this many fixed crops; at most 15
-    std::int64_t crop_padding =
-        0;                     ///< pixels of reflected border before a crop of the old size at random; 0: off
+    /// Random shifts by up to this many pixels each way, into the margin where there is one, else into a
+    /// reflected border; 0: off.
+    std::int64_t crop_padding = 0;
     double min_crop_area = 1;  ///< random resized crop of an area share in [this, 1]; 1: off; in (0, 1]
     double max_aspect_ratio = 4.0 / 3;  ///< of such crops, at least 1
     double brightness = 0;              ///< factor in [1 - b, 1 + b]; 0: off; in [0, 1]
@@ -72,16 +73,17 @@ struct Augmentation {
 [[nodiscard]] std::size_t choose_view(const Augmentation& augmentation, std::uint64_t seed,
                                       std::int64_t epoch, std::int64_t sample);
 
-/// Renders a view of `pixels` (uint8 or float in [0, 255], B x 3 x S x S) as float in [0, 255], B x 3 x size
-/// x size, where size is view.image_size or, where that is 0, `image_size`. A larger S than `image_size` is
-/// cropped at its centre (the margin that random crops use); other sizes are reached by resizing.
-[[nodiscard]] at::Tensor render(const at::Tensor& pixels, const View& view, std::int64_t image_size);
+/// Renders a view of `pixels` (uint8, or float in [0, 255]; B x 3 x S x S) as float in [0, 255], B x 3 x size
+/// x size. Where S is larger than `frame_size` the middle is taken (the rest is the margin for random crops);
+/// size is view.image_size or, where that is 0, `frame_size`.
+[[nodiscard]] at::Tensor render(const at::Tensor& pixels, const View& view, std::int64_t frame_size);
 
-/// Augmented images, float in [0, 255], B x 3 x image_size x image_size. `samples` are the B numbers that
-/// draws are keyed by. Throws InvalidOption where lengths differ.
+/// Augmented images, float in [0, 255], B x 3 x size x size with size = `image_size` or, where that is 0,
+/// `frame_size`. `samples` are the B numbers that draws are keyed by. Throws InvalidOption where lengths
+/// differ.
 [[nodiscard]] at::Tensor augment(const at::Tensor& pixels, std::span<const std::int64_t> samples,
                                  const Augmentation& augmentation, std::uint64_t seed, std::int64_t epoch,
-                                 std::int64_t image_size);
+                                 std::int64_t frame_size, std::int64_t image_size = 0);
 
 /// (pixels / 255 - mean) / std by channel; pixels in [0, 255], N x 3 x H x W; float result.
 [[nodiscard]] at::Tensor normalise(const at::Tensor& pixels, const InputSpec& input);

@@ -90,7 +90,7 @@ class ImageData {
     [[nodiscard]] const std::vector<std::int64_t>& labels() const;
     [[nodiscard]] const std::vector<std::string>& classes() const;
     [[nodiscard]] std::int64_t class_count() const;
-    [[nodiscard]] const std::string& name(std::int64_t row) const;  ///< path or "#row"
+    [[nodiscard]] std::string name(std::int64_t row) const;  ///< path or "#row"
     [[nodiscard]] const SplitRows& split() const { return split_; }
     [[nodiscard]] const std::vector<SkippedFile>& skipped()
         const;  ///< files that could not be read, with the reason
@@ -114,6 +114,7 @@ class ImageData {
   private:
     friend ImageData load_image_data(const ImageListing&, const DataOptions&);
     struct Store;
+    ImageData(std::shared_ptr<const Store> store, SplitRows split);
     std::shared_ptr<const Store> store_;
     SplitRows split_;
 };

@@ -120,13 +120,20 @@ struct CurvePoint {
     double y = 0;
 };
 
-/// x = false positive rate, y = true positive rate; thresholds descend from infinity; collinear points are
-/// kept.
+/// x = false positive rate, y = true positive rate; thresholds descend from infinity. Points in the middle of
+/// a straight line are left out. NaN where a kind of sample does not occur.
 [[nodiscard]] std::vector<CurvePoint> roc_curve(const std::vector<bool>& positive,
                                                 std::span<const double> scores);
 
-/// x = recall, y = precision; thresholds ascend; the last point is recall 0, precision 1 at threshold NaN.
+/// x = recall, y = precision for each distinct score, ascending; then recall 0, precision 1 at threshold
+/// infinity. Recall is 1 where there is no positive.
 [[nodiscard]] std::vector<CurvePoint> precision_recall_curve(const std::vector<bool>& positive,
                                                              std::span<const double> scores);
+
+/// Area under a curve by trapezoids in x; the points may run either way.
+[[nodiscard]] double trapezoid_area(std::span<const CurvePoint> curve);
+
+/// Mean squared difference of the probability and the outcome (Brier 1950).
+[[nodiscard]] double brier_score(const std::vector<bool>& positive, std::span<const double> probabilities);
 
 }  // namespace attune

@@ -61,6 +61,9 @@ class FeatureCache {
     /// Bytes that features of one cut and view take.
     [[nodiscard]] std::int64_t bytes_of(std::size_t cut, const View& view = {});
 
+    /// Whether these views at this cut are kept already or can be, within the memory limit.
+    [[nodiscard]] bool fits(std::size_t cut, std::span<const View> views);
+
     [[nodiscard]] std::int64_t bytes_used() const;
     [[nodiscard]] std::int64_t images_computed() const;  ///< forward passes so far, in images
     [[nodiscard]] double seconds_computing() const;      ///< spent on them

@@ -58,6 +58,8 @@ struct Recipe {
     double dampening = 0;        ///< of sgd, in [0, 1)
     std::array<double, 2> betas{0.9, 0.999};  ///< of adam and adamw, in [0, 1)
     double rmsprop_alpha = 0.99;              ///< in [0, 1)
+    bool amsgrad = false;                     ///< of adam and adamw (Reddi 2018)
+    bool rmsprop_centered = false;            ///< gradients normalised by their variance
     double epsilon = 1e-8;                    ///< of adam, adamw and rmsprop
     double weight_decay = 0;             ///< coupled in sgd, adam, rmsprop; decoupled in adamw; at least 0
     bool decay_biases_and_norms = true;  ///< weight decay for one-dimensional parameters too

@@ -1,0 +1,265 @@
+#include "attune/finetune/data/image_data.hpp"
+
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "attune/error.hpp"
+#include "attune/files/fingerprint.hpp"
+#include "image_store.hpp"
+#include "resize.hpp"
+
+namespace attune {
+namespace {
+
+constexpr std::array<std::uint8_t, 3> mean_colour{124, 116, 104};  ///< of ImageNet
+
+struct Planes {
+    std::int64_t height = 0;
+    std::int64_t width = 0;
+    std::vector<std::uint8_t> values;  ///< 3 x height x width
+};
+
+Planes planes_of(const Image& image) {
+    const auto area = static_cast<std::size_t>(image.width * image.height);
+    if (image.width < 1 || image.height < 1 || image.pixels.size() != 3 * area)
+        throw InvalidOption("image of " + std::to_string(image.width) + " x " + std::to_string(image.height) +
+                            " must have sides of at least 1 and three bytes a pixel");
+    Planes planes{image.height, image.width, std::vector<std::uint8_t>(3 * area)};
+    for (std::size_t i = 0; i < area; ++i)
+        for (std::size_t channel = 0; channel < 3; ++channel)
+            planes.values[channel * area + i] = image.pixels[3 * i + channel];
+    return planes;
+}
+
+Planes resized(const Planes& planes, std::int64_t height, std::int64_t width) {
+    if (height == planes.height && width == planes.width) return planes;
+    return {height, width,
+            detail::resize_planes(planes.values.data(), 3, planes.height, planes.width, height, width)};
+}
+
+/// Copies `from` onto a square of mean colour, or the part of it that the square shows, centres matched as
+/// torchvision does (halves rounded to even).
+std::vector<std::uint8_t> centred(const Planes& from, std::int64_t side) {
+    const auto plane = static_cast<std::size_t>(side * side);
+    std::vector<std::uint8_t> square(3 * plane);
+    const auto top = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(from.height - side) / 2));
+    const auto left = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(from.width - side) / 2));
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+        auto* out = square.data() + channel * plane;
+        std::fill(out, out + plane, mean_colour[channel]);
+        const auto* in = from.values.data() + channel * static_cast<std::size_t>(from.height * from.width);
+        const std::int64_t begin = std::max<std::int64_t>(0, -left);
+        const std::int64_t end = std::min(side, from.width - left);
+        for (std::int64_t y = std::max<std::int64_t>(0, -top); y < std::min(side, from.height - top); ++y)
+            std::copy_n(in + (y + top) * from.width + begin + left, end - begin, out + y * side + begin);
+    }
+    return square;
+}
+
+/// The other side after the given one became `size`, as torchvision rounds it (down).
+std::int64_t in_proportion(std::int64_t size, std::int64_t other, std::int64_t given) {
+    return std::max<std::int64_t>(1, size * other / given);
+}
+
+torch::Tensor to_pixels(const std::vector<std::uint8_t>& values, std::int64_t height, std::int64_t width) {
+    auto tensor = torch::empty({3, height, width}, torch::kUInt8);
+    std::memcpy(tensor.data_ptr(), values.data(), values.size());
+    return tensor;
+}
+
+void require(bool holds, const std::string& message) {
+    if (!holds) throw InvalidOption(message);
+}
+
+void mark_part(const std::vector<std::int64_t>& rows, std::vector<bool>& taken, const char* part) {
+    for (const auto row : rows) {
+        require(row >= 0 && row < std::ssize(taken), std::string(part) + " row " + std::to_string(row) +
+                                                         " is outside [0, " + std::to_string(taken.size()) +
+                                                         ")");
+        require(!taken[static_cast<std::size_t>(row)],
+                std::string(part) + " row " + std::to_string(row) + " is already in a part of the split");
+        taken[static_cast<std::size_t>(row)] = true;
+    }
+}
+
+SplitRows checked(SplitRows split, std::int64_t size) {
+    std::vector<bool> taken(static_cast<std::size_t>(size));
+    mark_part(split.train, taken, "train");
+    mark_part(split.validation, taken, "validation");
+    mark_part(split.test, taken, "test");
+    std::ranges::sort(split.train);
+    std::ranges::sort(split.validation);
+    std::ranges::sort(split.test);
+    return split;
+}
+
+template <typename Numbers>
+std::string_view bytes_of(const Numbers& numbers) {
+    return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(*numbers.data())};
+}
+
+}  // namespace
+
+ResizeMode resize_mode_from_name(const std::string& name) {
+    if (name == "crop") return ResizeMode::crop;
+    if (name == "squash") return ResizeMode::squash;
+    if (name == "pad") return ResizeMode::pad;
+    throw UnknownName("resize mode \"" + name + "\" is not known; known are crop, squash, pad");
+}
+
+std::string to_string(ResizeMode mode) {
+    switch (mode) {
+        case ResizeMode::crop:
+            return "crop";
+        case ResizeMode::squash:
+            return "squash";
+        case ResizeMode::pad:
+            break;
+    }
+    return "pad";
+}
+
+at::Tensor resize_image(const at::Tensor& pixels, std::int64_t height, std::int64_t width) {
+    require(pixels.dim() == 3 && pixels.scalar_type() == torch::kUInt8 && pixels.size(0) == 3,
+            "resize_image takes 3 x height x width bytes");
+    require(height >= 1 && width >= 1, "new height and width must be at least 1");
+    const auto input = pixels.contiguous();
+    const auto values =
+        detail::resize_planes(input.data_ptr<std::uint8_t>(), 3, input.size(1), input.size(2), height, width);
+    return to_pixels(values, height, width);
+}
+
+void Framing::validate() const {
+    require(image_size >= 8 && image_size <= 4096,
+            "image_size " + std::to_string(image_size) + " must be in [8, 4096] pixels");
+    require(resize_ratio >= 1 && resize_ratio <= 2,
+            "resize_ratio " + std::to_string(resize_ratio) + " must be in [1, 2]");
+    require(margin >= 0 && margin <= image_size / 2,
+            "margin " + std::to_string(margin) + " must be in [0, image_size / 2]");
+}
+
+namespace detail {
+
+std::int64_t stored_side(const Framing& framing) {
+    const auto resized_side = std::llround(framing.resize_ratio * static_cast<double>(framing.image_size));
+    return std::min<std::int64_t>(framing.image_size + 2 * framing.margin, resized_side);
+}
+
+std::vector<std::uint8_t> frame(const Image& image, const Framing& framing) {
+    const auto planes = planes_of(image);
+    const auto side = std::llround(framing.resize_ratio * static_cast<double>(framing.image_size));
+    const bool tall = planes.height > planes.width;
+    if (framing.mode == ResizeMode::squash) return centred(resized(planes, side, side), stored_side(framing));
+    const bool fix_width = tall == (framing.mode == ResizeMode::crop);
+    const auto height = fix_width ? in_proportion(side, planes.height, planes.width) : side;
+    const auto width = fix_width ? side : in_proportion(side, planes.width, planes.height);
+    return centred(resized(planes, height, width), stored_side(framing));
+}
+
+}  // namespace detail
+
+at::Tensor frame_image(const Image& image, const Framing& framing) {
+    framing.validate();
+    const auto side = detail::stored_side(framing);
+    return to_pixels(detail::frame(image, framing), side, side);
+}
+
+void DataOptions::validate() const {
+    framing.validate();
+    require(threads >= 0, "threads " + std::to_string(threads) + " must be at least 0");
+    require(memory_limit_bytes >= 0, "memory_limit_bytes must be at least 0");
+    require(max_pixels >= 1, "max_pixels " + std::to_string(max_pixels) + " must be at least 1");
+}
+
+const std::vector<std::int64_t>& SplitRows::of(Split part) const {
+    switch (part) {
+        case Split::train:
+            return train;
+        case Split::validation:
+            return validation;
+        case Split::test:
+            return test;
+        case Split::none:
+            break;
+    }
+    throw InvalidOption("rows of a part: the part must be train, validation or test");
+}
+
+ImageData::ImageData(at::Tensor pixels, std::vector<std::int64_t> labels, std::vector<std::string> classes,
+                     std::vector<std::string> names, SplitRows split, Framing framing) {
+    require(pixels.dim() == 4 && pixels.size(1) == 3 && pixels.size(2) == pixels.size(3) &&
+                pixels.scalar_type() == torch::kUInt8,
+            "pixels must be N x 3 x S x S bytes");
+    require(pixels.size(0) == std::ssize(labels), std::to_string(labels.size()) + " labels for " +
+                                                      std::to_string(pixels.size(0)) +
+                                                      " images; one each is needed");
+    require(names.empty() || names.size() == labels.size(), "names must be none or one for each image");
+    for (const auto label : labels)
+        require(label >= 0 && label < std::ssize(classes),
+                "label " + std::to_string(label) + " is outside [0, " + std::to_string(classes.size()) + ")");
+    framing.validate();
+    require(pixels.size(2) >= framing.image_size, "images of side " + std::to_string(pixels.size(2)) +
+                                                      " are smaller than the framing's image_size " +
+                                                      std::to_string(framing.image_size));
+    auto store = std::make_shared<Store>();
+    store->pixels = pixels.contiguous();
+    store->labels = std::move(labels);
+    store->classes = std::move(classes);
+    store->names = std::move(names);
+    store->framing = framing;
+    store_ = std::move(store);
+    split_ = checked(std::move(split), size());
+}
+
+ImageData::ImageData(std::shared_ptr<const Store> store, SplitRows split)
+    : store_(std::move(store)), split_(checked(std::move(split), size())) {}
+
+at::Tensor ImageData::pixels() const { return store_->pixels; }
+std::int64_t ImageData::size() const { return std::ssize(store_->labels); }
+std::int64_t ImageData::stored_size() const { return store_->pixels.size(2); }
+const Framing& ImageData::framing() const { return store_->framing; }
+const std::vector<std::int64_t>& ImageData::labels() const { return store_->labels; }
+const std::vector<std::string>& ImageData::classes() const { return store_->classes; }
+std::int64_t ImageData::class_count() const { return std::ssize(store_->classes); }
+const std::vector<SkippedFile>& ImageData::skipped() const { return store_->skipped; }
+
+std::string ImageData::name(std::int64_t row) const {
+    require(row >= 0 && row < size(),
+            "row " + std::to_string(row) + " is outside [0, " + std::to_string(size()) + ")");
+    return store_->names.empty() ? "#" + std::to_string(row) : store_->names[static_cast<std::size_t>(row)];
+}
+
+Image ImageData::picture(std::int64_t row) const {
+    require(row >= 0 && row < size(),
+            "row " + std::to_string(row) + " is outside [0, " + std::to_string(size()) + ")");
+    const auto interleaved = store_->pixels[row].permute({1, 2, 0}).contiguous();
+    const auto* begin = interleaved.data_ptr<std::uint8_t>();
+    return {interleaved.size(1), interleaved.size(0), {begin, begin + interleaved.numel()}};
+}
+
+ImageData ImageData::with_split(SplitRows split) const { return {store_, std::move(split)}; }
+
+std::vector<std::int64_t> ImageData::class_counts(Split part) const {
+    std::vector<std::int64_t> counts(store_->classes.size());
+    for (const auto row : split_.of(part))
+        ++counts[static_cast<std::size_t>(labels()[static_cast<std::size_t>(row)])];
+    return counts;
+}
+
+std::uint64_t ImageData::fingerprint() const {
+    const auto& pixels = store_->pixels;
+    auto hash =
+        fnv1a64({reinterpret_cast<const char*>(pixels.data_ptr()), static_cast<std::size_t>(pixels.numel())});
+    hash = fnv1a64(bytes_of(store_->labels), hash);
+    for (const auto& name : store_->classes) hash = fnv1a64(name + '\n', hash);
+    for (const auto part : {Split::train, Split::validation, Split::test}) {
+        const std::array<std::int64_t, 1> length{std::ssize(split_.of(part))};
+        hash = fnv1a64(bytes_of(split_.of(part)), fnv1a64(bytes_of(length), hash));
+    }
+    return hash;
+}
+
+}  // namespace attune

@@ -1,0 +1,274 @@
+#include "attune/finetune/train/feature_cache.hpp"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "attune/error.hpp"
+#include "attune/finetune/freeze.hpp"
+#include "attune/finetune/network.hpp"
+#include "evaluation_mode.hpp"
+
+namespace attune {
+namespace {
+
+torch::Tensor index_of(std::span<const std::int64_t> rows) {
+    auto index = torch::empty({std::ssize(rows)}, torch::kInt64);
+    std::ranges::copy(rows, index.data_ptr<std::int64_t>());
+    return index;
+}
+
+torch::Tensor input_of(Network& network, const ImageData& data, const View& view,
+                       std::span<const std::int64_t> rows) {
+    const auto pixels = data.pixels().index_select(0, index_of(rows));
+    return normalise(render(pixels, view, data.image_size()), network.input);
+}
+
+struct Key {
+    std::size_t cut;
+    View view;
+    auto operator<=>(const Key&) const = default;
+};
+
+}  // namespace
+
+void FeatureCacheOptions::validate() const {
+    if (memory_limit_bytes < 0)
+        throw InvalidOption("memory_limit_bytes " + std::to_string(memory_limit_bytes) +
+                            " must be at least 0");
+    if (batch_size < 1)
+        throw InvalidOption("batch_size " + std::to_string(batch_size) + " must be at least 1");
+}
+
+struct FeatureCache::Impl {
+    Impl(std::shared_ptr<Network> given, ImageData given_data, FeatureCacheOptions choice)
+        : network(std::move(given)), data(std::move(given_data)), options(std::move(choice)) {
+        options.validate();
+        if (network == nullptr) throw InvalidOption("a feature cache needs a network");
+        for (const auto part : {Split::train, Split::validation, Split::test})
+            rows.insert(rows.end(), data.split().of(part).begin(), data.split().of(part).end());
+        std::ranges::sort(rows);
+        slots.assign(static_cast<std::size_t>(data.size()), -1);
+        for (std::size_t i = 0; i < rows.size(); ++i)
+            slots[static_cast<std::size_t>(rows[i])] = static_cast<std::int64_t>(i);
+        if (rows.empty()) throw InvalidOption("a feature cache needs data with rows in its split");
+    }
+
+    torch::Tensor find(const Key& key) {
+        const std::scoped_lock lock(map_mutex);
+        const auto found = kept.find(key);
+        return found == kept.end() ? torch::Tensor{} : found->second;
+    }
+
+    /// Elements of one image's features at each cut, for pictures as large as the view makes them.
+    const std::vector<std::vector<std::int64_t>>& shapes(const View& view) {
+        const auto size = view.image_size > 0 ? view.image_size : data.image_size();
+        auto& found = shapes_by_size[size];
+        if (!found.empty()) return found;
+        const torch::NoGradGuard no_gradients;
+        const detail::EvaluationMode mode(*network);
+        auto x = input_of(*network, data, view, std::span(rows).first(1));
+        for (std::size_t stage = 0; stage < network->stages().size(); ++stage) {
+            x = network->forward_stages(x, stage, stage + 1);
+            found.push_back(x.sizes().slice(1).vec());
+        }
+        return found;
+    }
+
+    std::int64_t bytes_of(std::size_t cut, const View& view) {
+        if (cut < 1 || cut > network->stages().size())
+            throw InvalidOption("cut " + std::to_string(cut) + " must be in [1, " +
+                                std::to_string(network->stages().size()) + "], the network's stages");
+        std::int64_t count = std::ssize(rows) * (options.half_precision ? 2 : 4);
+        for (const auto side : shapes(view)[cut - 1]) count *= side;
+        return count;
+    }
+
+    void require_room(const std::vector<Key>& missing) {
+        std::int64_t needed = 0;
+        for (const auto& key : missing) needed += bytes_of(key.cut, key.view);
+        if (used + needed > options.memory_limit_bytes)
+            throw InvalidOption("features of " + std::to_string(rows.size()) + " images at " +
+                                std::to_string(missing.size()) + " cuts and views need " +
+                                std::to_string((used + needed) >> 20) +
+                                " MiB in all, more than the memory limit of " +
+                                std::to_string(options.memory_limit_bytes >> 20) + " MiB");
+    }
+
+    torch::Tensor room_for(std::size_t cut, const View& view) {
+        std::vector<std::int64_t> sizes{std::ssize(rows)};
+        const auto& shape = shapes(view)[cut - 1];
+        sizes.insert(sizes.end(), shape.begin(), shape.end());
+        return torch::empty(sizes, options.half_precision ? torch::kFloat16 : torch::kFloat32);
+    }
+
+    /// One pass over all rows; `cuts` ascending.
+    void fill(const std::vector<std::size_t>& cuts, const View& view) {
+        const auto began = std::chrono::steady_clock::now();
+        const torch::NoGradGuard no_gradients;
+        const detail::EvaluationMode mode(*network);
+        std::vector<torch::Tensor> rooms;
+        for (const auto cut : cuts) rooms.push_back(room_for(cut, view));
+        const auto count = std::ssize(rows);
+        for (std::int64_t done = 0; done < count;) {
+            if (options.stop.stop_requested())
+                throw InvalidState("computing features was stopped by its stop token");
+            const auto size = std::min(options.batch_size, count - done);
+            const auto batch =
+                std::span(rows).subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(size));
+            auto x = input_of(*network, data, view, batch);
+            std::size_t at = 0;
+            for (std::size_t i = 0; i < cuts.size(); ++i) {
+                x = network->forward_stages(x, at, cuts[i]);
+                at = cuts[i];
+                rooms[i].narrow(0, done, size).copy_(x);
+            }
+            done += size;
+            if (options.progress) options.progress(done, count);
+        }
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+        const std::scoped_lock lock(map_mutex);
+        for (std::size_t i = 0; i < cuts.size(); ++i) {
+            kept.emplace(Key{cuts[i], view}, rooms[i]);
+            used += static_cast<std::int64_t>(rooms[i].nbytes());
+        }
+        seconds += took.count();
+        images += count;
+    }
+
+    void prepare(std::span<const std::size_t> cuts, std::span<const View> views) {
+        const std::scoped_lock filling(fill_mutex);
+        std::map<View, std::vector<std::size_t>> wanted;
+        std::vector<Key> missing;
+        for (const auto& view : views)
+            for (const auto cut : cuts) {
+                if (find({cut, view}).defined()) continue;
+                auto& list = wanted[view];
+                if (std::ranges::find(list, cut) != list.end()) continue;
+                list.push_back(cut);
+                missing.push_back({cut, view});
+            }
+        require_room(missing);
+        for (auto& [view, list] : wanted) {
+            std::ranges::sort(list);
+            fill(list, view);
+        }
+    }
+
+    std::shared_ptr<Network> network;
+    ImageData data;
+    FeatureCacheOptions options;
+    std::vector<std::int64_t> rows;   ///< of the data, ascending
+    std::vector<std::int64_t> slots;  ///< by row: its place in `rows`, or -1
+
+    std::mutex fill_mutex;  ///< held while the network runs; taken before map_mutex
+    mutable std::mutex map_mutex;
+    std::map<Key, torch::Tensor> kept;
+    std::map<std::int64_t, std::vector<std::vector<std::int64_t>>> shapes_by_size;  ///< under fill_mutex
+    std::int64_t used = 0;
+    std::int64_t images = 0;
+    double seconds = 0;
+};
+
+FeatureCache::FeatureCache(std::shared_ptr<Network> network, ImageData data, FeatureCacheOptions options)
+    : impl_(std::make_unique<Impl>(std::move(network), std::move(data), std::move(options))) {}
+
+FeatureCache::~FeatureCache() = default;
+
+std::size_t FeatureCache::stage_count() const { return impl_->network->stages().size(); }
+
+void FeatureCache::prepare(std::span<const std::size_t> cuts, std::span<const View> views) {
+    impl_->prepare(cuts, views);
+}
+
+at::Tensor FeatureCache::features(std::size_t cut, const View& view, std::span<const std::int64_t> rows) {
+    auto kept = impl_->find({cut, view});
+    if (!kept.defined()) {
+        impl_->prepare({&cut, 1}, {&view, 1});
+        kept = impl_->find({cut, view});
+    }
+    auto index = torch::empty({std::ssize(rows)}, torch::kInt64);
+    auto* slot = index.data_ptr<std::int64_t>();
+    for (const auto row : rows) {
+        if (row < 0 || row >= std::ssize(impl_->slots) || impl_->slots[static_cast<std::size_t>(row)] < 0)
+            throw InvalidOption("row " + std::to_string(row) +
+                                " is not in the split that the features were made of");
+        *slot++ = impl_->slots[static_cast<std::size_t>(row)];
+    }
+    return kept.index_select(0, index).to(torch::kFloat32);
+}
+
+std::int64_t FeatureCache::bytes_of(std::size_t cut, const View& view) {
+    const std::scoped_lock lock(impl_->fill_mutex);
+    return impl_->bytes_of(cut, view);
+}
+
+bool FeatureCache::fits(std::size_t cut, std::span<const View> views) {
+    const std::scoped_lock lock(impl_->fill_mutex);
+    std::int64_t needed = 0;
+    for (const auto& view : views)
+        if (!impl_->find({cut, view}).defined()) needed += impl_->bytes_of(cut, view);
+    return impl_->used + needed <= impl_->options.memory_limit_bytes;
+}
+
+std::int64_t FeatureCache::bytes_used() const {
+    const std::scoped_lock lock(impl_->map_mutex);
+    return impl_->used;
+}
+
+std::int64_t FeatureCache::images_computed() const {
+    const std::scoped_lock lock(impl_->map_mutex);
+    return impl_->images;
+}
+
+double FeatureCache::seconds_computing() const {
+    const std::scoped_lock lock(impl_->map_mutex);
+    return impl_->seconds;
+}
+
+const ImageData& FeatureCache::data() const { return impl_->data; }
+
+void FeatureCache::require_match(const Network& network, std::size_t cut, const ImageData& data) const {
+    if (!impl_->data.same_images(data))
+        throw InvalidState("the feature cache was made of other images than the training set");
+    if (&network == impl_->network.get()) return;
+    const auto compare = [&](const auto& own, const auto& other, const char* what) {
+        for (const auto& item : own) {
+            if (stage_of(*impl_->network, item.key()) >= cut || item.key().ends_with("num_batches_tracked"))
+                continue;
+            const auto* found = other.find(item.key());
+            if (found == nullptr || found->sizes() != item.value().sizes() ||
+                !torch::equal(*found, item.value()))
+                throw InvalidState(
+                    std::string(what) + " " + item.key() +
+                    " of a frozen stage differs from the network that the features were made with");
+        }
+    };
+    compare(impl_->network->named_parameters(), network.named_parameters(), "parameter");
+    compare(impl_->network->named_buffers(), network.named_buffers(), "buffer");
+}
+
+at::Tensor compute_features(Network& network, const ImageData& data, std::size_t cut, const View& view,
+                            std::span<const std::int64_t> rows, std::int64_t batch_size) {
+    if (batch_size < 1)
+        throw InvalidOption("batch_size " + std::to_string(batch_size) + " must be at least 1");
+    const torch::NoGradGuard no_gradients;
+    const detail::EvaluationMode mode(network);
+    std::vector<torch::Tensor> parts;
+    for (std::size_t done = 0; done < rows.size();) {
+        const auto size = std::min(static_cast<std::size_t>(batch_size), rows.size() - done);
+        parts.push_back(
+            network.forward_stages(input_of(network, data, view, rows.subspan(done, size)), 0, cut));
+        done += size;
+    }
+    if (parts.empty()) throw InvalidOption("features of no rows were asked for");
+    return parts.size() == 1 ? parts[0] : torch::cat(parts);
+}
+
+}  // namespace attune

@@ -1,0 +1,158 @@
+#include "attune/finetune/train/model_file.hpp"
+
+#include <torch/types.h>
+
+#include <nlohmann/json.hpp>
+
+#include "attune/error.hpp"
+#include "attune/files/safetensors.hpp"
+#include "attune/finetune/evaluate/evaluation.hpp"
+#include "attune/finetune/network.hpp"
+#include "attune/finetune/state_dict.hpp"
+#include "attune/finetune/zoo/model_zoo.hpp"
+#include "attune/version.hpp"
+
+namespace attune {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* card_key = "attune_model";
+constexpr int format_version = 1;
+
+json to_json(const View& view) {
+    return {{"horizontal_flip", view.horizontal_flip},
+            {"vertical_flip", view.vertical_flip},
+            {"quarter_turns", view.quarter_turns},
+            {"zoom", view.zoom},
+            {"shift_x", view.shift_x},
+            {"shift_y", view.shift_y},
+            {"image_size", view.image_size}};
+}
+
+View view_of(const json& text) {
+    View view{text.at("horizontal_flip"), text.at("vertical_flip"), text.at("quarter_turns"), text.at("zoom"),
+              text.at("shift_x"),         text.at("shift_y"),       text.at("image_size")};
+    view.validate();
+    return view;
+}
+
+json to_json(const ModelCard& card, const InputSpec& input) {
+    json views = json::array();
+    for (const auto& view : card.views) views.push_back(to_json(view));
+    return {{"format", format_version},
+            {"architecture", card.architecture},
+            {"classes", card.classes},
+            {"framing",
+             {{"image_size", card.framing.image_size},
+              {"mode", to_string(card.framing.mode)},
+              {"resize_ratio", card.framing.resize_ratio},
+              {"margin", card.framing.margin}}},
+            {"input",
+             {{"image_size", input.image_size},
+              {"minimum_size", input.minimum_size},
+              {"mean", input.mean},
+              {"std", input.std}}},
+            {"views", views},
+            {"recipe", card.recipe},
+            {"notes", card.notes},
+            {"attune_version", version()}};
+}
+
+ModelCard card_of(const json& text) {
+    ModelCard card;
+    card.architecture = text.at("architecture");
+    card.classes = text.at("classes").get<std::vector<std::string>>();
+    const auto& framing = text.at("framing");
+    card.framing = {framing.at("image_size"), resize_mode_from_name(framing.at("mode")),
+                    framing.at("resize_ratio"), framing.at("margin")};
+    card.framing.validate();
+    card.views.clear();
+    for (const auto& view : text.at("views")) card.views.push_back(view_of(view));
+    if (card.views.empty()) throw InvalidOption("views must name at least one view");
+    card.recipe = text.at("recipe").get<std::map<std::string, std::string>>();
+    card.notes = text.at("notes").get<std::map<std::string, std::string>>();
+    return card;
+}
+
+InputSpec input_of(const json& text) {
+    return {text.at("image_size"), text.at("minimum_size"), text.at("mean").get<std::array<double, 3>>(),
+            text.at("std").get<std::array<double, 3>>()};
+}
+
+void require_fit(const Network& network, const ModelCard& card) {
+    card.framing.validate();
+    if (card.architecture.empty()) throw InvalidOption("model card: architecture must be named");
+    if (card.views.empty()) throw InvalidOption("model card: views must name at least one view");
+    for (const auto& view : card.views) view.validate();
+    if (network.classes() != std::ssize(card.classes))
+        throw InvalidOption("model card: " + std::to_string(card.classes.size()) +
+                            " classes for a network of " + std::to_string(network.classes()));
+}
+
+/// The card's text as JSON; whatever is wrong with it is the file's fault.
+json parse_card(const std::filesystem::path& path, const TensorFile& file) {
+    const auto found = file.metadata.find(card_key);
+    if (found == file.metadata.end())
+        throw FileError(path.string() + ": not a model saved by Attune (its metadata lacks " + card_key +
+                        ")");
+    auto text = json::parse(found->second, nullptr, false);
+    if (!text.is_object()) throw FileError(path.string() + ": the model card is no JSON object");
+    if (text.value("format", 0) != format_version)
+        throw FileError(path.string() + ": the model card has a format that this version does not know");
+    return text;
+}
+
+}  // namespace
+
+Prediction LoadedModel::predict(const Image& image) const {
+    const ImageData data(frame_image(image, card.framing).unsqueeze(0), {0}, card.classes, {}, {},
+                         card.framing);
+    const std::array<std::int64_t, 1> row{0};
+    EvaluateOptions options;
+    options.views = card.views;
+    const auto logits = compute_logits(*network, data, row, options)[0].to(torch::kFloat64).contiguous();
+    const auto probabilities = logits.softmax(0).contiguous();
+    Prediction result;
+    result.logits.assign(logits.data_ptr<double>(), logits.data_ptr<double>() + logits.numel());
+    result.probabilities.assign(probabilities.data_ptr<double>(),
+                                probabilities.data_ptr<double>() + probabilities.numel());
+    result.label = argmax_rows({result.probabilities, logits.numel()})[0];
+    result.class_name = card.classes[static_cast<std::size_t>(result.label)];
+    return result;
+}
+
+void save_model(const std::filesystem::path& path, Network& network, const ModelCard& card) {
+    require_fit(network, card);
+    TensorFile file = state_dict(network);
+    file.metadata["format"] = "pt";  // what other readers of safetensors expect of torch's names and layouts
+    file.metadata[card_key] = to_json(card, network.input).dump();
+    write_safetensors(path, file);
+}
+
+LoadedModel load_model(const std::filesystem::path& path) {
+    const TensorFile file = read_safetensors(path);
+    const json text = parse_card(path, file);
+    LoadedModel model;
+    InputSpec input;
+    try {
+        model.card = card_of(text);
+        model.attune_version = text.at("attune_version");
+        input = input_of(text.at("input"));
+    } catch (const json::exception& error) {
+        throw FileError(path.string() + ": the model card cannot be read: " + error.what());
+    } catch (const InvalidOption& error) {
+        throw FileError(path.string() + ": the model card cannot be used: " + error.what());
+    }
+    if (model.card.classes.empty()) throw FileError(path.string() + ": the model card names no classes");
+    model.network = ModelZoo::standard().make(model.card.architecture, std::ssize(model.card.classes));
+    LoadOptions options;
+    options.source = path.string();
+    load_state_dict(*model.network, file, options);
+    model.network->input = input;
+    for (auto& parameter : model.network->parameters()) parameter.requires_grad_(false);
+    model.network->eval();
+    return model;
+}
+
+}  // namespace attune

@@ -1,0 +1,158 @@
+#include "attune/finetune/train/recipe.hpp"
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "recipe_text.hpp"
+
+namespace attune {
+namespace {
+
+template <typename Kind, std::size_t Count>
+using Names = std::array<std::pair<const char*, Kind>, Count>;
+
+constexpr Names<OptimizerKind, 4> optimizers{{{"sgd", OptimizerKind::sgd},
+                                              {"adam", OptimizerKind::adam},
+                                              {"adamw", OptimizerKind::adamw},
+                                              {"rmsprop", OptimizerKind::rmsprop}}};
+constexpr Names<HeadStart, 4> head_starts{{{"normal", HeadStart::normal},
+                                           {"zeros", HeadStart::zeros},
+                                           {"uniform", HeadStart::uniform},
+                                           {"keep", HeadStart::keep}}};
+constexpr Names<BatchNormPolicy, 3> policies{
+    {{"frozen_in_frozen_stages", BatchNormPolicy::frozen_in_frozen_stages},
+     {"all_frozen", BatchNormPolicy::all_frozen},
+     {"all_training", BatchNormPolicy::all_training}}};
+
+template <typename Table>
+auto kind_of(const std::string& what, const std::string& name, const Table& table) {
+    std::string known;
+    for (const auto& [word, kind] : table) {
+        if (name == word) return kind;
+        known += (known.empty() ? "" : ", ") + std::string(word);
+    }
+    throw UnknownName(what + " \"" + name + "\" is not known; known are " + known);
+}
+
+template <typename Table, typename Kind>
+std::string name_of(const Table& table, Kind kind) {
+    for (const auto& [word, known] : table)
+        if (known == kind) return word;
+    return "?";
+}
+
+template <typename Number>
+void require(bool holds, const std::string& option, Number value, const std::string& rule) {
+    if (!holds) throw InvalidOption(fmt::format("recipe.{} {} must be {}", option, value, rule));
+}
+
+bool finite_above(double value, double low) { return std::isfinite(value) && value > low; }
+bool finite_from(double value, double low) { return std::isfinite(value) && value >= low; }
+bool below_one(double value) { return value >= 0 && value < 1; }
+
+void validate_optimizer(const Recipe& recipe) {
+    require(finite_above(recipe.learning_rate, 0), "learning_rate", recipe.learning_rate, "above 0");
+    require(finite_above(recipe.head_learning_rate_multiplier, 0), "head_learning_rate_multiplier",
+            recipe.head_learning_rate_multiplier, "above 0");
+    require(recipe.layerwise_decay > 0 && recipe.layerwise_decay <= 1, "layerwise_decay",
+            recipe.layerwise_decay, "in (0, 1]");
+    require(below_one(recipe.momentum), "momentum", recipe.momentum, "in [0, 1)");
+    require(below_one(recipe.dampening), "dampening", recipe.dampening, "in [0, 1)");
+    require(!recipe.nesterov || recipe.optimizer != OptimizerKind::sgd ||
+                (recipe.momentum > 0 && recipe.dampening == 0),
+            "nesterov", recipe.nesterov, "off unless momentum is above 0 and dampening is 0");
+    for (const double beta : recipe.betas) require(below_one(beta), "betas", beta, "in [0, 1)");
+    require(below_one(recipe.rmsprop_alpha), "rmsprop_alpha", recipe.rmsprop_alpha, "in [0, 1)");
+    require(finite_above(recipe.epsilon, 0), "epsilon", recipe.epsilon, "above 0");
+    require(finite_from(recipe.weight_decay, 0), "weight_decay", recipe.weight_decay, "at least 0");
+    require(finite_from(recipe.gradient_clip_norm, 0), "gradient_clip_norm", recipe.gradient_clip_norm,
+            "at least 0");
+    require(below_one(recipe.ema_decay), "ema_decay", recipe.ema_decay, "in [0, 1)");
+    recipe.schedule.validate();
+}
+
+void validate_length(const Recipe& recipe) {
+    require(recipe.epochs >= 1, "epochs", recipe.epochs, "at least 1");
+    require(recipe.patience >= 0, "patience", recipe.patience, "at least 0");
+    require(finite_from(recipe.min_delta, 0), "min_delta", recipe.min_delta, "at least 0");
+    require(recipe.validate_every >= 1, "validate_every", recipe.validate_every, "at least 1");
+}
+
+void validate_data(const Recipe& recipe) {
+    require(recipe.batch_size >= 1, "batch_size", recipe.batch_size, "at least 1");
+    require(recipe.image_size == 0 || recipe.image_size >= 8, "image_size", recipe.image_size,
+            "0 or at least 8");
+    require(!recipe.test_views.empty(), "test_views", recipe.test_views.size(), "at least one view");
+    require(below_one(recipe.label_smoothing), "label_smoothing", recipe.label_smoothing, "in [0, 1)");
+    require(below_one(recipe.head_dropout), "head_dropout", recipe.head_dropout, "in [0, 1)");
+    require(finite_from(recipe.mixup_alpha, 0), "mixup_alpha", recipe.mixup_alpha, "at least 0");
+    for (const double weight : recipe.class_weights)
+        require(finite_from(weight, 0), "class_weights", weight, "at least 0");
+    require(!recipe.balance_classes || recipe.class_weights.empty(), "balance_classes",
+            recipe.balance_classes, "off where class_weights are given");
+    recipe.augmentation.validate();
+    for (const auto& view : recipe.test_views) view.validate();
+}
+
+}  // namespace
+
+BatchNormPolicy batch_norm_policy_from_name(const std::string& name) {
+    return kind_of("batch-norm policy", name, policies);
+}
+std::string to_string(BatchNormPolicy policy) { return name_of(policies, policy); }
+
+OptimizerKind optimizer_from_name(const std::string& name) {
+    return name == "nag" ? OptimizerKind::sgd : kind_of("optimizer", name, optimizers);
+}
+std::string to_string(OptimizerKind kind) { return name_of(optimizers, kind); }
+
+HeadStart head_start_from_name(const std::string& name) { return kind_of("head start", name, head_starts); }
+std::string to_string(HeadStart start) { return name_of(head_starts, start); }
+
+void Recipe::validate() const {
+    require(frozen_stages >= head_only, "frozen_stages", frozen_stages, "at least 0, or head_only (-1)");
+    if (frozen_share)
+        require(*frozen_share >= 0 && *frozen_share <= 1, "frozen_share", *frozen_share, "in [0, 1]");
+    validate_optimizer(*this);
+    validate_length(*this);
+    validate_data(*this);
+}
+
+std::size_t Recipe::frozen_in(std::size_t stage_count) const {
+    if (frozen_share)
+        return static_cast<std::size_t>(std::lround(*frozen_share * static_cast<double>(stage_count)));
+    if (frozen_stages == head_only) return stage_count;
+    if (static_cast<std::size_t>(frozen_stages) > stage_count)
+        throw InvalidOption(fmt::format("recipe.frozen_stages {} must be at most the network's {} stages",
+                                        frozen_stages, stage_count));
+    return static_cast<std::size_t>(frozen_stages);
+}
+
+std::map<std::string, std::string> Recipe::to_text() const {
+    std::map<std::string, std::string> text;
+    detail::for_each_option(*this,
+                            [&](const char* name, const auto& value) { text[name] = detail::write(value); });
+    return text;
+}
+
+Recipe recipe_from_text(const std::map<std::string, std::string>& text) {
+    Recipe recipe;
+    std::size_t used = 0;
+    std::string known;
+    detail::for_each_option(recipe, [&](const std::string& name, auto& value) {
+        known += (known.empty() ? "" : ", ") + name;
+        const auto found = text.find(name);
+        if (found == text.end()) return;
+        ++used;
+        detail::read(name, found->second, value);
+    });
+    if (used == text.size()) return recipe;
+    const auto defaults = recipe.to_text();
+    for (const auto& [name, value] : text)
+        if (!defaults.contains(name))
+            throw UnknownName("recipe option \"" + name + "\" is not known; known are " + known);
+    return recipe;
+}
+
+}  // namespace attune
