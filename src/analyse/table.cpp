@@ -1,0 +1,133 @@
+#include "attune/analyse/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "attune/analyse/pareto.hpp"
+#include "text.hpp"
+
+namespace attune {
+namespace {
+
+struct Column {
+    std::vector<std::string> cells;  ///< the head first
+    bool number = true;              ///< aligned to the right
+};
+
+struct Ranked {
+    const TrialRecord* trial;
+    std::size_t rank;  ///< from 1
+};
+
+std::vector<Ranked> ranking(const Study& study) {
+    const StudyLosses seen = study_losses(study);
+    std::vector<std::size_t> order(seen.trials.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const bool several = study.objectives().size() > 1;
+    const std::vector<std::size_t> front =
+        several ? nondominated_sort(seen.losses).rank : std::vector<std::size_t>(order.size(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return front[a] != front[b] ? front[a] < front[b] : seen.losses[a][0] < seen.losses[b][0];
+    });
+    std::vector<Ranked> out;
+    for (const std::size_t i : order)
+        out.push_back({&study.trial(seen.trials[i]), several ? front[i] + 1 : out.size() + 1});
+    return out;
+}
+
+std::string value_text(const Value& value) {
+    const auto* number = std::get_if<double>(&value);
+    return number != nullptr ? detail::short_number(*number) : to_string(value);
+}
+
+std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& rows) {
+    std::vector<Column> out;
+    const auto add = [&](const std::string& head, bool number, auto cell) {
+        Column column{{head}, number};
+        for (const Ranked& row : rows) column.cells.push_back(cell(row));
+        out.push_back(std::move(column));
+    };
+    add(study.objectives().size() > 1 ? "front" : "rank", true,
+        [](const Ranked& r) { return fmt::format("{}", r.rank); });
+    add("trial", true, [](const Ranked& r) { return fmt::format("{}", r.trial->number); });
+    add("status", false, [](const Ranked& r) { return std::string(to_string(r.trial->state)); });
+    for (std::size_t k = 0; k < study.objectives().size(); ++k)
+        add(study.objectives()[k].metric, true,
+            [&](const Ranked& r) { return detail::short_number(study.value(*r.trial, k)); });
+    add("seconds", true, [](const Ranked& r) { return fmt::format("{:.1f}", r.trial->duration_seconds()); });
+    add("step", true, [](const Ranked& r) {
+        return r.trial->reports.empty() ? "-" : detail::short_number(r.trial->reports.back().step);
+    });
+    for (std::size_t i = 0; i < study.space().size(); ++i) {
+        const Parameter& parameter = study.space()[i];
+        add(parameter.name, parameter.kind != ParameterKind::categorical, [&](const Ranked& r) {
+            const Configuration& c = r.trial->configuration;
+            return c.active(i) ? value_text(parameter.to_value(c.native()[i])) : std::string("-");
+        });
+    }
+    return out;
+}
+
+std::string draw(std::vector<Column> table, std::size_t max_cell_width) {
+    std::string text;
+    for (Column& column : table) {
+        std::size_t width = 0;
+        for (std::string& cell : column.cells) {
+            cell = detail::cut(cell, max_cell_width);
+            width = std::max(width, detail::columns(cell));
+        }
+        for (std::string& cell : column.cells)
+            cell = column.number ? detail::pad_left(std::move(cell), width)
+                                 : detail::pad_right(std::move(cell), width);
+        column.cells.insert(column.cells.begin() + 1, std::string(width, '-'));
+    }
+    for (std::size_t row = 0; row < table.front().cells.size(); ++row) {
+        std::string line;
+        for (const Column& column : table) line += (line.empty() ? "" : "  ") + column.cells[row];
+        line.erase(line.find_last_not_of(' ') + 1);
+        text += line + "\n";
+    }
+    return text;
+}
+
+std::string footer(const Study& study, std::size_t ranked, std::size_t shown) {
+    std::string counts;
+    for (const TrialState state :
+         {TrialState::completed, TrialState::stopped, TrialState::failed, TrialState::running,
+          TrialState::paused, TrialState::interrupted, TrialState::waiting})
+        if (study.count(state) > 0)
+            counts +=
+                fmt::format("{}{} {}", counts.empty() ? ": " : ", ", study.count(state), to_string(state));
+    std::string text = fmt::format("{} trials{}", study.trials().size(), counts);
+    if (shown < ranked) text += fmt::format("; the best {} of {} with a value are shown", shown, ranked);
+    text += fmt::format("\nTotal time {}",
+                        detail::short_duration(study.latest_seconds() - study.created_seconds()));
+    if (!study.end_reason().empty()) text += "; ended because " + detail::printable(study.end_reason());
+    return text + "\n";
+}
+
+}  // namespace
+
+void TableOptions::validate() const {
+    if (max_cell_width < 4)
+        throw InvalidOption(
+            fmt::format("table: max_cell_width ({}) must be at least 4 columns", max_cell_width));
+}
+
+std::string best_trials_table(const Study& study, const TableOptions& options) {
+    options.validate();
+    if (!study.is_created())
+        throw InvalidState("table: the study was not created yet; there is nothing to show");
+    std::vector<Ranked> rows = ranking(study);
+    const std::size_t ranked = rows.size();
+    rows.resize(std::min(options.rows, ranked));
+    std::string text =
+        rows.empty() ? "No trial came to a value.\n" : draw(columns_of(study, rows), options.max_cell_width);
+    if (options.footer) text += "\n" + footer(study, ranked, rows.size());
+    return text;
+}
+
+}  // namespace attune
