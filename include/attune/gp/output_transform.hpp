@@ -38,6 +38,7 @@ class OutputTransform {
         std::sort(finite.begin(), finite.end());
         if (finite.empty()) finite.push_back(0.0);
         std::vector<double> warped = finite;
+        shrink(warped);
         if (warping == Warping::half_rank) warp_worse_half(warped);
         standardise(warped);
         for (std::size_t i = 0; i < finite.size(); ++i)
@@ -80,19 +81,23 @@ class OutputTransform {
         }
     }
 
-    static void standardise(std::vector<double>& values) {
-        const auto n = static_cast<double>(values.size());
-        // Scaled by the largest magnitude first: squares of huge values must not overflow.
+    /// Divides by the largest magnitude: squares of huge values must not overflow.
+    static void shrink(std::vector<double>& values) {
         double largest = 0.0;
         for (const double v : values) largest = std::max(largest, std::abs(v));
-        const double unit = largest > 0.0 ? largest : 1.0;
+        if (largest > 0.0)
+            for (double& v : values) v /= largest;
+    }
+
+    static void standardise(std::vector<double>& values) {
+        const auto n = static_cast<double>(values.size());
         double mean = 0.0;
-        for (const double v : values) mean += v / unit / n;
+        for (const double v : values) mean += v / n;
         double square = 0.0;
-        for (const double v : values) square += (v / unit - mean) * (v / unit - mean);
+        for (const double v : values) square += (v - mean) * (v - mean);
         const double deviation = n > 1 ? std::sqrt(square / (n - 1)) : 0.0;
         const bool flat = !(deviation > 1e-14);
-        for (double& v : values) v = flat ? 0.0 : (v / unit - mean) / deviation;
+        for (double& v : values) v = flat ? 0.0 : (v - mean) / deviation;
     }
 
     static double interpolate(const std::vector<double>& from, const std::vector<double>& to, double x) {

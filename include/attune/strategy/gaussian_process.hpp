@@ -218,9 +218,14 @@ class GaussianProcess {
         const StoredFit fit = fitted(study, request, space, seen.points, targets);
         Model model(space.metric(), fit.hyperparameters, seen.points, targets);
         model.profile_mean();
-        const double best = best_mean(model);
-        for (Eigen::Index i = 0; i < seen.pending.rows(); ++i)
-            model.append(seen.pending.row(i), model.predict(seen.pending.row(i)).mean);
+        double best = best_mean(model);
+        for (Eigen::Index i = 0; i < seen.pending.rows(); ++i) {
+            // What is in flight will be had anyway: only what goes beyond its predicted value is an
+            // improvement.
+            const double believed = model.predict(seen.pending.row(i)).mean;
+            model.append(seen.pending.row(i), believed);
+            best = std::min(best, believed);
+        }
         const Improvement improvement{model, best};
         SearchEffort effort;
         effort.refined = options_.starts;

@@ -95,10 +95,14 @@ class Sobol {
         if (space.size() == 0) return std::nullopt;
         SobolSequence sequence(space.size());
         const std::uint64_t seed = RandomStream(study.seed(), 0, Purpose::scramble)();
-        const std::uint64_t first = static_cast<std::uint64_t>(request.trial) % SobolSequence::max_points;
+        const auto trial = static_cast<std::uint64_t>(request.trial);
+        // Runs of neighbouring points in the second half of the sequence: each run is spread over the whole
+        // cube.
+        constexpr std::uint64_t half = SobolSequence::max_points / 2;
         for (std::uint64_t j = 0; j < tries; ++j) {
-            const std::uint64_t block = j + request.attempt * tries;
-            const std::uint64_t index = (first + (block << 16)) % SobolSequence::max_points;
+            const bool own = j == 0 && request.attempt == 0;
+            const std::uint64_t run = (trial + 1009 * std::uint64_t{request.attempt}) * tries;
+            const std::uint64_t index = own ? trial % half : half + (run + j) % half;
             Configuration configuration = request.decode(space, sequence.scrambled(index, seed));
             if (request.admits(study, configuration))
                 return Suggestion{std::move(configuration), "point of the scrambled Sobol sequence", "sobol",
