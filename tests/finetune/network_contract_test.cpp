@@ -108,6 +108,7 @@ void check_layouts(Network& network) {
     const auto plain = network.forward_stages(x, 0, network.stages().size() / 2);
     const auto last = network.forward_stages(x.contiguous(torch::MemoryFormat::ChannelsLast), 0,
                                              network.stages().size() / 2);
+    CHECK(last.is_contiguous(torch::MemoryFormat::ChannelsLast));
     CHECK(torch::allclose(plain, last, 1e-4, 1e-5 * plain.abs().max().item<double>()));
 }
 
