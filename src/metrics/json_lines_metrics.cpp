@@ -30,8 +30,10 @@ std::string with_quoted_specials(std::string_view json) {
     bool in_string = false;
     for (std::size_t i = 0; i < json.size(); ++i) {
         if (in_string) {
-            if (json[i] == '\\' && i + 1 < json.size()) result += json[i++];
-            in_string = json[i] != '"';
+            if (json[i] == '\\' && i + 1 < json.size())
+                result += json[i++];
+            else
+                in_string = json[i] != '"';
         } else if (json[i] == '"') {
             in_string = true;
         } else if (json[i] == 'N' || json[i] == 'I' || json[i] == '-') {

@@ -53,36 +53,36 @@ struct CommandOptions {
     /// `{checkpoint_dir}`, `{json}` (path of a file with all hyperparameters; a hyperparameter of the same
     /// name wins); `{{name}}` is the text
     /// `{name}`, and any other brace is itself.
-    std::vector<std::string> command;
+    std::vector<std::string> command{};
     ArgumentStyle arguments = ArgumentStyle::automatic;
     /// All names that the space knows. Where given, a placeholder of another name is refused by the
     /// constructor, and one whose parameter is inactive takes its argument away, along with the option before
     /// it (`--momentum {momentum}` vanishes). Where empty, every placeholder must have a value.
-    std::vector<std::string> parameters;
+    std::vector<std::string> parameters{};
     std::string true_text = "true";  ///< how booleans are written in arguments and the environment
     std::string false_text = "false";
     /// Where given, each hyperparameter is in the environment too, as this prefix and its name in capitals,
     /// other characters as `_`: with `ATTUNE_`, `lr` is `ATTUNE_LR`. Always set: ATTUNE_TRIAL,
     /// ATTUNE_ATTEMPT, ATTUNE_SEED, and ATTUNE_CHECKPOINT_DIR where there is one.
-    std::optional<std::string> environment_prefix;
-    std::vector<std::pair<std::string, std::string>> environment;  ///< more of it
+    std::optional<std::string> environment_prefix{};
+    std::vector<std::pair<std::string, std::string>> environment{};  ///< more of it
     /// Write the JSON file even without `{json}`; its path is in ATTUNE_CONFIG.
     bool json_file = false;
     /// PYTHONUNBUFFERED=1, unless it is set: Python otherwise holds its output back when it does not go to a
     /// terminal. C programs that do so can be started by `stdbuf -oL`.
     bool unbuffered_python = true;
-    std::filesystem::path working_directory;
+    std::filesystem::path working_directory{};
 
-    AnyMetricExtractor extractor;      ///< each attempt uses a fresh copy
-    MetricCollectorOptions collector;  ///< the objectives, and what counts as a step
-    LineSplitterOptions lines;
+    AnyMetricExtractor extractor{};      ///< each attempt uses a fresh copy
+    MetricCollectorOptions collector{};  ///< the objectives, and what counts as a step
+    LineSplitterOptions lines{};
 
     std::chrono::duration<double> time_limit{0};     ///< of each attempt; 0 is none
     std::chrono::duration<double> silence_limit{0};  ///< of each attempt; 0 is none
     std::chrono::duration<double> grace{10};
     bool end_with_host = true;
 
-    RetryOptions retry;
+    RetryOptions retry{};
     /// Exit codes that are the environment's fault: EX_TEMPFAIL, a shell's "killed by signal 9" and "by
     /// signal 15".
     std::vector<int> environment_exit_codes = {75, 137, 143};
@@ -90,7 +90,7 @@ struct CommandOptions {
     std::vector<int> environment_signals = {1, 2, 9, 15};
 
     /// Pauses between attempts, ending early when the token asks for it; by default it sleeps.
-    std::function<void(std::chrono::duration<double>, const std::stop_token&)> sleep;
+    std::function<void(std::chrono::duration<double>, const std::stop_token&)> sleep{};
 
     /// Throws InvalidOption.
     void validate() const;
@@ -99,9 +99,9 @@ struct CommandOptions {
 /// Facts of one evaluation that are no hyperparameters.
 struct CommandContext {
     std::int64_t trial = 0;
-    std::uint64_t seed = 0;                      ///< for the program, and for the jitter of pauses
-    std::filesystem::path checkpoint_directory;  ///< made if it is missing; none where empty
-    std::filesystem::path log_file;              ///< gets the output of all attempts; none where empty
+    std::uint64_t seed = 0;                        ///< for the program, and for the jitter of pauses
+    std::filesystem::path checkpoint_directory{};  ///< made if it is missing; none where empty
+    std::filesystem::path log_file{};              ///< gets the output of all attempts; none where empty
 };
 
 /// The answer to a report.
@@ -130,30 +130,30 @@ struct AttemptFailure {
     int attempt = 1;
     CommandFault fault = CommandFault::configuration;
     bool transient = false;  ///< another attempt may help: not for a program that does not exist
-    std::string reason;      ///< command, exit code or signal, and the last lines of output
+    std::string reason{};    ///< command, exit code or signal, and the last lines of output
 };
 
 struct CommandCallbacks {
     /// Gets each report once it is complete; `stop` ends the process group. May be empty.
-    std::function<CommandAnswer(const MetricReport&)> on_report;
+    std::function<CommandAnswer(const MetricReport&)> on_report{};
     /// Gets each line of output. May be empty.
-    std::function<void(const LogLine&)> on_line;
+    std::function<void(const LogLine&)> on_line{};
     /// Another attempt follows after `delay_seconds`. May be empty.
-    std::function<void(const AttemptFailure&, double delay_seconds)> on_retry;
+    std::function<void(const AttemptFailure&, double delay_seconds)> on_retry{};
 };
 
 struct CommandResult {
     CommandEnd end = CommandEnd::failed;
     CommandFault fault = CommandFault::none;
-    std::string reason;                 ///< of a failure; empty otherwise
-    std::vector<MetricReport> reports;  ///< all that were handed to `on_report`
+    std::string reason{};                 ///< of a failure; empty otherwise
+    std::vector<MetricReport> reports{};  ///< all that were handed to `on_report`
     /// The last value of each metric, also of those that came after the last report.
-    std::map<std::string, double> last_values;
-    std::vector<AttemptFailure> failures;  ///< of all attempts
-    std::vector<std::string> problems;     ///< captures that were no numbers, lines cut, steps passed over
+    std::map<std::string, double> last_values{};
+    std::vector<AttemptFailure> failures{};  ///< of all attempts
+    std::vector<std::string> problems{};     ///< captures that were no numbers, lines cut, steps passed over
     int attempts = 0;
     double duration_seconds = 0;  ///< pauses between attempts included
-    ProcessResult process;        ///< of the last attempt that was started
+    ProcessResult process{};      ///< of the last attempt that was started
 };
 
 /// Evaluates configurations by running a program and reading the metrics that it prints.

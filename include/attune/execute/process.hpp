@@ -31,14 +31,14 @@ class SpawnError : public Error {
 struct ProcessOptions {
     /// Program and arguments, at least the program; without a slash it is looked for in PATH. No shell is
     /// involved.
-    std::vector<std::string> arguments;
+    std::vector<std::string> arguments{};
     /// Added to the environment, or replacing what it has.
-    std::vector<std::pair<std::string, std::string>> environment;
+    std::vector<std::pair<std::string, std::string>> environment{};
     bool inherit_environment = true;
     /// Where the program runs; the host's own folder where empty. A relative program path starts here.
-    std::filesystem::path working_directory;
+    std::filesystem::path working_directory{};
     /// The output is appended to this file as well; no copy where empty.
-    std::filesystem::path log_file;
+    std::filesystem::path log_file{};
     /// Wall time that it may take; 0 is no limit.
     std::chrono::duration<double> time_limit{0};
     /// How long it may write nothing; 0 is no limit.
@@ -77,8 +77,8 @@ struct ProcessResult {
     double cpu_seconds = 0;             ///< user and system, of it and of the children that it waited for
     std::int64_t max_memory_bytes = 0;  ///< greatest resident size of it or one such child
     std::int64_t output_bytes = 0;
-    std::vector<std::string> last_lines;  ///< of stdout and stderr together, as LineSplitter makes them
-    std::string log_error;                ///< why the log file is incomplete, empty if it is not
+    std::vector<std::string> last_lines{};  ///< of stdout and stderr together, as LineSplitter makes them
+    std::string log_error{};                ///< why the log file is incomplete, empty if it is not
 };
 
 /// "exit code 3", "signal 9 (Killed)", "ran longer than its limit of 60 s" ... for messages.

@@ -13,12 +13,12 @@ namespace attune {
 struct JsonLinesOptions {
     /// The object follows this text, anywhere in the line (`#metrics `). Where empty, it begins at the line's
     /// first `{`.
-    std::string prefix;
+    std::string prefix{};
     /// Names that hold the step, best first; the first that the object has with a whole number is the step of
     /// all its values and none of them itself. Nested ones are written as flattened: `Dimensions.epoch`.
     std::vector<std::string> step_keys = {"step", "epoch"};
     /// Flattened names to keep; all where empty.
-    std::vector<std::string> names;
+    std::vector<std::string> names{};
     /// Numbers taken from one line, 1 or more.
     std::size_t max_values_per_line = 1000;
 

@@ -13,7 +13,7 @@ namespace attune {
 /// The values of one step, in the order in which their names first came; of several under one name, the last.
 struct MetricReport {
     std::int64_t step = 0;
-    std::vector<std::pair<std::string, double>> values;
+    std::vector<std::pair<std::string, double>> values{};
 
     /// The value under `name`, if there is one.
     [[nodiscard]] std::optional<double> value(const std::string& name) const;
@@ -30,11 +30,11 @@ enum class ReportCompletion {
 
 struct MetricCollectorOptions {
     /// Names of the objectives, at least one.
-    std::vector<std::string> objectives;
+    std::vector<std::string> objectives{};
     /// The metric whose value is the step (an epoch number), such as one read by `Epoch ([0-9]+)/`. It must
     /// come before the objective or on the same line, is no part of the reports, and counts only where it is
     /// a whole number.
-    std::string step_metric;
+    std::string step_metric{};
     /// `on_next_step` needs a step metric, or values that carry their steps.
     ReportCompletion completion = ReportCompletion::on_objective;
 

@@ -14,9 +14,9 @@ namespace attune {
 
 /// A number that a program reported.
 struct MetricValue {
-    std::string name;
-    double value = 0;                  ///< may be NaN or infinite
-    std::optional<std::int64_t> step;  ///< where the line itself says it
+    std::string name{};
+    double value = 0;                    ///< may be NaN or infinite
+    std::optional<std::int64_t> step{};  ///< where the line itself says it
 
     bool operator==(const MetricValue&) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,9 +15,9 @@ namespace attune {
 
 /// How to find a metric in a log: `{"validation:accuracy", "validation: accuracy=([0-9.]+)"}`.
 struct MetricDefinition {
-    std::string name;  ///< any text, such as `train:loss`; not empty
+    std::string name{};  ///< any text, such as `train:loss`; not empty
     /// In RE2's syntax: Perl's without look-around and backreferences, which no linear-time engine can have.
-    std::string regex;
+    std::string regex{};
     /// The capture group that holds the number, from 1. With 0 it is the only group; of several, the only
     /// named one.
     int group = 0;
@@ -61,6 +62,9 @@ class RegexMetrics {
     /// capture group or with several of which none is chosen, one that RE2 refuses (look-around,
     /// backreferences ... are named as such).
     explicit RegexMetrics(std::vector<MetricDefinition> definitions, RegexMetricsOptions options = {});
+    /// The same for definitions written in place.
+    RegexMetrics(std::initializer_list<MetricDefinition> definitions, RegexMetricsOptions options = {})
+        : RegexMetrics(std::vector<MetricDefinition>(definitions), options) {}
 
     [[nodiscard]] std::vector<MetricValue> extract(std::string_view line);
     /// As `extract`, with places, and with matches whose capture is no number; counts nothing.
