@@ -1,0 +1,157 @@
+#include "attune/files/image.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "jpeg_writer.hpp"
+#include "sample_files.hpp"
+#include "support/shared_data.hpp"
+
+using namespace attune;
+using namespace attune::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+Image gradient(std::int64_t width, std::int64_t height) {
+    Image image{width, height, {}};
+    for (std::int64_t y = 0; y < height; ++y)
+        for (std::int64_t x = 0; x < width; ++x)
+            for (std::int64_t c = 0; c < 3; ++c)
+                image.pixels.push_back(static_cast<std::uint8_t>((x * 11 + y * 7 + c * 50) % 256));
+    return image;
+}
+
+std::string chunk(const std::string& type, const std::string& data) {
+    const auto reversed = [](const std::string& text) { return std::string(text.rbegin(), text.rend()); };
+    const std::string body = type + data;
+    const auto crc = ::crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
+    return reversed(little(data.size(), 4)) + body + reversed(little(crc, 4));
+}
+
+std::string compressed(const std::string& rows) {
+    uLongf size = compressBound(rows.size());
+    std::string out(size, '\0');
+    compress(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(rows.data()),
+             rows.size());
+    return out.substr(0, size);
+}
+
+/// A PNG with sides below 256, its rows (each with a filter byte) and further chunks given.
+std::string png(int width, int height, int depth, int colour, const std::string& extra,
+                const std::string& rows) {
+    const std::string sizes{0, 0, 0, static_cast<char>(width), 0, 0, 0, static_cast<char>(height)};
+    const std::string kind{static_cast<char>(depth), static_cast<char>(colour), 0, 0, 0};
+    return "\x89PNG\r\n\x1A\n" + chunk("IHDR", sizes + kind) + extra + chunk("IDAT", compressed(rows)) +
+           chunk("IEND", "");
+}
+
+std::vector<int> pixels_of(const fs::path& path) {
+    const Image image = read_image(path);
+    return {image.pixels.begin(), image.pixels.end()};
+}
+
+}  // namespace
+
+TEST_CASE("a written PNG is read back exactly") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.path() / "a.png";
+    const Image image = gradient(13, 7);
+    write_png(path, image);
+    const Image back = read_image(path);
+    CHECK(back.width == 13);
+    CHECK(back.height == 7);
+    CHECK(back.pixels == image.pixels);
+    const auto memory = encode_png(image);
+    CHECK(std::string(memory.begin(), memory.end()) == read_text(path));
+    CHECK_THROWS_AS((void)encode_png({2, 2, {1, 2, 3}}), FileError);
+    CHECK_THROWS_AS((void)encode_png({0, 0, {}}), FileError);
+}
+
+TEST_CASE("PNG kinds become 8-bit RGB as PIL's") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.path() / "a.png";
+    write_text(path, png(2, 1, 8, 4, "", std::string("\0\x10\x00\x20\xFF", 5)));  // grey and alpha
+    CHECK(pixels_of(path) == std::vector<int>{16, 16, 16, 32, 32, 32});
+    write_text(path,
+               png(1, 1, 16, 2, "", std::string("\0\x12\xFF\x34\xFF\x56\xFF", 7)));  // 16 bits: the upper 8
+    CHECK(pixels_of(path) == std::vector<int>{0x12, 0x34, 0x56});
+    write_text(path, png(4, 1, 2, 0, "", std::string("\0\x1B", 2)));  // four grey levels in one byte
+    CHECK(pixels_of(path) == std::vector<int>{0, 0, 0, 85, 85, 85, 170, 170, 170, 255, 255, 255});
+    write_text(path, png(2, 1, 1, 0, "", std::string("\0\x40", 2)));  // one bit
+    CHECK(pixels_of(path) == std::vector<int>{0, 0, 0, 255, 255, 255});
+    const std::string palette =
+        chunk("PLTE", "\x01\x02\x03\x0A\x0B\x0C") + chunk("tRNS", std::string("\0", 1));
+    write_text(path,
+               png(2, 1, 8, 3, palette, std::string("\0\x01\x00", 3)));  // palette with a transparent entry
+    CHECK(pixels_of(path) == std::vector<int>{10, 11, 12, 1, 2, 3});
+    const std::string gamma = chunk("gAMA", std::string("\0\0\x30\x00", 4));
+    write_text(path, png(1, 1, 8, 2, gamma, std::string("\0\x80\x81\x82", 4)));  // gamma is left alone
+    CHECK(pixels_of(path) == std::vector<int>{0x80, 0x81, 0x82});
+}
+
+TEST_CASE("JPEG kinds become RGB") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.path() / "a.jpg";
+    write_text(path, encode_jpeg(16, 8, 1, std::vector<unsigned char>(128, 77)));
+    CHECK(pixels_of(path) == std::vector<int>(128 * 3, 77));
+    for (const bool progressive : {false, true}) {
+        std::vector<unsigned char> flat;
+        for (int i = 0; i < 64; ++i) flat.insert(flat.end(), {200, 100, 50});
+        write_text(path, encode_jpeg(8, 8, 3, flat, progressive));
+        const auto pixels = pixels_of(path);
+        REQUIRE(pixels.size() == 192);
+        CHECK(std::abs(pixels[0] - 200) <= 2);
+        CHECK(std::abs(pixels[1] - 100) <= 2);
+        CHECK(std::abs(pixels[2] - 50) <= 2);
+    }
+    // Inverted inks: 255 is no ink. Half the light and no ink but full yellow gives half red and green, no
+    // blue.
+    std::vector<unsigned char> inks;
+    for (int i = 0; i < 64; ++i) inks.insert(inks.end(), {255, 255, 0, 128});
+    write_text(path, encode_jpeg(8, 8, 4, inks));
+    const auto pixels = pixels_of(path);
+    REQUIRE(pixels.size() == 192);
+    CHECK(std::abs(pixels[0] - 128) <= 2);
+    CHECK(std::abs(pixels[1] - 128) <= 2);
+    CHECK(pixels[2] <= 2);
+}
+
+TEST_CASE("truncated and changed pictures are refused or read, never worse") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.path() / "a";
+    const auto read = [](const fs::path& file) { (void)read_image(file); };
+    const Image image = gradient(20, 18);
+    const std::vector<unsigned char> rows(image.pixels.begin(), image.pixels.end());
+    const auto memory = encode_png(gradient(9, 5));
+    const std::string png_file(memory.begin(), memory.end());
+    for (const std::string& bytes :
+         {png_file, encode_jpeg(20, 18, 3, rows), encode_jpeg(20, 18, 3, rows, true)}) {
+        CHECK(accepted_truncations(path, bytes, read) == 0);
+        CHECK(refused_changes(path, bytes, read) > 50);
+    }
+}
+
+TEST_CASE("pictures that cannot be taken are named") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.path() / "a.jpg";
+    const auto problem = [&](const std::string& bytes, std::int64_t max_pixels = 1000) {
+        write_text(path, bytes);
+        const std::string message = error_of([&] { (void)read_image(path, max_pixels); });
+        CHECK(message.starts_with(path.string()));
+        return message;
+    };
+    const auto memory = encode_png(gradient(40, 30));
+    CHECK(problem({memory.begin(), memory.end()}).find("40 x 30") != std::string::npos);
+    CHECK(read_image(path, 1200).width == 40);
+    CHECK(problem("GIF89a").find("no JPEG or PNG") != std::string::npos);
+    CHECK(problem("").find("empty") != std::string::npos);
+    // A picture of 65500 x 65500 pixels in a few bytes of header is refused before anything is allocated.
+    std::string large = encode_jpeg(8, 8, 1, std::vector<unsigned char>(64, 1));
+    const std::size_t frame = large.find("\xFF\xC0");
+    large.replace(frame + 5, 4, "\xFF\xDC\xFF\xDC");
+    CHECK(problem(large, 100'000'000).find("65500 x 65500") != std::string::npos);
+    CHECK_THROWS_AS((void)read_image(folder.path() / "absent.png"), FileError);
+    CHECK_THROWS_AS((void)read_image(folder.path()), FileError);
+}
