@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "attune/files/tensor_data.hpp"
+#include "attune/finetune/data/image_data.hpp"
+#include "attune/finetune/train/feature_cache.hpp"
+#include "attune/finetune/train/model_file.hpp"
+#include "attune/finetune/train/recipe.hpp"
+#include "attune/finetune/zoo/model_zoo.hpp"
+#include "attune/tune/tuner.hpp"
+
+namespace attune {
+
+/// What the trials of a fine-tuning study share.
+struct FineTuningTask {
+    std::string model;                              ///< a name of the zoo
+    ModelZoo zoo = ModelZoo::standard();
+    std::shared_ptr<const TensorFile> weights{};    ///< pretrained; null: random ones drawn from the recipe's seed
+    ImageData data;                                 ///< with training and validation parts
+    Recipe recipe{};                                ///< what the configuration does not say
+    std::shared_ptr<FeatureCache> features{};       ///< outputs of frozen stages; null: none are shared
+    std::filesystem::path models_folder{};          ///< where the models of the best trials are kept; empty: nowhere
+
+    /// A network for the task: pretrained where there are weights, with a fresh head for the data's classes.
+    [[nodiscard]] NetworkPtr make_network() const;
+};
+
+/// How good a trial is, for choosing among equals: validation accuracy first, then the lower validation loss.
+struct FineTuningScore {
+    double accuracy = 0;
+    double loss = 0;
+    friend bool operator<(const FineTuningScore& a, const FineTuningScore& b) {  // a is worse than b
+        return a.accuracy != b.accuracy ? a.accuracy < b.accuracy : a.loss > b.loss;
+    }
+};
+
+/// The finished trial of a fine-tuning study that is best by FineTuningScore, or null.
+[[nodiscard]] const TrialRecord* best_fine_tuned(const Study& study);
+
+/// An objective for Tuner::run that fine-tunes a network by the recipe of the trial's configuration (see recipe_for), reports every
+/// epoch, stops when told to and ends with `validation_accuracy` (the objective, to maximise), `validation_loss`, `best_epoch`.
+///
+/// The model of a trial that is the best so far is on disk before the study hears of the result, so a crash between the two loses
+/// nothing; models that are neither the best nor trial 0 (the default recipe, for comparison) are removed again. A loss
+/// that is not finite fails the trial. Thread-safe: trials run side by side.
+class FineTuningObjective {
+  public:
+    explicit FineTuningObjective(FineTuningTask task);
+
+    /// Looks up which models of an earlier run are still there. Call before the run.
+    void remember(const Study& study);
+
+    void operator()(Trial& trial);
+
+    [[nodiscard]] const FineTuningTask& task() const { return task_; }
+    [[nodiscard]] std::size_t stage_count() const { return stage_count_; }
+    [[nodiscard]] std::filesystem::path model_path(std::int64_t trial) const;
+
+    /// Trains the network of a configuration again, as its trial did, and gives it back with its card.
+    [[nodiscard]] std::pair<NetworkPtr, ModelCard> refit(const Configuration& configuration);
+
+  private:
+    void keep_if_best(std::int64_t trial, FineTuningScore score, Network& network, const ModelCard& card);
+    [[nodiscard]] ModelCard card(const Recipe& recipe) const;
+
+    FineTuningTask task_;
+    std::size_t stage_count_;
+    std::mutex mutex_;
+    std::optional<std::pair<FineTuningScore, std::int64_t>> best_;  // guarded by mutex_
+};
+
+}  // namespace attune

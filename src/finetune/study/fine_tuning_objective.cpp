@@ -1,0 +1,112 @@
+#include "attune/finetune/study/fine_tuning_objective.hpp"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include "attune/finetune/state_dict.hpp"
+#include "attune/finetune/study/compute_threads.hpp"
+#include "attune/finetune/study/recipe_space.hpp"
+#include "attune/finetune/train/fit.hpp"
+
+namespace attune {
+namespace {
+
+// Building a network draws from torch's default generator. Under one lock and from one seed the draw is the same for every trial.
+std::mutex& building_mutex() {
+    static std::mutex mutex;
+    return mutex;
+}
+
+constexpr const char* accuracy_name = "validation_accuracy";
+constexpr const char* loss_name = "validation_loss";
+
+}  // namespace
+
+NetworkPtr FineTuningTask::make_network() const {
+    const std::lock_guard lock(building_mutex());
+    torch::manual_seed(recipe.seed);
+    if (weights == nullptr) return zoo.make(model, data.class_count());
+    NetworkPtr network = zoo.make(model);
+    load_pretrained(*network, *weights, data.class_count());
+    return network;
+}
+
+const TrialRecord* best_fine_tuned(const Study& study) {
+    const TrialRecord* best = nullptr;
+    const auto score = [](const TrialRecord& t) { return FineTuningScore{t.metric(accuracy_name), t.metric(loss_name)}; };
+    for (const TrialRecord& trial : study.trials()) {
+        if (!trial.finished() || trial.state == TrialState::failed) continue;
+        if (best == nullptr || score(*best) < score(trial)) best = &trial;
+    }
+    return best;
+}
+
+FineTuningObjective::FineTuningObjective(FineTuningTask task) : task_(std::move(task)), stage_count_(task_.make_network()->stages().size()) {
+    if (!task_.models_folder.empty()) std::filesystem::create_directories(task_.models_folder);
+}
+
+std::filesystem::path FineTuningObjective::model_path(std::int64_t trial) const {
+    return task_.models_folder / fmt::format("trial-{}.safetensors", trial);
+}
+
+void FineTuningObjective::remember(const Study& study) {
+    const TrialRecord* best = best_fine_tuned(study);
+    if (best == nullptr || !std::filesystem::exists(model_path(best->number))) return;
+    const std::lock_guard lock(mutex_);
+    best_ = {FineTuningScore{best->metric(accuracy_name), best->metric(loss_name)}, best->number};
+}
+
+ModelCard FineTuningObjective::card(const Recipe& recipe) const {
+    ModelCard card;
+    card.architecture = task_.model;
+    card.classes = task_.data.classes();
+    card.framing = task_.data.framing();
+    card.views = recipe.test_views;
+    card.recipe = recipe.to_text();
+    return card;
+}
+
+void FineTuningObjective::operator()(Trial& trial) {
+    set_compute_threads(trial.threads());
+    const Recipe recipe = recipe_for(trial.configuration(), task_.recipe, stage_count_);
+    NetworkPtr network = task_.make_network();
+    FitOptions options;
+    options.stop = trial.stop_token();
+    options.on_epoch = [&](const EpochReport& report) {
+        if (!report.numbers.contains(accuracy_name)) return EpochAnswer::proceed;
+        Metrics metrics(report.numbers.begin(), report.numbers.end());
+        const Decision decision = trial.report(static_cast<double>(report.epoch), metrics);
+        return decision == Decision::proceed ? EpochAnswer::proceed : EpochAnswer::stop;
+    };
+    const FitResult result = fit(*network, {task_.data, task_.features}, recipe, options);
+    if (result.end == FitEnd::cancelled) throw TrialFailure(FailureKind::environment, result.message);
+    if (result.end == FitEnd::not_finite) throw TrialFailure(FailureKind::configuration, result.message);
+    const FineTuningScore score{result.best_validation_accuracy, result.best_validation_loss};
+    ModelCard model = card(recipe);
+    model.notes = {{"trial", std::to_string(trial.number())}, {accuracy_name, to_string(score.accuracy)}, {loss_name, to_string(score.loss)}};
+    keep_if_best(trial.number(), score, *network, model);
+    trial.tell(Metrics{{accuracy_name, score.accuracy},
+                       {loss_name, score.loss},
+                       {"best_epoch", static_cast<double>(result.best_epoch)},
+                       {"train_loss", result.last_train_loss}});
+}
+
+void FineTuningObjective::keep_if_best(std::int64_t trial, FineTuningScore score, Network& network, const ModelCard& card) {
+    if (task_.models_folder.empty()) return;
+    const std::lock_guard lock(mutex_);
+    const bool best = !best_ || best_->first < score;
+    if (best || trial == 0) save_model(model_path(trial), network, card);
+    if (!best) return;
+    const auto before = best_;
+    best_ = {score, trial};
+    if (before && before->second != 0 && before->second != trial) std::filesystem::remove(model_path(before->second));
+}
+
+std::pair<NetworkPtr, ModelCard> FineTuningObjective::refit(const Configuration& configuration) {
+    const Recipe recipe = recipe_for(configuration, task_.recipe, stage_count_);
+    NetworkPtr network = task_.make_network();
+    (void)fit(*network, {task_.data, task_.features}, recipe);
+    return {network, card(recipe)};
+}
+
+}  // namespace attune
