@@ -15,8 +15,9 @@ namespace attune {
 
 /// Trials run on `slots` threads of this process, so at most that many at once.
 ///
-/// Each trial is told how many threads it may use itself (Trial::threads: the cores divided by the slots). The order in which
-/// trials finish, and with it what later suggestions see, depends on timing; the recorded views make it replayable.
+/// Each trial is told how many threads it may use itself (Trial::threads: the cores divided by the slots).
+/// The order in which trials finish, and with it what later suggestions see, depends on timing; the recorded
+/// views make it replayable.
 class Threads {
   public:
     /// Throws InvalidOption below 1.

@@ -13,17 +13,29 @@ namespace attune {
 /// When a parameter is active: a comparison of an earlier parameter's value, or a combination of such.
 ///
 /// Written with handles: `optimizer == "sgd"`, `in(optimizer, {"sgd", "nag"})`, `layers >= 2`, combined with
-/// `&&`, `||` and `!`. A comparison of an inactive parameter is false, whatever it compares; `!` is applied after that.
-/// A value type; copies share their immutable nodes. Thread-safe to read.
+/// `&&`, `||` and `!`. A comparison of an inactive parameter is false, whatever it compares; `!` is applied
+/// after that. A value type; copies share their immutable nodes. Thread-safe to read.
 class Condition {
   public:
-    enum class Kind { always, in, not_in, less, less_equal, greater, greater_equal, all_of, any_of, negation };
+    enum class Kind {
+        always,
+        in,
+        not_in,
+        less,
+        less_equal,
+        greater,
+        greater_equal,
+        all_of,
+        any_of,
+        negation
+    };
 
     struct Node {
         Kind kind = Kind::always;
-        std::size_t parameter = 0;    ///< index in the space, for comparisons
-        std::vector<Value> values;    ///< for `in` and `not_in`: the listed values; for the other comparisons one number
-        std::vector<Condition> parts; ///< for all_of, any_of, negation
+        std::size_t parameter = 0;  ///< index in the space, for comparisons
+        std::vector<Value>
+            values;  ///< for `in` and `not_in`: the listed values; for the other comparisons one number
+        std::vector<Condition> parts;  ///< for all_of, any_of, negation
     };
 
     /// Always true.
@@ -50,13 +62,18 @@ class Condition {
         for (const Condition& part : n.parts) part.collect_parameters(out);
     }
 
-    friend Condition operator&&(Condition a, Condition b) { return combine(Kind::all_of, std::move(a), std::move(b)); }
-    friend Condition operator||(Condition a, Condition b) { return combine(Kind::any_of, std::move(a), std::move(b)); }
+    friend Condition operator&&(Condition a, Condition b) {
+        return combine(Kind::all_of, std::move(a), std::move(b));
+    }
+    friend Condition operator||(Condition a, Condition b) {
+        return combine(Kind::any_of, std::move(a), std::move(b));
+    }
     friend Condition operator!(Condition a) { return Condition(Node{Kind::negation, 0, {}, {std::move(a)}}); }
 
     friend bool operator==(const Condition& a, const Condition& b) {
         const Node &x = a.node(), &y = b.node();
-        if (x.kind != y.kind || x.parameter != y.parameter || x.values.size() != y.values.size()) return false;
+        if (x.kind != y.kind || x.parameter != y.parameter || x.values.size() != y.values.size())
+            return false;
         for (std::size_t i = 0; i < x.values.size(); ++i)
             if (!same_value(x.values[i], y.values[i])) return false;
         return x.parts == y.parts;

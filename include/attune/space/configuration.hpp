@@ -15,13 +15,15 @@ namespace attune {
 
 /// One value for each active parameter of a space: a flat array over a shared schema.
 ///
-/// Native values (see Parameter) in the order of the space; NaN marks an inactive parameter. A cheap value type; reading is
-/// thread-safe. Made by SearchSpace, which sees to it that values lie in range and on their grid.
+/// Native values (see Parameter) in the order of the space; NaN marks an inactive parameter. A cheap value
+/// type; reading is thread-safe. Made by SearchSpace, which sees to it that values lie in range and on their
+/// grid.
 class Configuration {
   public:
     Configuration() : schema_(std::make_shared<const Schema>()) {}
 
-    /// Precondition: `native` fits the schema and inactive values are NaN (SearchSpace::from_native sees to both).
+    /// Precondition: `native` fits the schema and inactive values are NaN (SearchSpace::from_native sees to
+    /// both).
     Configuration(std::shared_ptr<const Schema> schema, std::vector<double> native)
         : schema_(std::move(schema)), native_(std::move(native)) {}
 
@@ -30,12 +32,14 @@ class Configuration {
     [[nodiscard]] const std::vector<double>& native() const { return native_; }
     [[nodiscard]] const Schema& schema() const { return *schema_; }
 
-    /// The value of an active parameter. Throws InvalidConfiguration where it is inactive or the handle is of another space.
+    /// The value of an active parameter. Throws InvalidConfiguration where it is inactive or the handle is of
+    /// another space.
     template <class T>
     [[nodiscard]] T operator[](const Handle<T>& handle) const {
         auto value = find(handle);
         if (!value)
-            throw InvalidConfiguration("parameter " + handle.name + ": is inactive in this configuration; read it with find()");
+            throw InvalidConfiguration("parameter " + handle.name +
+                                       ": is inactive in this configuration; read it with find()");
         return *std::move(value);
     }
 
@@ -58,7 +62,8 @@ class Configuration {
     [[nodiscard]] std::vector<std::pair<std::string, Value>> values() const {
         std::vector<std::pair<std::string, Value>> out;
         for (std::size_t i = 0; i < native_.size(); ++i)
-            if (active(i)) out.emplace_back(schema_->parameters[i].name, schema_->parameters[i].to_value(native_[i]));
+            if (active(i))
+                out.emplace_back(schema_->parameters[i].name, schema_->parameters[i].to_value(native_[i]));
         return out;
     }
 
@@ -70,8 +75,8 @@ class Configuration {
         return unit;
     }
 
-    /// Equal for configurations that count as the same point: values compared on their grid, continuous ones after
-    /// rounding to 1e-9 of the scaled range (users meet 0.1 and 0.1 + 1e-17 as one value).
+    /// Equal for configurations that count as the same point: values compared on their grid, continuous ones
+    /// after rounding to 1e-9 of the scaled range (users meet 0.1 and 0.1 + 1e-17 as one value).
     [[nodiscard]] std::string duplicate_key() const {
         std::string key;
         for (std::size_t i = 0; i < native_.size(); ++i) {
@@ -85,7 +90,8 @@ class Configuration {
     /// `lr=0.1 batch=64 optimizer=sgd`, active parameters only.
     [[nodiscard]] std::string text() const {
         std::string out;
-        for (const auto& [name, value] : values()) out += (out.empty() ? "" : " ") + name + "=" + to_string(value);
+        for (const auto& [name, value] : values())
+            out += (out.empty() ? "" : " ") + name + "=" + to_string(value);
         return out;
     }
 

@@ -11,11 +11,13 @@
 
 namespace attune {
 
-/// A constraint between parameters: comparisons of arithmetic expressions, such as `batch * accumulation <= 512`.
+/// A constraint between parameters: comparisons of arithmetic expressions, such as `batch * accumulation <=
+/// 512`.
 ///
-/// Grammar, from the loosest to the tightest binding: `||`, `&&`, one comparison (`<= < >= > == !=`), `+ -`, `* /`,
-/// unary minus, then numbers, parameter names and parentheses. Parameter names may hold letters, digits, `_` and `.`; other
-/// names stand in back quotes. Text is parsed once; evaluation is linear in the size of the expression. Thread-safe to read.
+/// Grammar, from the loosest to the tightest binding: `||`, `&&`, one comparison (`<= < >= > == !=`), `+ -`,
+/// `* /`, unary minus, then numbers, parameter names and parentheses. Parameter names may hold letters,
+/// digits, `_` and `.`; other names stand in back quotes. Text is parsed once; evaluation is linear in the
+/// size of the expression. Thread-safe to read.
 class Expression {
   public:
     /// Closed interval, for bounding an expression over a box of values.
@@ -36,13 +38,34 @@ class Expression {
     [[nodiscard]] const std::vector<std::size_t>& parameters() const { return parameters_; }
 
     /// Whether it holds for the values of its parameters (by index). Comparisons with NaN are false.
-    [[nodiscard]] bool holds(const std::function<double(std::size_t)>& value) const { return number(*root_, value) != 0; }
+    [[nodiscard]] bool holds(const std::function<double(std::size_t)>& value) const {
+        return number(*root_, value) != 0;
+    }
 
-    /// Whether it holds for all, some or none of the values in the box: `sometimes` may be said too often, the others never.
-    [[nodiscard]] Truth over(const std::function<Interval(std::size_t)>& box) const { return truth(*root_, box); }
+    /// Whether it holds for all, some or none of the values in the box: `sometimes` may be said too often,
+    /// the others never.
+    [[nodiscard]] Truth over(const std::function<Interval(std::size_t)>& box) const {
+        return truth(*root_, box);
+    }
 
   private:
-    enum class Op { number, name, negate, add, subtract, multiply, divide, less, less_equal, greater, greater_equal, equal, not_equal, both, either };
+    enum class Op {
+        number,
+        name,
+        negate,
+        add,
+        subtract,
+        multiply,
+        divide,
+        less,
+        less_equal,
+        greater,
+        greater_equal,
+        equal,
+        not_equal,
+        both,
+        either
+    };
     struct Node {
         Op op;
         double literal = 0;

@@ -14,8 +14,8 @@ namespace attune {
 
 /// A typed reference to a parameter: its index, its name and the type of its values.
 ///
-/// T is double, std::int64_t, bool or std::string. Handles are plain values; they hold no pointer to the space, so
-/// they stay good for copies of it, and are checked (index, name, type) wherever they are used.
+/// T is double, std::int64_t, bool or std::string. Handles are plain values; they hold no pointer to the
+/// space, so they stay good for copies of it, and are checked (index, name, type) wherever they are used.
 template <class T>
 struct Handle {
     static_assert(std::is_same_v<T, double> || std::is_same_v<T, std::int64_t> || std::is_same_v<T, bool> ||
@@ -39,11 +39,13 @@ Value value_for(const T& value) {
         return std::string(value);
 }
 
-/// What a handle of type T may be compared with: strings with strings, booleans with booleans, numbers with numbers.
+/// What a handle of type T may be compared with: strings with strings, booleans with booleans, numbers with
+/// numbers.
 template <class T, class U>
 concept ComparableWith = (std::is_same_v<T, std::string> && std::is_convertible_v<U, std::string>) ||
                          (std::is_same_v<T, bool> && std::is_same_v<U, bool>) ||
-                         ((std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>)&&std::is_arithmetic_v<U> &&
+                         ((std::is_same_v<T, double> ||
+                           std::is_same_v<T, std::int64_t>)&&std::is_arithmetic_v<U> &&
                           !std::is_same_v<U, bool>);
 
 template <class T>
@@ -52,20 +54,20 @@ concept Numeric = std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>;
 }  // namespace detail
 
 template <class T, class U>
-    requires detail::ComparableWith<T, U>
+requires detail::ComparableWith<T, U>
 [[nodiscard]] Condition operator==(const Handle<T>& handle, const U& value) {
     return Condition::one_of(handle.index, {detail::value_for(value)});
 }
 
 template <class T, class U>
-    requires detail::ComparableWith<T, U>
+requires detail::ComparableWith<T, U>
 [[nodiscard]] Condition operator!=(const Handle<T>& handle, const U& value) {
     return Condition::make({Condition::Kind::not_in, handle.index, {detail::value_for(value)}, {}});
 }
 
 /// Active when the parameter has one of `values`.
 template <class T, class U = T>
-    requires detail::ComparableWith<T, U>
+requires detail::ComparableWith<T, U>
 [[nodiscard]] Condition in(const Handle<T>& handle, std::initializer_list<U> values) {
     std::vector<Value> allowed;
     for (const U& value : values) allowed.push_back(detail::value_for(value));

@@ -27,10 +27,10 @@ enum class ParameterKind { continuous, integer, categorical };
 
 /// One named thing that may vary: its range or choices, its scale and when it is active.
 ///
-/// Inside the library a value is its *native* double: a continuous value itself, an integer as a double (ranges
-/// stay within +-2^53, where that is exact), a category as its index in `choices`. `encode` maps native values to [0, 1]
-/// and `decode` back; on grids (integers, steps, categories) every grid point owns a cell of [0, 1], so a uniform draw is
-/// uniform over the scaled range and decode(encode(v)) == v exactly.
+/// Inside the library a value is its *native* double: a continuous value itself, an integer as a double
+/// (ranges stay within +-2^53, where that is exact), a category as its index in `choices`. `encode` maps
+/// native values to [0, 1] and `decode` back; on grids (integers, steps, categories) every grid point owns a
+/// cell of [0, 1], so a uniform draw is uniform over the scaled range and decode(encode(v)) == v exactly.
 class Parameter {
   public:
     std::string name;
@@ -38,9 +38,10 @@ class Parameter {
     double low = 0;   ///< inclusive
     double high = 0;  ///< inclusive; moved down to the last grid point where a step does not divide the range
     Scale scale = Scale::linear;
-    std::optional<double> step;   ///< grid of a continuous or integer parameter; integers without one have step 1
-    std::vector<Value> choices;   ///< of a categorical parameter, all of one type
-    Condition condition;          ///< when it is active
+    std::optional<double>
+        step;  ///< grid of a continuous or integer parameter; integers without one have step 1
+    std::vector<Value> choices;  ///< of a categorical parameter, all of one type
+    Condition condition;         ///< when it is active
 
     /// Throws InvalidSpace naming the parameter, the value and the rule; moves `high` onto the grid.
     void validate() {
@@ -51,7 +52,9 @@ class Parameter {
     [[nodiscard]] bool is_grid() const { return kind != ParameterKind::continuous || step.has_value(); }
 
     /// Distance of neighbouring grid points; meaningless off a grid.
-    [[nodiscard]] double grid_step() const { return kind == ParameterKind::categorical ? 1 : step.value_or(1); }
+    [[nodiscard]] double grid_step() const {
+        return kind == ParameterKind::categorical ? 1 : step.value_or(1);
+    }
 
     /// Number of values: grid points, choices, or infinity for a continuous range (1 where low equals high).
     [[nodiscard]] double cardinality() const {
@@ -103,30 +106,37 @@ class Parameter {
     /// Native -> the value as the user sees it.
     [[nodiscard]] Value to_value(double native) const {
         switch (kind) {
-            case ParameterKind::continuous: return native;
-            case ParameterKind::integer: return static_cast<std::int64_t>(native);
-            case ParameterKind::categorical: return choices[static_cast<std::size_t>(native)];
+            case ParameterKind::continuous:
+                return native;
+            case ParameterKind::integer:
+                return static_cast<std::int64_t>(native);
+            case ParameterKind::categorical:
+                return choices[static_cast<std::size_t>(native)];
         }
         return native;
     }
 
-    /// The user's value -> native. Throws InvalidConfiguration for a wrong type, a value outside or off the grid.
+    /// The user's value -> native. Throws InvalidConfiguration for a wrong type, a value outside or off the
+    /// grid.
     [[nodiscard]] double to_native(const Value& value) const {
         if (kind == ParameterKind::categorical) {
             for (std::size_t i = 0; i < choices.size(); ++i)
                 if (equivalent(choices[i], value)) return static_cast<double>(i);
-            throw InvalidConfiguration(
-                fmt::format("parameter {}: {} is not one of its choices ({})", name, attune::to_string(value), choices_text()));
+            throw InvalidConfiguration(fmt::format("parameter {}: {} is not one of its choices ({})", name,
+                                                   attune::to_string(value), choices_text()));
         }
         const double x = number_of(value);
         if (!(x >= low && x <= high))
-            throw InvalidConfiguration(fmt::format("parameter {}: {} is outside [{}, {}]", name, attune::to_string(value),
-                                                   attune::to_string(low), attune::to_string(high)));
+            throw InvalidConfiguration(fmt::format("parameter {}: {} is outside [{}, {}]", name,
+                                                   attune::to_string(value), attune::to_string(low),
+                                                   attune::to_string(high)));
         const double snapped = snap(x);
-        // Grid points written by people (0.1 + 0.2) differ from ours by rounding; anything more is another value.
+        // Grid points written by people (0.1 + 0.2) differ from ours by rounding; anything more is another
+        // value.
         if (is_grid() && std::abs(snapped - x) > 1e-9 * std::max(std::abs(x), grid_step()))
             throw InvalidConfiguration(fmt::format("parameter {}: {} is not on its grid ({} + k * {})", name,
-                                                   attune::to_string(value), attune::to_string(low), attune::to_string(grid_step())));
+                                                   attune::to_string(value), attune::to_string(low),
+                                                   attune::to_string(grid_step())));
         return is_grid() ? snapped : x;
     }
 
@@ -134,8 +144,8 @@ class Parameter {
         if (a.choices.size() != b.choices.size()) return false;
         for (std::size_t i = 0; i < a.choices.size(); ++i)
             if (!same_value(a.choices[i], b.choices[i])) return false;
-        return a.name == b.name && a.kind == b.kind && a.low == b.low && a.high == b.high && a.scale == b.scale &&
-               a.step == b.step && a.condition == b.condition;
+        return a.name == b.name && a.kind == b.kind && a.low == b.low && a.high == b.high &&
+               a.scale == b.scale && a.step == b.step && a.condition == b.condition;
     }
 
     [[nodiscard]] std::string choices_text() const {
@@ -146,16 +156,20 @@ class Parameter {
 
   private:
     void validate_choices() const {
-        if (choices.empty()) throw InvalidSpace(fmt::format("parameter {}: has no choices; it needs at least one", name));
+        if (choices.empty())
+            throw InvalidSpace(fmt::format("parameter {}: has no choices; it needs at least one", name));
         for (std::size_t i = 0; i < choices.size(); ++i) {
             if (choices[i].index() != choices[0].index())
-                throw InvalidSpace(fmt::format("parameter {}: choices {} and {} differ in type; all must be of one type", name,
-                                               attune::to_string(choices[0]), attune::to_string(choices[i])));
+                throw InvalidSpace(
+                    fmt::format("parameter {}: choices {} and {} differ in type; all must be of one type",
+                                name, attune::to_string(choices[0]), attune::to_string(choices[i])));
             if (const auto* number = std::get_if<double>(&choices[i]); number && !std::isfinite(*number))
-                throw InvalidSpace(fmt::format("parameter {}: choice {} must be finite", name, attune::to_string(*number)));
+                throw InvalidSpace(
+                    fmt::format("parameter {}: choice {} must be finite", name, attune::to_string(*number)));
             for (std::size_t j = 0; j < i; ++j)
                 if (same_value(choices[i], choices[j]))
-                    throw InvalidSpace(fmt::format("parameter {}: choice {} is listed twice", name, attune::to_string(choices[i])));
+                    throw InvalidSpace(fmt::format("parameter {}: choice {} is listed twice", name,
+                                                   attune::to_string(choices[i])));
         }
     }
 
@@ -163,27 +177,37 @@ class Parameter {
         constexpr double largest_exact_integer = 9007199254740992.0;
         const auto text = [](double x) { return attune::to_string(x); };
         if (!std::isfinite(low) || !std::isfinite(high))
-            throw InvalidSpace(fmt::format("parameter {}: the range [{}, {}] must be finite", name, text(low), text(high)));
+            throw InvalidSpace(
+                fmt::format("parameter {}: the range [{}, {}] must be finite", name, text(low), text(high)));
         if (low > high)
-            throw InvalidSpace(fmt::format("parameter {}: low ({}) must be below high ({})", name, text(low), text(high)));
+            throw InvalidSpace(
+                fmt::format("parameter {}: low ({}) must be below high ({})", name, text(low), text(high)));
         if (!std::isfinite(high - low))
-            throw InvalidSpace(fmt::format("parameter {}: the range [{}, {}] is wider than a double can hold", name, text(low), text(high)));
+            throw InvalidSpace(fmt::format("parameter {}: the range [{}, {}] is wider than a double can hold",
+                                           name, text(low), text(high)));
         if (kind == ParameterKind::integer && std::max(std::abs(low), std::abs(high)) > largest_exact_integer)
-            throw InvalidSpace(fmt::format("parameter {}: integer range [{}, {}] must lie within +-2^53", name, text(low), text(high)));
+            throw InvalidSpace(fmt::format("parameter {}: integer range [{}, {}] must lie within +-2^53",
+                                           name, text(low), text(high)));
         if ((scale == Scale::log || scale == Scale::reverse_log) && low <= 0)
-            throw InvalidSpace(fmt::format("parameter {}: low ({}) must be above 0 on a {} scale", name, text(low), to_string(scale)));
+            throw InvalidSpace(fmt::format("parameter {}: low ({}) must be above 0 on a {} scale", name,
+                                           text(low), to_string(scale)));
         if (scale == Scale::logit && (low <= 0 || high >= 1))
-            throw InvalidSpace(fmt::format("parameter {}: the range [{}, {}] must lie inside (0, 1) on a logit scale", name, text(low), text(high)));
+            throw InvalidSpace(
+                fmt::format("parameter {}: the range [{}, {}] must lie inside (0, 1) on a logit scale", name,
+                            text(low), text(high)));
         if (step) validate_step();
     }
 
     void validate_step() {
         if (!(*step > 0) || !std::isfinite(*step))
-            throw InvalidSpace(fmt::format("parameter {}: step ({}) must be above 0", name, attune::to_string(*step)));
+            throw InvalidSpace(
+                fmt::format("parameter {}: step ({}) must be above 0", name, attune::to_string(*step)));
         if (kind == ParameterKind::integer && *step != std::floor(*step))
-            throw InvalidSpace(fmt::format("parameter {}: step ({}) of an integer must be an integer", name, attune::to_string(*step)));
+            throw InvalidSpace(fmt::format("parameter {}: step ({}) of an integer must be an integer", name,
+                                           attune::to_string(*step)));
         if ((high - low) / *step > 9e15)
-            throw InvalidSpace(fmt::format("parameter {}: step ({}) is too fine for the range", name, attune::to_string(*step)));
+            throw InvalidSpace(fmt::format("parameter {}: step ({}) is too fine for the range", name,
+                                           attune::to_string(*step)));
         const double steps = std::floor((high - low) / *step * (1 + 1e-12));
         const double last = grid_point(steps);
         // 0.1 * 3 misses 0.3 by rounding: keep the end that was written where it is the grid's.
@@ -194,18 +218,21 @@ class Parameter {
     [[nodiscard]] double grid_point(double k) const {
         const double size = grid_step(), inverse = std::round(1 / size);
         const double first = std::round(low * inverse);
-        const bool decimal = size < 1 && std::abs(inverse * size - 1) < 1e-12 && std::abs(first - low * inverse) < 1e-9;
+        const bool decimal =
+            size < 1 && std::abs(inverse * size - 1) < 1e-12 && std::abs(first - low * inverse) < 1e-9;
         return decimal ? (first + k) / inverse : low + k * size;
     }
 
-    /// Ends of the warped range; on a grid widened by half a cell, so that the end points own cells like the others.
+    /// Ends of the warped range; on a grid widened by half a cell, so that the end points own cells like the
+    /// others.
     [[nodiscard]] std::pair<double, double> warped_ends() const {
         double bottom = detail::warp(scale, low, low, high);
         double top = detail::warp(scale, high, low, high);
         if (is_grid()) {
             const double count = cardinality();
             const double second = detail::warp(scale, grid_value(1), low, high);
-            const double second_last = detail::warp(scale, grid_value(static_cast<std::int64_t>(count) - 2), low, high);
+            const double second_last =
+                detail::warp(scale, grid_value(static_cast<std::int64_t>(count) - 2), low, high);
             const double below = (second - bottom) / 2, above = (top - second_last) / 2;
             bottom -= below;
             top += above;
@@ -217,11 +244,12 @@ class Parameter {
         if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
         if (const auto* number = std::get_if<double>(&value)) {
             if (kind == ParameterKind::integer && *number != std::floor(*number))
-                throw InvalidConfiguration(fmt::format("parameter {}: {} must be an integer", name, attune::to_string(*number)));
+                throw InvalidConfiguration(
+                    fmt::format("parameter {}: {} must be an integer", name, attune::to_string(*number)));
             return *number;
         }
-        throw InvalidConfiguration(
-            fmt::format("parameter {}: {} is a {}, not a number", name, attune::to_string(value), type_name(value)));
+        throw InvalidConfiguration(fmt::format("parameter {}: {} is a {}, not a number", name,
+                                               attune::to_string(value), type_name(value)));
     }
 };
 

@@ -10,9 +10,9 @@ namespace attune {
 
 /// How a numeric range is laid out on [0, 1].
 ///
-/// linear: evenly. log: evenly in log x (needs low > 0). reverse_log: evenly in log(low + high - x), so that the
-/// upper end is fine-grained (needs low > 0; Vizier's reverse log). logit: evenly in log(x / (1 - x)), fine-grained
-/// at both ends (needs 0 < low and high < 1).
+/// linear: evenly. log: evenly in log x (needs low > 0). reverse_log: evenly in log(low + high - x), so that
+/// the upper end is fine-grained (needs low > 0; Vizier's reverse log). logit: evenly in log(x / (1 - x)),
+/// fine-grained at both ends (needs 0 < low and high < 1).
 enum class Scale { linear, log, reverse_log, logit };
 
 [[nodiscard]] constexpr std::string_view to_string(Scale scale) {
@@ -32,20 +32,28 @@ namespace detail {
 /// The strictly increasing warp of `scale` on the range [low, high].
 inline double warp(Scale scale, double x, double low, double high) {
     switch (scale) {
-        case Scale::linear: return x;
-        case Scale::log: return std::log(x);
-        case Scale::reverse_log: return -std::log(low + (high - x));
-        case Scale::logit: return std::log(x / (1 - x));
+        case Scale::linear:
+            return x;
+        case Scale::log:
+            return std::log(x);
+        case Scale::reverse_log:
+            return -std::log(low + (high - x));
+        case Scale::logit:
+            return std::log(x / (1 - x));
     }
     return x;
 }
 
 inline double unwarp(Scale scale, double t, double low, double high) {
     switch (scale) {
-        case Scale::linear: return t;
-        case Scale::log: return std::exp(t);
-        case Scale::reverse_log: return low + (high - std::exp(-t));
-        case Scale::logit: return 1 / (1 + std::exp(-t));
+        case Scale::linear:
+            return t;
+        case Scale::log:
+            return std::exp(t);
+        case Scale::reverse_log:
+            return low + (high - std::exp(-t));
+        case Scale::logit:
+            return 1 / (1 + std::exp(-t));
     }
     return t;
 }

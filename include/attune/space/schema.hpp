@@ -19,7 +19,8 @@
 
 namespace attune {
 
-/// The parameters, conditions and constraints that configurations share. Built through SearchSpace; immutable once shared.
+/// The parameters, conditions and constraints that configurations share. Built through SearchSpace; immutable
+/// once shared.
 class Schema {
   public:
     std::vector<Parameter> parameters;
@@ -36,7 +37,8 @@ class Schema {
     /// Throws InvalidConfiguration that lists the known names.
     [[nodiscard]] std::size_t index(std::string_view name) const {
         if (const auto found = find(name)) return *found;
-        throw InvalidConfiguration(fmt::format("parameter '{}' is unknown; the space has: {}", name, names_text()));
+        throw InvalidConfiguration(
+            fmt::format("parameter '{}' is unknown; the space has: {}", name, names_text()));
     }
 
     [[nodiscard]] std::string names_text() const {
@@ -51,15 +53,21 @@ class Schema {
         const Condition::Node& node = condition.node();
         const auto part_holds = [&](const Condition& part) { return holds(part, native); };
         switch (node.kind) {
-            case Kind::always: return true;
-            case Kind::all_of: return std::all_of(node.parts.begin(), node.parts.end(), part_holds);
-            case Kind::any_of: return std::any_of(node.parts.begin(), node.parts.end(), part_holds);
-            case Kind::negation: return !holds(node.parts.front(), native);
-            default: return comparison_holds(node, native[node.parameter]);
+            case Kind::always:
+                return true;
+            case Kind::all_of:
+                return std::all_of(node.parts.begin(), node.parts.end(), part_holds);
+            case Kind::any_of:
+                return std::any_of(node.parts.begin(), node.parts.end(), part_holds);
+            case Kind::negation:
+                return !holds(node.parts.front(), native);
+            default:
+                return comparison_holds(node, native[node.parameter]);
         }
     }
 
-    /// Sets the values of inactive parameters to NaN. Conditions speak of earlier parameters only, so one pass does it.
+    /// Sets the values of inactive parameters to NaN. Conditions speak of earlier parameters only, so one
+    /// pass does it.
     void deactivate(std::vector<double>& native) const {
         for (std::size_t i = 0; i < parameters.size(); ++i)
             if (!holds(parameters[i].condition, native)) native[i] = std::numeric_limits<double>::quiet_NaN();
@@ -67,7 +75,8 @@ class Schema {
 
     /// Whether every constraint holds; one that names an inactive parameter holds.
     [[nodiscard]] bool satisfies(const std::vector<double>& native) const {
-        return std::all_of(constraints.begin(), constraints.end(), [&](const Expression& c) { return satisfies(c, native); });
+        return std::all_of(constraints.begin(), constraints.end(),
+                           [&](const Expression& c) { return satisfies(c, native); });
     }
 
     [[nodiscard]] bool satisfies(const Expression& constraint, const std::vector<double>& native) const {
@@ -89,11 +98,14 @@ class Schema {
     template <class T>
     void check(const Handle<T>& handle) const {
         if (handle.index >= parameters.size() || parameters[handle.index].name != handle.name)
-            throw InvalidConfiguration(fmt::format("handle '{}' does not belong to this space, which has: {}", handle.name, names_text()));
+            throw InvalidConfiguration(fmt::format("handle '{}' does not belong to this space, which has: {}",
+                                                   handle.name, names_text()));
         const Parameter& p = parameters[handle.index];
         const Value sample = p.kind == ParameterKind::categorical ? p.choices.front() : p.to_value(p.low);
         if (!std::holds_alternative<T>(sample))
-            throw InvalidConfiguration(fmt::format("handle '{}': the parameter holds a {}, the handle another type", handle.name, type_name(sample)));
+            throw InvalidConfiguration(
+                fmt::format("handle '{}': the parameter holds a {}, the handle another type", handle.name,
+                            type_name(sample)));
     }
 
   private:
@@ -102,18 +114,24 @@ class Schema {
         if (std::isnan(native)) return false;
         if (node.kind == Kind::in || node.kind == Kind::not_in) {
             const Value value = parameters[node.parameter].to_value(native);
-            const bool listed = std::any_of(node.values.begin(), node.values.end(), [&](const Value& v) { return equivalent(v, value); });
+            const bool listed = std::any_of(node.values.begin(), node.values.end(),
+                                            [&](const Value& v) { return equivalent(v, value); });
             return listed == (node.kind == Kind::in);
         }
         const double x = number(node.parameter, native);
         const Value& bound_value = node.values.front();
         const auto* integer = std::get_if<std::int64_t>(&bound_value);
-        const double bound = integer != nullptr ? static_cast<double>(*integer) : std::get<double>(bound_value);
+        const double bound =
+            integer != nullptr ? static_cast<double>(*integer) : std::get<double>(bound_value);
         switch (node.kind) {
-            case Kind::less: return x < bound;
-            case Kind::less_equal: return x <= bound;
-            case Kind::greater: return x > bound;
-            default: return x >= bound;
+            case Kind::less:
+                return x < bound;
+            case Kind::less_equal:
+                return x <= bound;
+            case Kind::greater:
+                return x > bound;
+            default:
+                return x >= bound;
         }
     }
 };

@@ -33,8 +33,9 @@ class NewParameter : public Handle<T> {
 
 /// What may vary: named parameters with ranges, scales, conditions and constraints.
 ///
-/// A value type: copies are independent (they share storage until changed) and handles are good for all of them. Declaring
-/// throws InvalidSpace that names the parameter, the value and the rule. Reading from several threads is safe, declaring not.
+/// A value type: copies are independent (they share storage until changed) and handles are good for all of
+/// them. Declaring throws InvalidSpace that names the parameter, the value and the rule. Reading from several
+/// threads is safe, declaring not.
 class SearchSpace {
   public:
     SearchSpace() : schema_(std::make_shared<Schema>()) {}
@@ -45,12 +46,14 @@ class SearchSpace {
     }
 
     /// Any integer in [low, high]; the ends lie within +-2^53.
-    NewParameter<std::int64_t> integer(std::string name, std::int64_t low, std::int64_t high, Scale scale = Scale::linear) {
+    NewParameter<std::int64_t> integer(std::string name, std::int64_t low, std::int64_t high,
+                                       Scale scale = Scale::linear) {
         constexpr std::int64_t largest = std::int64_t{1} << 53;
         if (low < -largest || high > largest)
-            throw InvalidSpace(fmt::format("parameter {}: integer range [{}, {}] must lie within +-2^53", name, low, high));
-        return declare<std::int64_t>(
-            numeric(std::move(name), ParameterKind::integer, static_cast<double>(low), static_cast<double>(high), scale));
+            throw InvalidSpace(
+                fmt::format("parameter {}: integer range [{}, {}] must lie within +-2^53", name, low, high));
+        return declare<std::int64_t>(numeric(std::move(name), ParameterKind::integer,
+                                             static_cast<double>(low), static_cast<double>(high), scale));
     }
 
     /// One of the listed values, which have no order.
@@ -73,13 +76,22 @@ class SearchSpace {
     }
 
     /// A static value that every configuration carries.
-    NewParameter<double> constant(std::string name, double value) { return choose<double>(std::move(name), {value}); }
-    NewParameter<std::int64_t> constant(std::string name, int value) { return choose<std::int64_t>(std::move(name), {std::int64_t{value}}); }
-    NewParameter<bool> constant(std::string name, bool value) { return choose<bool>(std::move(name), {value}); }
-    NewParameter<std::string> constant(std::string name, const char* value) { return choose<std::string>(std::move(name), {std::string(value)}); }
+    NewParameter<double> constant(std::string name, double value) {
+        return choose<double>(std::move(name), {value});
+    }
+    NewParameter<std::int64_t> constant(std::string name, int value) {
+        return choose<std::int64_t>(std::move(name), {std::int64_t{value}});
+    }
+    NewParameter<bool> constant(std::string name, bool value) {
+        return choose<bool>(std::move(name), {value});
+    }
+    NewParameter<std::string> constant(std::string name, const char* value) {
+        return choose<std::string>(std::move(name), {std::string(value)});
+    }
 
-    /// A comparison that every configuration must satisfy, such as "batch * accumulation <= 512" (see Expression);
-    /// it holds where it names an inactive parameter. Throws InvalidSpace for unknown names and for parameters that are no numbers.
+    /// A comparison that every configuration must satisfy, such as "batch * accumulation <= 512" (see
+    /// Expression); it holds where it names an inactive parameter. Throws InvalidSpace for unknown names and
+    /// for parameters that are no numbers.
     SearchSpace& constrain(const std::string& text) {
         Expression expression(text, [&](const std::string& name) { return numeric_index(text, name); });
         own().constraints.push_back(std::move(expression));
@@ -90,7 +102,8 @@ class SearchSpace {
     std::size_t declare(Parameter parameter) {
         parameter.validate();
         if (schema_->find(parameter.name))
-            throw InvalidSpace(fmt::format("parameter {}: is declared twice; names must differ", parameter.name));
+            throw InvalidSpace(
+                fmt::format("parameter {}: is declared twice; names must differ", parameter.name));
         own().parameters.push_back(std::move(parameter));
         const std::size_t index = schema_->size() - 1;
         set_condition(index, schema_->parameters[index].condition);
@@ -110,15 +123,17 @@ class SearchSpace {
 
     [[nodiscard]] std::size_t size() const { return schema_->size(); }
     [[nodiscard]] const std::vector<Parameter>& parameters() const { return schema_->parameters; }
-    [[nodiscard]] const Parameter& operator[](std::size_t index) const { return schema_->parameters.at(index); }
+    [[nodiscard]] const Parameter& operator[](std::size_t index) const {
+        return schema_->parameters.at(index);
+    }
     [[nodiscard]] const Schema& schema() const { return *schema_; }
     [[nodiscard]] std::shared_ptr<const Schema> shared_schema() const { return schema_; }
 
     /// Checks the whole: throws InvalidSpace when no configuration satisfies the constraints.
     void validate() const;
 
-    /// From names and values: every active parameter once, no inactive one, inside the range and the constraints.
-    /// Throws InvalidConfiguration.
+    /// From names and values: every active parameter once, no inactive one, inside the range and the
+    /// constraints. Throws InvalidConfiguration.
     [[nodiscard]] Configuration configuration(const std::vector<std::pair<std::string, Value>>& values) const;
 
     /// From native values in the order of the space (values of inactive parameters are ignored).
@@ -127,14 +142,18 @@ class SearchSpace {
         return {schema_, std::move(native)};
     }
 
-    /// From a point of the unit cube; coordinates of inactive parameters are ignored. Constraints are not looked at.
+    /// From a point of the unit cube; coordinates of inactive parameters are ignored. Constraints are not
+    /// looked at.
     [[nodiscard]] Configuration decode(const std::vector<double>& unit) const {
         std::vector<double> native(unit.size());
-        for (std::size_t i = 0; i < unit.size(); ++i) native[i] = schema_->parameters[i].decode(std::isnan(unit[i]) ? 0.5 : unit[i]);
+        for (std::size_t i = 0; i < unit.size(); ++i)
+            native[i] = schema_->parameters[i].decode(std::isnan(unit[i]) ? 0.5 : unit[i]);
         return from_native(std::move(native));
     }
 
-    [[nodiscard]] bool satisfies(const Configuration& configuration) const { return schema_->satisfies(configuration.native()); }
+    [[nodiscard]] bool satisfies(const Configuration& configuration) const {
+        return schema_->satisfies(configuration.native());
+    }
 
     /// Number of combinations when conditions and constraints are left aside: an upper bound of the number of
     /// configurations, infinity where a parameter is continuous.

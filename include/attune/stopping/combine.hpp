@@ -16,7 +16,8 @@ class AnyOfPolicies {
     [[nodiscard]] static constexpr std::string_view name() { return "any_of"; }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         for (AnyStoppingPolicy& policy : policies_)
-            if (Verdict verdict = policy.decide(study, trial); verdict.decision != Decision::proceed) return verdict;
+            if (Verdict verdict = policy.decide(study, trial); verdict.decision != Decision::proceed)
+                return verdict;
         return {};
     }
 
@@ -39,11 +40,12 @@ class AfterStep {
 };
 
 template <class... P>
-    requires(StoppingPolicy<P> && ...)
-[[nodiscard]] AnyOfPolicies any_of(P... policies) {
+requires(StoppingPolicy<P>&&...) [[nodiscard]] AnyOfPolicies any_of(P... policies) {
     return AnyOfPolicies({AnyStoppingPolicy(std::move(policies))...});
 }
 
-[[nodiscard]] inline AfterStep after(double step, AnyStoppingPolicy policy) { return {step, std::move(policy)}; }
+[[nodiscard]] inline AfterStep after(double step, AnyStoppingPolicy policy) {
+    return {step, std::move(policy)};
+}
 
 }  // namespace attune

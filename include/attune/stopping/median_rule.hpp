@@ -19,23 +19,29 @@ enum class MedianPool { completed, all_earlier };
 
 /// Options of MedianRule.
 struct MedianRuleOptions {
-    std::string metric{};         ///< empty: the study's first objective
-    double warmup_steps = 0;      ///< no decision at steps up to this one
-    int minimum_trials = 5;       ///< no decision while fewer trials can be compared with; at least 1
+    std::string metric{};     ///< empty: the study's first objective
+    double warmup_steps = 0;  ///< no decision at steps up to this one
+    int minimum_trials = 5;   ///< no decision while fewer trials can be compared with; at least 1
     MedianPool pool = MedianPool::completed;
 
     /// Throws InvalidOption.
     void validate() const {
-        if (!(warmup_steps >= 0)) throw InvalidOption(fmt::format("median rule: warmup_steps ({}) must be at least 0", warmup_steps));
-        if (minimum_trials < 1) throw InvalidOption(fmt::format("median rule: minimum_trials ({}) must be at least 1", minimum_trials));
+        if (!(warmup_steps >= 0))
+            throw InvalidOption(
+                fmt::format("median rule: warmup_steps ({}) must be at least 0", warmup_steps));
+        if (minimum_trials < 1)
+            throw InvalidOption(
+                fmt::format("median rule: minimum_trials ({}) must be at least 1", minimum_trials));
     }
 };
 
-/// Stops a trial whose value is worse than the median of the running averages of other trials at the same step: the
-/// published description of the "Auto" early stopping of managed tuning services (Golovin et al., "Google Vizier", KDD 2017, 3.2.2).
+/// Stops a trial whose value is worse than the median of the running averages of other trials at the same
+/// step: the published description of the "Auto" early stopping of managed tuning services (Golovin et al.,
+/// "Google Vizier", KDD 2017, 3.2.2).
 ///
-/// The running average of a trial at step s is the mean of its reports up to s; trials that did not get to s are left out.
-/// A report of NaN is worse than any median. A report without the metric is answered with proceed.
+/// The running average of a trial at step s is the mean of its reports up to s; trials that did not get to s
+/// are left out. A report of NaN is worse than any median. A report without the metric is answered with
+/// proceed.
 class MedianRule {
   public:
     MedianRule() = default;
@@ -51,12 +57,14 @@ class MedianRule {
         std::vector<double> averages;
         for (const TrialRecord& other : study.trials())
             if (in_pool(other, trial))
-                if (const auto average = running_average(other, objective, report.step)) averages.push_back(*average);
+                if (const auto average = running_average(other, objective, report.step))
+                    averages.push_back(*average);
         if (averages.size() < static_cast<std::size_t>(options_.minimum_trials)) return {};
         const double middle = median(averages);
         if (!objective.better(middle, value->second)) return {};
-        return {Decision::stop, fmt::format("{} = {:.6g} at step {} is worse than the median {:.6g} of {} trials", objective.metric,
-                                            value->second, report.step, middle, averages.size())};
+        return {Decision::stop,
+                fmt::format("{} = {:.6g} at step {} is worse than the median {:.6g} of {} trials",
+                            objective.metric, value->second, report.step, middle, averages.size())};
     }
 
   private:
@@ -73,7 +81,8 @@ class MedianRule {
         return other.number < trial.number;
     }
 
-    static std::optional<double> running_average(const TrialRecord& trial, const Objective& objective, double step) {
+    static std::optional<double> running_average(const TrialRecord& trial, const Objective& objective,
+                                                 double step) {
         double sum = 0, last = -1;
         int count = 0;
         for (const Report& report : trial.reports) {

@@ -20,13 +20,16 @@ struct PatienceOptions {
 
     /// Throws InvalidOption.
     void validate() const {
-        if (patience < 1) throw InvalidOption(fmt::format("patience: patience ({}) must be at least 1", patience));
-        if (!(minimum_change >= 0)) throw InvalidOption(fmt::format("patience: minimum_change ({}) must be at least 0", minimum_change));
+        if (patience < 1)
+            throw InvalidOption(fmt::format("patience: patience ({}) must be at least 1", patience));
+        if (!(minimum_change >= 0))
+            throw InvalidOption(
+                fmt::format("patience: minimum_change ({}) must be at least 0", minimum_change));
     }
 };
 
-/// Stops a trial that has not improved on itself by more than `minimum_change` for `patience` reports in a row.
-/// NaN never improves. Reports without the metric are passed over.
+/// Stops a trial that has not improved on itself by more than `minimum_change` for `patience` reports in a
+/// row. NaN never improves. Reports without the metric are passed over.
 class Patience {
   public:
     Patience() = default;
@@ -53,7 +56,8 @@ class Patience {
             }
         }
         if (since < options_.patience) return {};
-        return {Decision::stop, fmt::format("{} has not improved on {:.6g} for {} reports", metric, best, since)};
+        return {Decision::stop,
+                fmt::format("{} has not improved on {:.6g} for {} reports", metric, best, since)};
     }
 
   private:

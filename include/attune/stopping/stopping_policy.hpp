@@ -19,14 +19,14 @@ struct Verdict {
 
 /// Answers each report with proceed, pause or stop.
 ///
-/// `decide(study, trial)` is called after the report is in the study: it is `trial.reports.back()`. A function of the study
-/// as seen; it may cache, never depend on the cache. Pause is given only to trials that said they can resume; the tuner
-/// turns it into proceed for others.
+/// `decide(study, trial)` is called after the report is in the study: it is `trial.reports.back()`. A
+/// function of the study as seen; it may cache, never depend on the cache. Pause is given only to trials that
+/// said they can resume; the tuner turns it into proceed for others.
 template <class P>
 concept StoppingPolicy = std::copy_constructible<std::remove_cvref_t<P>> &&
     requires(std::remove_cvref_t<P>& policy, const Study& study, const TrialRecord& trial) {
-        { policy.decide(study, trial) } -> std::convertible_to<Verdict>;
-    };
+    { policy.decide(study, trial) } -> std::convertible_to<Verdict>;
+};
 
 /// Never stops anything ("Off").
 class NeverStop {
@@ -39,8 +39,10 @@ class NeverStop {
 class AnyStoppingPolicy {
   public:
     template <class P>
-        requires(!std::same_as<std::remove_cvref_t<P>, AnyStoppingPolicy> && StoppingPolicy<P>)
-    AnyStoppingPolicy(P&& policy) : held_(std::make_unique<Model<std::remove_cvref_t<P>>>(std::forward<P>(policy))) {}  // NOLINT: converts by intent
+    requires(!std::same_as<std::remove_cvref_t<P>, AnyStoppingPolicy> && StoppingPolicy<P>)
+        AnyStoppingPolicy(P&& policy)
+        : held_(std::make_unique<Model<std::remove_cvref_t<P>>>(std::forward<P>(policy))) {
+    }  // NOLINT: converts by intent
 
     AnyStoppingPolicy(const AnyStoppingPolicy& other) : held_(other.held_->clone()) {}
     AnyStoppingPolicy(AnyStoppingPolicy&&) noexcept = default;
@@ -65,14 +67,18 @@ class AnyStoppingPolicy {
     struct Model final : Interface {
         template <class U>
         explicit Model(U&& held) : policy(std::forward<U>(held)) {}
-        Verdict decide(const Study& study, const TrialRecord& trial) override { return policy.decide(study, trial); }
+        Verdict decide(const Study& study, const TrialRecord& trial) override {
+            return policy.decide(study, trial);
+        }
         [[nodiscard]] std::string name() const override {
             if constexpr (requires { std::string(policy.name()); })
                 return std::string(policy.name());
             else
                 return "custom";
         }
-        [[nodiscard]] std::unique_ptr<Interface> clone() const override { return std::make_unique<Model>(policy); }
+        [[nodiscard]] std::unique_ptr<Interface> clone() const override {
+            return std::make_unique<Model>(policy);
+        }
         P policy;
     };
     std::unique_ptr<Interface> held_;

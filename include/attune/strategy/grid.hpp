@@ -15,21 +15,24 @@ namespace attune {
 
 /// Options of Grid.
 struct GridOptions {
-    int levels = 10;                       ///< values of a continuous parameter, evenly spaced on its scale; at least 1
-    std::map<std::string, int> levels_of{};  ///< other numbers for single parameters, integers and steps among them
+    int levels = 10;  ///< values of a continuous parameter, evenly spaced on its scale; at least 1
+    std::map<std::string, int>
+        levels_of{};  ///< other numbers for single parameters, integers and steps among them
 
     /// Throws InvalidOption.
     void validate() const {
         if (levels < 1) throw InvalidOption(fmt::format("grid: levels ({}) must be at least 1", levels));
         for (const auto& [name, count] : levels_of)
-            if (count < 1) throw InvalidOption(fmt::format("grid: levels of {} ({}) must be at least 1", name, count));
+            if (count < 1)
+                throw InvalidOption(fmt::format("grid: levels of {} ({}) must be at least 1", name, count));
     }
 };
 
 /// Every combination once, the last parameter turning fastest; ends when spent.
 ///
-/// Integers, steps and choices give all their values, continuous parameters `levels` of them. Inactive parameters and
-/// constraints are respected: no configuration comes twice, none is infeasible. A failure of the environment is asked again.
+/// Integers, steps and choices give all their values, continuous parameters `levels` of them. Inactive
+/// parameters and constraints are respected: no configuration comes twice, none is infeasible. A failure of
+/// the environment is asked again.
 class Grid {
   public:
     Grid() = default;
@@ -53,11 +56,13 @@ class Grid {
     }
 
   private:
-    [[nodiscard]] std::vector<double> axis(const Parameter& parameter, std::size_t i, const SuggestionRequest& request) const {
+    [[nodiscard]] std::vector<double> axis(const Parameter& parameter, std::size_t i,
+                                           const SuggestionRequest& request) const {
         if (request.is_fixed(i)) return {request.fixed[i]};
         if (const auto own = options_.levels_of.find(parameter.name); own != options_.levels_of.end())
             return axis_values(parameter, own->second);
-        return axis_values(parameter, parameter.is_grid() ? std::numeric_limits<double>::infinity() : options_.levels);
+        return axis_values(parameter,
+                           parameter.is_grid() ? std::numeric_limits<double>::infinity() : options_.levels);
     }
 
     GridOptions options_;

@@ -10,10 +10,12 @@
 
 namespace attune {
 
-/// Uniform draws over the scaled ranges (Bergstra and Bengio, "Random search for hyper-parameter optimization", JMLR 2012).
+/// Uniform draws over the scaled ranges (Bergstra and Bengio, "Random search for hyper-parameter
+/// optimization", JMLR 2012).
 ///
 /// Points outside the constraints or asked before are drawn again; where that does not help, what is left of
-/// a finite space is looked through, and it ends when that is spent. Trial k is the same whatever became of the others, so any number of workers share a study.
+/// a finite space is looked through, and it ends when that is spent. Trial k is the same whatever became of
+/// the others, so any number of workers share a study.
 class RandomSearch {
   public:
     [[nodiscard]] static constexpr std::string_view name() { return "random"; }
@@ -25,7 +27,8 @@ class RandomSearch {
         for (int draw = 0; draw < tries; ++draw) {
             for (double& u : unit) u = stream.uniform();
             Configuration configuration = request.decode(space, unit);
-            if (request.admits(study, configuration)) return Suggestion{std::move(configuration), "uniform draw", "random", ""};
+            if (request.admits(study, configuration))
+                return Suggestion{std::move(configuration), "uniform draw", "random", ""};
         }
         return remaining_configuration(study, request);
     }

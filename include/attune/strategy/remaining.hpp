@@ -10,11 +10,13 @@
 
 namespace attune {
 
-/// What is left to ask in a finite space: a uniform draw among all configurations that the request admits, or nothing where
-/// the space is spent, infinite, or has more than `limit` combinations to look through (then it can hardly be spent).
+/// What is left to ask in a finite space: a uniform draw among all configurations that the request admits, or
+/// nothing where the space is spent, infinite, or has more than `limit` combinations to look through (then it
+/// can hardly be spent).
 ///
 /// For strategies whose own draws keep hitting what was asked before.
-[[nodiscard]] inline std::optional<Suggestion> remaining_configuration(const Study& study, const SuggestionRequest& request,
+[[nodiscard]] inline std::optional<Suggestion> remaining_configuration(const Study& study,
+                                                                       const SuggestionRequest& request,
                                                                        std::uint64_t limit = 2'000'000) {
     const SearchSpace& space = study.space();
     double combinations = 1;
@@ -22,7 +24,8 @@ namespace attune {
     for (std::size_t i = 0; i < space.size(); ++i) {
         combinations *= request.is_fixed(i) ? 1 : space[i].cardinality();
         if (!(combinations <= static_cast<double>(limit))) return std::nullopt;
-        axes.push_back(request.is_fixed(i) ? std::vector<double>{request.fixed[i]} : axis_values(space[i], std::numeric_limits<double>::infinity()));
+        axes.push_back(request.is_fixed(i) ? std::vector<double>{request.fixed[i]}
+                                           : axis_values(space[i], std::numeric_limits<double>::infinity()));
     }
     RandomStream stream = request.stream(study, Purpose::retry);
     std::optional<Suggestion> chosen;

@@ -16,8 +16,9 @@
 
 namespace attune {
 
-/// What to do with a configuration that was asked before (see Configuration::duplicate_key; failures of the environment do
-/// not count as asked): never ask it again, ask it freely, or ask every configuration `replicates` times.
+/// What to do with a configuration that was asked before (see Configuration::duplicate_key; failures of the
+/// environment do not count as asked): never ask it again, ask it freely, or ask every configuration
+/// `replicates` times.
 struct Duplicates {
     enum class Kind { forbid, allow, replicate };
     Kind kind = Kind::forbid;
@@ -27,22 +28,26 @@ struct Duplicates {
     static constexpr Duplicates allow() { return {Kind::allow, 1}; }
     /// Throws InvalidOption below 2.
     static Duplicates replicate(int times) {
-        if (times < 2) throw InvalidOption(fmt::format("duplicates: replicate({}) must be at least 2", times));
+        if (times < 2)
+            throw InvalidOption(fmt::format("duplicates: replicate({}) must be at least 2", times));
         return {Kind::replicate, times};
     }
 };
 
 /// What a strategy is asked for.
 struct SuggestionRequest {
-    std::int64_t trial = 0;       ///< number of the trial to be
-    std::uint32_t attempt = 0;    ///< grows when the same trial must be drawn again
-    std::vector<double> fixed;    ///< native values in the order of the space; NaN where free, empty where all are
+    std::int64_t trial = 0;     ///< number of the trial to be
+    std::uint32_t attempt = 0;  ///< grows when the same trial must be drawn again
+    std::vector<double>
+        fixed;  ///< native values in the order of the space; NaN where free, empty where all are
     Duplicates duplicates = Duplicates::forbid();
 
     [[nodiscard]] RandomStream stream(const Study& study, Purpose purpose) const {
         return {study.seed(), static_cast<std::uint64_t>(trial), purpose, attempt};
     }
-    [[nodiscard]] bool is_fixed(std::size_t parameter) const { return !fixed.empty() && !std::isnan(fixed[parameter]); }
+    [[nodiscard]] bool is_fixed(std::size_t parameter) const {
+        return !fixed.empty() && !std::isnan(fixed[parameter]);
+    }
 
     /// A configuration with the fixed values put over `native`.
     [[nodiscard]] Configuration complete(const SearchSpace& space, std::vector<double> native) const {
@@ -54,11 +59,13 @@ struct SuggestionRequest {
     /// The same from a point of the unit cube.
     [[nodiscard]] Configuration decode(const SearchSpace& space, const std::vector<double>& unit) const {
         std::vector<double> native(unit.size());
-        for (std::size_t i = 0; i < unit.size(); ++i) native[i] = space[i].decode(std::isnan(unit[i]) ? 0.5 : unit[i]);
+        for (std::size_t i = 0; i < unit.size(); ++i)
+            native[i] = space[i].decode(std::isnan(unit[i]) ? 0.5 : unit[i]);
         return complete(space, std::move(native));
     }
 
-    /// Whether the study may be asked this configuration: inside the constraints, and new where that is wanted.
+    /// Whether the study may be asked this configuration: inside the constraints, and new where that is
+    /// wanted.
     [[nodiscard]] bool admits(const Study& study, const Configuration& configuration) const {
         if (!study.space().satisfies(configuration)) return false;
         return duplicates.kind != Duplicates::Kind::forbid || study.times_asked(configuration) == 0;
@@ -75,22 +82,23 @@ struct Suggestion {
 
 /// Proposes what to try next.
 ///
-/// `suggest(study, request)` gives a suggestion, or nothing where nothing is left to ask. It is a function of the study as
-/// seen (finished, running and pending trials alike), the request and streams made by `request.stream`; it may cache but
-/// never depend on the cache. It should give configurations that `request.admits`; the tuner asks again with a higher
-/// attempt where it does not.
+/// `suggest(study, request)` gives a suggestion, or nothing where nothing is left to ask. It is a function of
+/// the study as seen (finished, running and pending trials alike), the request and streams made by
+/// `request.stream`; it may cache but never depend on the cache. It should give configurations that
+/// `request.admits`; the tuner asks again with a higher attempt where it does not.
 template <class S>
 concept Strategy = std::copy_constructible<std::remove_cvref_t<S>> &&
     requires(std::remove_cvref_t<S>& strategy, const Study& study, const SuggestionRequest& request) {
-        { strategy.suggest(study, request) } -> std::convertible_to<std::optional<Suggestion>>;
-    };
+    { strategy.suggest(study, request) } -> std::convertible_to<std::optional<Suggestion>>;
+};
 
 /// Any strategy, held by value. Copies copy the strategy. Not thread-safe: the tuner serialises its calls.
 class AnyStrategy {
   public:
     template <class S>
-        requires(!std::same_as<std::remove_cvref_t<S>, AnyStrategy> && Strategy<S>)
-    AnyStrategy(S&& strategy) : held_(std::make_unique<Model<std::remove_cvref_t<S>>>(std::forward<S>(strategy))) {}  // NOLINT: converts by intent
+    requires(!std::same_as<std::remove_cvref_t<S>, AnyStrategy> && Strategy<S>) AnyStrategy(S&& strategy)
+        : held_(std::make_unique<Model<std::remove_cvref_t<S>>>(std::forward<S>(strategy))) {
+    }  // NOLINT: converts by intent
 
     AnyStrategy(const AnyStrategy& other) : held_(other.held_->clone()) {}
     AnyStrategy(AnyStrategy&&) noexcept = default;
@@ -100,7 +108,9 @@ class AnyStrategy {
     }
     ~AnyStrategy() = default;
 
-    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) { return held_->suggest(study, request); }
+    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) {
+        return held_->suggest(study, request);
+    }
 
     /// What it calls itself: its `name()` member, or "custom" where it has none.
     [[nodiscard]] std::string name() const { return held_->name(); }
@@ -116,14 +126,18 @@ class AnyStrategy {
     struct Model final : Interface {
         template <class U>
         explicit Model(U&& held) : strategy(std::forward<U>(held)) {}
-        std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) override { return strategy.suggest(study, request); }
+        std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) override {
+            return strategy.suggest(study, request);
+        }
         [[nodiscard]] std::string name() const override {
             if constexpr (requires { std::string(strategy.name()); })
                 return std::string(strategy.name());
             else
                 return "custom";
         }
-        [[nodiscard]] std::unique_ptr<Interface> clone() const override { return std::make_unique<Model>(strategy); }
+        [[nodiscard]] std::unique_ptr<Interface> clone() const override {
+            return std::make_unique<Model>(strategy);
+        }
         S strategy;
     };
     std::unique_ptr<Interface> held_;

@@ -13,10 +13,11 @@
 #include "attune/study/objective.hpp"
 #include "attune/study/trial_record.hpp"
 
-/// The events of a study. A study is their fold (see Study::apply); storages append and read them and know nothing else.
+/// The events of a study. A study is their fold (see Study::apply); storages append and read them and know
+/// nothing else.
 ///
-/// Every struct is one kind of event. New kinds may be added at the end of Event; the kinds here keep their meaning,
-/// since files of all versions stay readable.
+/// Every struct is one kind of event. New kinds may be added at the end of Event; the kinds here keep their
+/// meaning, since files of all versions stay readable.
 namespace attune::event {
 
 /// Names and values, as the user sees them.
@@ -32,8 +33,9 @@ struct Created {
     SearchSpace space;
     std::vector<Objective> objectives;
     FinalValue final_value = FinalValue::best_report;
-    std::map<std::string, std::string> settings;     ///< strategy, stopping ... for people and for `replay`
-    std::map<std::string, std::string> environment;  ///< versions, processor, threads, fingerprint of the data
+    std::map<std::string, std::string> settings;  ///< strategy, stopping ... for people and for `replay`
+    std::map<std::string, std::string>
+        environment;  ///< versions, processor, threads, fingerprint of the data
 };
 
 /// A configuration that the user wants tried next.
@@ -75,8 +77,8 @@ struct Interrupted {
     std::int64_t trial = 0;
 };
 
-/// A paused or interrupted trial is gone on with: from its checkpoint, or from the beginning (its old reports then leave
-/// the record, but not the sequence of events).
+/// A paused or interrupted trial is gone on with: from its checkpoint, or from the beginning (its old reports
+/// then leave the record, but not the sequence of events).
 struct Resumed {
     std::int64_t trial = 0;
     bool from_start = true;
@@ -91,7 +93,7 @@ struct Finished {
     std::string reason;
     std::optional<double> cost;
     std::optional<double> duration_seconds;  ///< told by the runner; otherwise the time between the events
-    std::optional<Values> configuration;     ///< the values really used, where they differ from those asked for
+    std::optional<Values> configuration;  ///< the values really used, where they differ from those asked for
 };
 
 /// A user's note on a trial, or on the study where `trial` is -1.
@@ -110,8 +112,9 @@ struct Ended {
 
 namespace attune {
 
-using EventBody = std::variant<event::Created, event::Enqueued, event::Suggested, event::Reported, event::Decided,
-                               event::Interrupted, event::Resumed, event::Finished, event::Attribute, event::Ended>;
+using EventBody =
+    std::variant<event::Created, event::Enqueued, event::Suggested, event::Reported, event::Decided,
+                 event::Interrupted, event::Resumed, event::Finished, event::Attribute, event::Ended>;
 
 /// One entry of a study's sequence.
 struct Event {

@@ -13,14 +13,16 @@
 
 namespace attune {
 
-/// What a limit looks at: the study, when this run of it began and what time it is (seconds of the study's clock).
+/// What a limit looks at: the study, when this run of it began and what time it is (seconds of the study's
+/// clock).
 struct RunProgress {
     const Study& study;
     double started_seconds;
     double now_seconds;
 };
 
-/// When a run of a study ends. Limits combine: `max_trials(100) || target(0.95)`, `max_trials(20) && no_improvement(10)`.
+/// When a run of a study ends. Limits combine: `max_trials(100) || target(0.95)`, `max_trials(20) &&
+/// no_improvement(10)`.
 ///
 /// Asked before every new trial; gives the reason once it is reached, which the study records. A value type.
 class Limit {
@@ -28,7 +30,9 @@ class Limit {
     using Check = std::function<std::optional<std::string>(const RunProgress&)>;
     explicit Limit(Check check) : check_(std::move(check)) {}
 
-    [[nodiscard]] std::optional<std::string> reached(const RunProgress& progress) const { return check_(progress); }
+    [[nodiscard]] std::optional<std::string> reached(const RunProgress& progress) const {
+        return check_(progress);
+    }
 
     friend Limit operator||(Limit a, Limit b) {
         return Limit([a = std::move(a), b = std::move(b)](const RunProgress& p) {
@@ -37,24 +41,26 @@ class Limit {
         });
     }
     friend Limit operator&&(Limit a, Limit b) {
-        return Limit([a = std::move(a), b = std::move(b)](const RunProgress& p) -> std::optional<std::string> {
-            const auto first = a.reached(p), second = b.reached(p);
-            if (!first || !second) return std::nullopt;
-            return *first + " and " + *second;
-        });
+        return Limit(
+            [a = std::move(a), b = std::move(b)](const RunProgress& p) -> std::optional<std::string> {
+                const auto first = a.reached(p), second = b.reached(p);
+                if (!first || !second) return std::nullopt;
+                return *first + " and " + *second;
+            });
     }
 
   private:
     Check check_;
 };
 
-/// Trials asked for in the whole life of the study (so a resumed run goes on to the same total); failures of the
-/// environment do not count.
+/// Trials asked for in the whole life of the study (so a resumed run goes on to the same total); failures of
+/// the environment do not count.
 [[nodiscard]] inline Limit max_trials(std::int64_t trials) {
     if (trials < 0) throw InvalidOption(fmt::format("max_trials ({}) must be at least 0", trials));
     return Limit([trials](const RunProgress& p) -> std::optional<std::string> {
         std::int64_t counted = 0;
-        for (const TrialRecord& trial : p.study.trials()) counted += trial.failure != FailureKind::environment;
+        for (const TrialRecord& trial : p.study.trials())
+            counted += trial.failure != FailureKind::environment;
         if (counted < trials) return std::nullopt;
         return fmt::format("{} trials were run", trials);
     });
@@ -62,7 +68,8 @@ class Limit {
 
 /// Time of this run.
 [[nodiscard]] inline Limit max_duration(std::chrono::duration<double> duration) {
-    if (!(duration.count() > 0)) throw InvalidOption(fmt::format("max_duration ({} s) must be above 0", duration.count()));
+    if (!(duration.count() > 0))
+        throw InvalidOption(fmt::format("max_duration ({} s) must be above 0", duration.count()));
     return Limit([seconds = duration.count()](const RunProgress& p) -> std::optional<std::string> {
         if (p.now_seconds - p.started_seconds < seconds) return std::nullopt;
         return fmt::format("the time limit of {:.0f} s was reached", seconds);
@@ -86,7 +93,8 @@ class Limit {
         if (best == nullptr) return std::nullopt;
         std::int64_t since = 0;
         for (const TrialRecord& trial : p.study.trials())
-            since += trial.finished() && trial.number != best->number && trial.finished_seconds >= best->finished_seconds && trial.number > best->number;
+            since += trial.finished() && trial.number != best->number &&
+                     trial.finished_seconds >= best->finished_seconds && trial.number > best->number;
         if (since < trials) return std::nullopt;
         return fmt::format("no improvement in {} trials", trials);
     });
@@ -109,9 +117,11 @@ class Limit {
     return Limit([trials](const RunProgress& p) -> std::optional<std::string> {
         int failed = 0;
         const TrialRecord* last = nullptr;
-        for (auto trial = p.study.trials().rbegin(); trial != p.study.trials().rend() && failed < trials; ++trial) {
+        for (auto trial = p.study.trials().rbegin(); trial != p.study.trials().rend() && failed < trials;
+             ++trial) {
             if (!trial->finished()) continue;
-            if (trial->state != TrialState::failed || trial->started_seconds < p.started_seconds) return std::nullopt;
+            if (trial->state != TrialState::failed || trial->started_seconds < p.started_seconds)
+                return std::nullopt;
             if (last == nullptr) last = &*trial;
             ++failed;
         }

@@ -12,7 +12,8 @@
 
 namespace attune {
 
-/// Named numbers: what a trial reports at a step and what it ends with. NaN and infinities are kept as they are.
+/// Named numbers: what a trial reports at a step and what it ends with. NaN and infinities are kept as they
+/// are.
 using Metrics = std::map<std::string, double, std::less<>>;
 
 enum class Direction { minimize, maximize };
@@ -34,18 +35,22 @@ struct Objective {
     }
 
     /// The value with its sign turned so that less is better.
-    [[nodiscard]] double loss(double value) const { return direction == Direction::minimize ? value : -value; }
+    [[nodiscard]] double loss(double value) const {
+        return direction == Direction::minimize ? value : -value;
+    }
 
     /// Worse than every finite value.
-    [[nodiscard]] double worst() const {
-        return loss(std::numeric_limits<double>::infinity());
-    }
+    [[nodiscard]] double worst() const { return loss(std::numeric_limits<double>::infinity()); }
 
     friend bool operator==(const Objective&, const Objective&) = default;
 };
 
-[[nodiscard]] inline Objective minimize(std::string metric) { return {std::move(metric), Direction::minimize}; }
-[[nodiscard]] inline Objective maximize(std::string metric) { return {std::move(metric), Direction::maximize}; }
+[[nodiscard]] inline Objective minimize(std::string metric) {
+    return {std::move(metric), Direction::minimize};
+}
+[[nodiscard]] inline Objective maximize(std::string metric) {
+    return {std::move(metric), Direction::maximize};
+}
 
 /// Throws UnknownName for a word other than minimize and maximize.
 [[nodiscard]] inline Direction direction_from(std::string_view name) {

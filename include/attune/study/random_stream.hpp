@@ -8,20 +8,29 @@
 namespace attune {
 
 /// What a random stream is for. The numbers are part of the file format: replays depend on them; only append.
-enum class Purpose : std::uint32_t { suggestion = 1, fit = 2, objective = 3, scramble = 4, retry = 5, user = 6 };
+enum class Purpose : std::uint32_t {
+    suggestion = 1,
+    fit = 2,
+    objective = 3,
+    scramble = 4,
+    retry = 5,
+    user = 6
+};
 
 /// A counter-based stream of random numbers, keyed by (study seed, trial, purpose, attempt).
 ///
-/// Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Streams
-/// of different keys are independent, so any trial can be drawn again alone and in any order. Distributions are our own,
-/// since the standard library's differ between platforms. A small value type; one thread at a time.
+/// Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+/// Streams of different keys are independent, so any trial can be drawn again alone and in any order.
+/// Distributions are our own, since the standard library's differ between platforms. A small value type; one
+/// thread at a time.
 class RandomStream {
   public:
     using result_type = std::uint64_t;
 
     RandomStream(std::uint64_t seed, std::uint64_t trial, Purpose purpose, std::uint32_t attempt = 0)
         : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
-          // Trials fill the high words; the low word counts blocks. Purpose and attempt share one word, 24 bits for attempts.
+          // Trials fill the high words; the low word counts blocks. Purpose and attempt share one word, 24
+          // bits for attempts.
           counter_{0, static_cast<std::uint32_t>(trial), static_cast<std::uint32_t>(trial >> 32),
                    (static_cast<std::uint32_t>(purpose) << 24) ^ attempt} {}
 
@@ -46,7 +55,8 @@ class RandomStream {
         for (;;) {
             const std::uint64_t x = (*this)();
             const auto product = static_cast<Wide>(x) * n;
-            if (static_cast<std::uint64_t>(product) >= (~n + 1) % n) return static_cast<std::uint64_t>(product >> 64);
+            if (static_cast<std::uint64_t>(product) >= (~n + 1) % n)
+                return static_cast<std::uint64_t>(product >> 64);
         }
     }
 

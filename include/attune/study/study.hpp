@@ -22,12 +22,14 @@ namespace attune {
 
 /// The search space, the objectives and all trials: the fold of a sequence of events.
 ///
-/// What strategies, stopping policies, limits and reports read. Applying an event costs O(1) beside the size of the
-/// event. Copies are independent. Thread safety: const access from several threads, apply() from one at a time.
+/// What strategies, stopping policies, limits and reports read. Applying an event costs O(1) beside the size
+/// of the event. Copies are independent. Thread safety: const access from several threads, apply() from one
+/// at a time.
 class Study {
   public:
-    /// Folds one event. Throws InvalidState for an event that cannot follow the ones before (an unknown trial, a second
-    /// creation). Reports and results of a trial that is finished already are late news: they change nothing.
+    /// Folds one event. Throws InvalidState for an event that cannot follow the ones before (an unknown
+    /// trial, a second creation). Reports and results of a trial that is finished already are late news: they
+    /// change nothing.
     void apply(const Event& event) {
         now_ = event.time_seconds;
         std::visit([&](const auto& body) { fold(body); }, event.body);
@@ -47,7 +49,9 @@ class Study {
     [[nodiscard]] const std::vector<Objective>& objectives() const { return created_.objectives; }
     [[nodiscard]] const Objective& objective() const { return created_.objectives.front(); }
     [[nodiscard]] const std::map<std::string, std::string>& settings() const { return created_.settings; }
-    [[nodiscard]] const std::map<std::string, std::string>& environment() const { return created_.environment; }
+    [[nodiscard]] const std::map<std::string, std::string>& environment() const {
+        return created_.environment;
+    }
     [[nodiscard]] const std::map<std::string, std::string>& attributes() const { return attributes_; }
     /// Why the latest run ended, or empty while it has not.
     [[nodiscard]] const std::string& end_reason() const { return end_reason_; }
@@ -56,30 +60,38 @@ class Study {
     /// Throws InvalidState for a number that no trial has.
     [[nodiscard]] const TrialRecord& trial(std::int64_t number) const {
         if (number < 0 || static_cast<std::size_t>(number) >= trials_.size())
-            throw InvalidState(fmt::format("trial {}: is unknown; the study has {} trials, numbered from 0", number, trials_.size()));
+            throw InvalidState(fmt::format("trial {}: is unknown; the study has {} trials, numbered from 0",
+                                           number, trials_.size()));
         return trials_[static_cast<std::size_t>(number)];
     }
-    [[nodiscard]] std::size_t count(TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
+    [[nodiscard]] std::size_t count(TrialState state) const {
+        return counts_[static_cast<std::size_t>(state)];
+    }
 
     /// Configurations that the user asked for and no trial has taken yet, oldest first, with their index.
     [[nodiscard]] const std::map<std::uint64_t, event::Values>& enqueued() const { return enqueued_; }
 
-    /// The value of an objective that a finished trial stands for, NaN where it has none (failed, never reported).
+    /// The value of an objective that a finished trial stands for, NaN where it has none (failed, never
+    /// reported).
     [[nodiscard]] double value(const TrialRecord& trial, std::size_t objective = 0) const {
-        return trial.state == TrialState::failed ? std::nan("") : trial.metric(objectives()[objective].metric);
+        return trial.state == TrialState::failed ? std::nan("")
+                                                 : trial.metric(objectives()[objective].metric);
     }
 
-    /// `told` and, for objectives that it lacks, what the trial reported: the best report of the only objective (or the last, as
-    /// the study was created to say); with several objectives the last, because the best of each would be a point that never was.
+    /// `told` and, for objectives that it lacks, what the trial reported: the best report of the only
+    /// objective (or the last, as the study was created to say); with several objectives the last, because
+    /// the best of each would be a point that never was.
     [[nodiscard]] Metrics final_metrics(const TrialRecord& trial, Metrics told) const {
         for (const Objective& objective : objectives()) {
             if (told.contains(objective.metric)) continue;
-            const bool best_counts = created_.final_value == event::FinalValue::best_report && objectives().size() == 1;
+            const bool best_counts =
+                created_.final_value == event::FinalValue::best_report && objectives().size() == 1;
             const Report* chosen = nullptr;
             for (const Report& report : trial.reports) {
                 const auto value = report.metrics.find(objective.metric);
                 if (value == report.metrics.end()) continue;
-                const bool better = chosen == nullptr || !best_counts || objective.better(value->second, chosen->metrics.at(objective.metric));
+                const bool better = chosen == nullptr || !best_counts ||
+                                    objective.better(value->second, chosen->metrics.at(objective.metric));
                 if (better) chosen = &report;
             }
             if (chosen != nullptr) told.insert(chosen->metrics.begin(), chosen->metrics.end());
@@ -99,7 +111,8 @@ class Study {
   private:
     void fold(const event::Created& body) {
         if (is_created()) throw InvalidState("study '" + created_.name + "': is created twice");
-        if (body.objectives.empty()) throw InvalidState("study '" + body.name + "': has no objective; it needs at least one");
+        if (body.objectives.empty())
+            throw InvalidState("study '" + body.name + "': has no objective; it needs at least one");
         created_ = body;
         created_seconds_ = now_;
     }
@@ -108,7 +121,8 @@ class Study {
 
     void fold(const event::Suggested& body) {
         if (body.trial != static_cast<std::int64_t>(trials_.size()))
-            throw InvalidState(fmt::format("trial {}: is suggested out of order; the next number is {}", body.trial, trials_.size()));
+            throw InvalidState(fmt::format("trial {}: is suggested out of order; the next number is {}",
+                                           body.trial, trials_.size()));
         TrialRecord record;
         record.number = body.trial;
         record.configuration = space().configuration(body.configuration);

@@ -17,11 +17,13 @@ namespace attune {
 enum class TrialState { waiting, running, paused, interrupted, completed, stopped, failed };
 
 [[nodiscard]] constexpr std::string_view to_string(TrialState state) {
-    constexpr std::string_view names[] = {"waiting", "running", "paused", "interrupted", "completed", "stopped", "failed"};
+    constexpr std::string_view names[] = {"waiting",   "running", "paused", "interrupted",
+                                          "completed", "stopped", "failed"};
     return names[static_cast<int>(state)];
 }
 
-/// Whose fault a failure is: of the configuration (it would fail again) or of the environment (it may work elsewhere).
+/// Whose fault a failure is: of the configuration (it would fail again) or of the environment (it may work
+/// elsewhere).
 enum class FailureKind { configuration, environment };
 
 [[nodiscard]] constexpr std::string_view to_string(FailureKind kind) {
@@ -52,15 +54,15 @@ struct TrialRecord {
     Metrics metrics;              ///< final ones; of a stopped trial its last report
     std::optional<FailureKind> failure;
     Decision decision = Decision::proceed;  ///< the latest answer other than proceed
-    std::string reason;           ///< why it was stopped or failed
-    std::string suggestion_reason;  ///< why it was asked
-    std::string role;               ///< such as "initial", "exploring", "enqueued"
-    std::string fit;                ///< the model's fitted hyperparameters, opaque to all but the strategy that wrote them
-    std::uint64_t view = 0;         ///< how many events of the study the suggestion saw
-    std::uint32_t attempt = 0;      ///< how often the suggestion was drawn again before it stood
-    std::int64_t group = -1;        ///< trials that ran together share the number of their first; -1: alone
+    std::string reason;                     ///< why it was stopped or failed
+    std::string suggestion_reason;          ///< why it was asked
+    std::string role;                       ///< such as "initial", "exploring", "enqueued"
+    std::string fit;  ///< the model's fitted hyperparameters, opaque to all but the strategy that wrote them
+    std::uint64_t view = 0;     ///< how many events of the study the suggestion saw
+    std::uint32_t attempt = 0;  ///< how often the suggestion was drawn again before it stood
+    std::int64_t group = -1;    ///< trials that ran together share the number of their first; -1: alone
     bool resumable = false;
-    double suggested_seconds = 0;   ///< times since the epoch of the study's clock
+    double suggested_seconds = 0;  ///< times since the epoch of the study's clock
     double started_seconds = 0;
     double finished_seconds = 0;
     std::optional<double> cost;
@@ -71,7 +73,9 @@ struct TrialRecord {
     }
     /// Asked for and without a result: what a strategy must take as in flight.
     [[nodiscard]] bool pending() const { return !finished(); }
-    [[nodiscard]] double duration_seconds() const { return finished() ? finished_seconds - started_seconds : 0; }
+    [[nodiscard]] double duration_seconds() const {
+        return finished() ? finished_seconds - started_seconds : 0;
+    }
 
     /// The final metric, or NaN where it was not told.
     [[nodiscard]] double metric(std::string_view name) const {

@@ -24,18 +24,21 @@ struct TunerOptions {
     event::FinalValue final_value = event::FinalValue::best_report;
     bool resumable = false;  ///< trials can be paused and gone on with
     int group_size = 1;      ///< trials that an objective of a span takes at once; at least 1
-    std::map<std::string, std::string> settings{};     ///< kept with the study: how strategy and policy were made
+    std::map<std::string, std::string>
+        settings{};  ///< kept with the study: how strategy and policy were made
     std::map<std::string, std::string> environment{};  ///< kept with the study: versions, processor, data
     std::function<double()> clock = system_seconds;    ///< seconds; tests put a simulated one here
 
     /// Throws InvalidOption.
     void validate() const {
-        if (group_size < 1) throw InvalidOption(fmt::format("tuner: group_size ({}) must be at least 1", group_size));
+        if (group_size < 1)
+            throw InvalidOption(fmt::format("tuner: group_size ({}) must be at least 1", group_size));
         if (!clock) throw InvalidOption("tuner: clock is empty; it must give seconds");
     }
 };
 
-/// Is told every event right after it was stored, in order, while the tuner is locked: be quick, and do not call the tuner.
+/// Is told every event right after it was stored, in order, while the tuner is locked: be quick, and do not
+/// call the tuner.
 struct Observer {
     std::function<void(const Study&, const Event&)> on_event;
 };

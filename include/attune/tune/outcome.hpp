@@ -19,8 +19,9 @@ class Outcome {
     /// The trial with the best first objective. Throws InvalidState where no trial came to a value.
     [[nodiscard]] const TrialRecord& best() const {
         if (const TrialRecord* trial = study_.best()) return *trial;
-        throw InvalidState("study '" + study_.name() + "': none of its " + std::to_string(study_.trials().size()) +
-                           " trials came to a value of " + study_.objective().metric);
+        throw InvalidState("study '" + study_.name() + "': none of its " +
+                           std::to_string(study_.trials().size()) + " trials came to a value of " +
+                           study_.objective().metric);
     }
     /// The best value of the first objective.
     [[nodiscard]] double best_value() const { return study_.value(best()); }

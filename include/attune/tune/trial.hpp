@@ -14,8 +14,8 @@ namespace attune {
 
 class Tuner;
 
-/// Thrown by an objective that knows why it failed and whose fault it was. Other exceptions count as the configuration's
-/// fault, with their message as the reason.
+/// Thrown by an objective that knows why it failed and whose fault it was. Other exceptions count as the
+/// configuration's fault, with their message as the reason.
 class TrialFailure : public std::runtime_error {
   public:
     TrialFailure(FailureKind kind, const std::string& reason) : std::runtime_error(reason), kind_(kind) {}
@@ -27,13 +27,20 @@ class TrialFailure : public std::runtime_error {
 
 /// A trial that was asked for and waits for its result.
 ///
-/// Read the configuration, report as it goes, and end it with `tell` or `fail` (the tuner's loop does that for the objective). Dropped
-/// without a result it becomes interrupted, and the next ask goes on with it. Move-only; one thread at a time; must not outlive its tuner.
+/// Read the configuration, report as it goes, and end it with `tell` or `fail` (the tuner's loop does that
+/// for the objective). Dropped without a result it becomes interrupted, and the next ask goes on with it.
+/// Move-only; one thread at a time; must not outlive its tuner.
 class Trial {
   public:
     Trial(Trial&& other) noexcept
-        : tuner_(std::exchange(other.tuner_, nullptr)), number_(other.number_), configuration_(std::move(other.configuration_)),
-          seed_(other.seed_), resumed_(other.resumed_), threads_(other.threads_), answer_(other.answer_), stop_(std::move(other.stop_)),
+        : tuner_(std::exchange(other.tuner_, nullptr)),
+          number_(other.number_),
+          configuration_(std::move(other.configuration_)),
+          seed_(other.seed_),
+          resumed_(other.resumed_),
+          threads_(other.threads_),
+          answer_(other.answer_),
+          stop_(std::move(other.stop_)),
           cost_(other.cost_) {}
     Trial& operator=(Trial&&) = delete;
     Trial(const Trial&) = delete;
@@ -69,7 +76,9 @@ class Trial {
     /// How many threads it may use: the cores divided among the executor's slots.
     [[nodiscard]] int threads() const { return threads_; }
     /// Its own random numbers: the same whenever the trial is run again.
-    [[nodiscard]] RandomStream random() const { return {seed_, static_cast<std::uint64_t>(number_), Purpose::objective}; }
+    [[nodiscard]] RandomStream random() const {
+        return {seed_, static_cast<std::uint64_t>(number_), Purpose::objective};
+    }
     /// A note that the study keeps with the trial.
     void set_attribute(const std::string& key, const std::string& value);
 
@@ -84,8 +93,15 @@ class Trial {
 
   private:
     friend class Tuner;
-    Trial(Tuner& tuner, std::int64_t number, Configuration configuration, std::uint64_t seed, bool resumed, int threads, std::stop_token stop)
-        : tuner_(&tuner), number_(number), configuration_(std::move(configuration)), seed_(seed), resumed_(resumed), threads_(threads), stop_(std::move(stop)) {}
+    Trial(Tuner& tuner, std::int64_t number, Configuration configuration, std::uint64_t seed, bool resumed,
+          int threads, std::stop_token stop)
+        : tuner_(&tuner),
+          number_(number),
+          configuration_(std::move(configuration)),
+          seed_(seed),
+          resumed_(resumed),
+          threads_(threads),
+          stop_(std::move(stop)) {}
 
     Tuner& owner() const;
 

@@ -36,24 +36,29 @@ namespace attune {
 struct Told {
     Metrics metrics{};
     std::optional<double> cost{};
-    std::optional<double> duration_seconds{};         ///< where the runner knows better than the events' times
-    std::optional<event::Values> configuration{};     ///< the values really used, where others than asked for
+    std::optional<double> duration_seconds{};      ///< where the runner knows better than the events' times
+    std::optional<event::Values> configuration{};  ///< the values really used, where others than asked for
 };
 
-/// The wiring: a space, objectives, a strategy, a stopping policy, an executor and a storage, in any order after the first two.
+/// The wiring: a space, objectives, a strategy, a stopping policy, an executor and a storage, in any order
+/// after the first two.
 ///
-///     Tuner tuner{space, maximize("accuracy"), GaussianProcess{}, MedianRule{}, Threads{2}, Journal{"study.attune"}};
+///     Tuner tuner{space, maximize("accuracy"), GaussianProcess{}, MedianRule{}, Threads{2},
+///     Journal{"study.attune"}};
 ///
-/// Left out: random search, no early stopping, inline, memory. A storage that holds a study already is gone on with:
-/// its space and objectives must be the same (InvalidState lists the differences), and trials that were running are interrupted.
-/// `run` is a convenience over `ask`, `report` and `tell`, which a host may call itself.
+/// Left out: random search, no early stopping, inline, memory. A storage that holds a study already is gone
+/// on with: its space and objectives must be the same (InvalidState lists the differences), and trials that
+/// were running are interrupted. `run` is a convenience over `ask`, `report` and `tell`, which a host may
+/// call itself.
 ///
-/// Thread safety: all members may be called from several threads, but run() from one at a time. Not movable, since trials refer to it.
+/// Thread safety: all members may be called from several threads, but run() from one at a time. Not movable,
+/// since trials refer to it.
 class Tuner {
   public:
     template <class... Parts>
     Tuner(SearchSpace space, Objective objective, Parts&&... parts)
-        : Tuner(std::move(space), std::vector<Objective>{std::move(objective)}, std::forward<Parts>(parts)...) {}
+        : Tuner(std::move(space), std::vector<Objective>{std::move(objective)},
+                std::forward<Parts>(parts)...) {}
 
     template <class... Parts>
     Tuner(SearchSpace space, std::vector<Objective> objectives, Parts&&... parts) {
@@ -64,8 +69,8 @@ class Tuner {
     Tuner(const Tuner&) = delete;
     Tuner& operator=(const Tuner&) = delete;
 
-    /// The next trial, or nothing where the space is spent. Interrupted trials come first, then enqueued configurations,
-    /// then the strategy's. `fixed` holds values that this trial must have.
+    /// The next trial, or nothing where the space is spent. Interrupted trials come first, then enqueued
+    /// configurations, then the strategy's. `fixed` holds values that this trial must have.
     [[nodiscard]] std::optional<Trial> ask(const event::Values& fixed = {}) {
         const std::lock_guard lock(mutex_);
         return ask_locked(fixed, -1);
@@ -74,12 +79,13 @@ class Tuner {
     /// By number: see Trial::report. Throws InvalidState where the trial is unknown or over.
     Verdict report(std::int64_t trial, double step, const Metrics& metrics);
 
-    /// Ends a trial. It is `stopped` where the answer to its last report was stop; it failed where an objective is
-    /// missing or NaN; otherwise it is completed. Throws InvalidState where it is over already.
+    /// Ends a trial. It is `stopped` where the answer to its last report was stop; it failed where an
+    /// objective is missing or NaN; otherwise it is completed. Throws InvalidState where it is over already.
     const TrialRecord& tell(std::int64_t trial, const Told& told);
 
     /// Ends a trial as failed.
-    void fail(std::int64_t trial, const std::string& reason, FailureKind kind = FailureKind::configuration, std::optional<double> cost = std::nullopt);
+    void fail(std::int64_t trial, const std::string& reason, FailureKind kind = FailureKind::configuration,
+              std::optional<double> cost = std::nullopt);
 
     /// Gives a trial back unfinished: the next ask goes on with it.
     void interrupt(std::int64_t trial);
@@ -90,19 +96,21 @@ class Tuner {
     /// Keeps a note with a trial, or with the study where `trial` is -1.
     void set_attribute(std::int64_t trial, const std::string& key, const std::string& value);
 
-    /// Evaluates trials until a limit is reached, nothing is left to ask or the host cancels, and gives the outcome.
+    /// Evaluates trials until a limit is reached, nothing is left to ask or the host cancels, and gives the
+    /// outcome.
     ///
-    /// `objective(Trial&)` returns a double (the first objective), Metrics, or nothing (its reports count); with
-    /// `objective(std::span<Trial>)` it takes group_size trials at once. What it throws fails the trial, not the run.
-    /// When max_duration is over, running trials get `stop` as the answer to their next report and their stop token is set.
-    /// Cancelled trials become interrupted.
+    /// `objective(Trial&)` returns a double (the first objective), Metrics, or nothing (its reports count);
+    /// with `objective(std::span<Trial>)` it takes group_size trials at once. What it throws fails the trial,
+    /// not the run. When max_duration is over, running trials get `stop` as the answer to their next report
+    /// and their stop token is set. Cancelled trials become interrupted.
     template <class Objective_>
     Outcome run(const Limits& limits, Objective_&& objective, std::stop_token cancel = {}) {
         return run(limits.any(), limits.max_duration, std::forward<Objective_>(objective), std::move(cancel));
     }
     template <class Objective_>
     Outcome run(const Limit& limit, Objective_&& objective, std::stop_token cancel = {}) {
-        return run(limit || failures_in_a_row(Limits{}.max_failures_in_a_row), std::nullopt, std::forward<Objective_>(objective), std::move(cancel));
+        return run(limit || failures_in_a_row(Limits{}.max_failures_in_a_row), std::nullopt,
+                   std::forward<Objective_>(objective), std::move(cancel));
     }
 
     /// The study as it stands, a copy.
@@ -140,21 +148,24 @@ class Tuner {
 
     std::optional<Trial> ask_locked(const event::Values& fixed, std::int64_t group);
     std::optional<Trial> take_interrupted();
-    std::optional<Suggestion> propose(const SuggestionRequest& request, std::optional<std::uint64_t>& enqueued);
+    std::optional<Suggestion> propose(const SuggestionRequest& request,
+                                      std::optional<std::uint64_t>& enqueued);
     std::optional<Suggestion> replicate(const SuggestionRequest& request) const;
     [[nodiscard]] std::vector<double> natives(const event::Values& fixed) const;
     Trial hand_out(std::int64_t number, bool resumed);
     std::vector<Trial> next_trials(int count);
 
     template <class Objective_>
-    Outcome run(const Limit& limit, std::optional<std::chrono::duration<double>> duration, Objective_&& objective, std::stop_token cancel);
+    Outcome run(const Limit& limit, std::optional<std::chrono::duration<double>> duration,
+                Objective_&& objective, std::stop_token cancel);
     template <class Objective_>
     void evaluate(std::vector<Trial>& trials, Objective_& objective);
     template <class Call>
     void settle(Trial& trial, Call&& call);
     void settle_cancelled(Trial& trial);
 
-    mutable std::recursive_mutex mutex_;  // an objective on this thread may ask and tell while it is inside run()
+    mutable std::recursive_mutex
+        mutex_;  // an objective on this thread may ask and tell while it is inside run()
     TunerOptions options_;
     AnyStrategy strategy_{RandomSearch{}};
     AnyStoppingPolicy policy_{NeverStop{}};
