@@ -9,7 +9,7 @@
 
 namespace {
 
-using attune::FitOptions;
+using attune::RegressionFitOptions;
 using attune::Hyperparameters;
 using attune::InputMetric;
 using attune::Points;
@@ -63,18 +63,18 @@ TEST_CASE("a fit tells the dimension that matters from the one that does not") {
     Eigen::VectorXd y(40);
     for (Eigen::Index i = 0; i < 40; ++i) y[i] = std::sin(9.0 * x(i, 0)) + 0.05 * stream.normal();
     const auto metric = InputMetric::numeric(2);
-    const auto fit = attune::fit_hyperparameters<>(metric, x, y, starts(2), FitOptions::with_priors(2));
+    const auto fit = attune::fit_hyperparameters<>(metric, x, y, starts(2), RegressionFitOptions::with_priors(2));
     CHECK(fit.hyperparameters.length_scales[0] < 0.8);
     CHECK(fit.hyperparameters.length_scales[1] > 3.0 * fit.hyperparameters.length_scales[0]);
     CHECK(std::sqrt(fit.hyperparameters.noise_variance) < 0.15);
     CHECK(fit.evaluations > 2);
-    const auto again = attune::fit_hyperparameters<>(metric, x, y, starts(2), FitOptions::with_priors(2));
+    const auto again = attune::fit_hyperparameters<>(metric, x, y, starts(2), RegressionFitOptions::with_priors(2));
     CHECK(again.hyperparameters == fit.hyperparameters);
 }
 
 TEST_CASE("one and two points, equal targets and duplicates can be fitted") {
     const auto metric = InputMetric::numeric(2);
-    const auto options = FitOptions::with_priors(2);
+    const auto options = RegressionFitOptions::with_priors(2);
     for (const Eigen::Index n : {1, 2, 6}) {
         Points x = Points::Constant(n, 2, 0.5);
         if (n > 1) x(0, 0) = 0.1;
@@ -93,7 +93,7 @@ TEST_CASE("bounds hold and wrong options are refused") {
     const auto metric = InputMetric::numeric(1);
     const Points x = attune::test::uniform_points(10, 1, stream);
     const Eigen::VectorXd y = attune::test::normals(10, stream);
-    FitOptions options;
+    RegressionFitOptions options;
     options.noise_variance = {0.3, 0.3};
     options.length_scale = {0.2, 0.4};
     const auto fit = attune::fit_hyperparameters<>(metric, x, y, starts(1), options);
@@ -103,7 +103,7 @@ TEST_CASE("bounds hold and wrong options are refused") {
     options.length_scale = {0.4, 0.2};
     CHECK_THROWS_WITH_AS(attune::fit_hyperparameters<>(metric, x, y, starts(1), options),
                          doctest::Contains("length_scale"), attune::InvalidOption);
-    CHECK_THROWS_AS(attune::fit_hyperparameters<>(metric, x, y, {}, FitOptions{}), attune::InvalidOption);
+    CHECK_THROWS_AS(attune::fit_hyperparameters<>(metric, x, y, {}, RegressionFitOptions{}), attune::InvalidOption);
 }
 
 TEST_CASE("the prior's slope agrees with its density and its mode is where it says") {

@@ -79,7 +79,7 @@ template <class Kernel>
 void check_fit(const json& c) {
     const Points x = matrix_of(c.at("X"));
     const auto metric = attune::InputMetric::numeric(static_cast<std::size_t>(x.cols()));
-    attune::FitOptions options;
+    attune::RegressionFitOptions options;
     options.length_scale = bounds_of(c.at("bounds").at("lengthscale"));
     options.signal_variance = bounds_of(c.at("bounds").at("signal_variance"));
     options.noise_variance = bounds_of(c.at("bounds").at("noise_variance"));

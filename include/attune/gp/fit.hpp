@@ -58,7 +58,7 @@ struct Bounds {
 };
 
 /// How hyperparameters are fitted. Targets are thought to be standardised.
-struct FitOptions {
+struct RegressionFitOptions {
     Bounds length_scale{0.01, 100.0};
     Bounds signal_variance{0.01, 100.0};
     Bounds noise_variance{1e-6, 1.0};
@@ -71,8 +71,8 @@ struct FitOptions {
 
     /// The priors that tuning uses: dimension-scaled length scales, a signal variance near that of the
     /// targets and a noise of about 1 % of it, which data may move by orders of magnitude.
-    static FitOptions with_priors(std::size_t dimensions) {
-        FitOptions options;
+    static RegressionFitOptions with_priors(std::size_t dimensions) {
+        RegressionFitOptions options;
         options.length_scale_prior = dimension_scaled_prior(dimensions);
         options.signal_variance_prior = LogNormalPrior{1.0, 1.0};
         options.noise_variance_prior = LogNormalPrior{-4.0, 1.5};
@@ -256,7 +256,7 @@ inline Hyperparameters unpacked(const Eigen::VectorXd& theta, double mean) {
     return h;
 }
 
-inline Eigen::VectorXd log_bounds(const FitOptions& options, Eigen::Index components, double Bounds::*end) {
+inline Eigen::VectorXd log_bounds(const RegressionFitOptions& options, Eigen::Index components, double Bounds::*end) {
     Eigen::VectorXd bound(components + 2);
     bound.head(components).setConstant(std::log(options.length_scale.*end));
     bound[components] = std::log(options.signal_variance.*end);
@@ -278,7 +278,7 @@ inline double subtract_prior(const std::optional<LogNormalPrior>& prior, double 
 /// starts is the caller's. At least one start is needed.
 template <CorrelationKernel Kernel = Matern52>
 Fit fit_hyperparameters(const InputMetric& metric, const Points& points, const Eigen::VectorXd& targets,
-                        const std::vector<Hyperparameters>& starts, const FitOptions& options) {
+                        const std::vector<Hyperparameters>& starts, const RegressionFitOptions& options) {
     options.validate();
     if (starts.empty()) throw InvalidOption("0 starts: a fit needs at least 1");
     MarginalLikelihood<Kernel> likelihood(metric, points, targets);

@@ -54,7 +54,7 @@ struct GaussianProcessOptions {
 /// log expected improvement.
 ///
 /// The first trials are the centre of the space and scrambled Sobol points. Then a model of the objective is
-/// fitted (see FitOptions::with_priors), trials in flight are taken to give what the model predicts, and the
+/// fitted (see RegressionFitOptions::with_priors), trials in flight are taken to give what the model predicts, and the
 /// configuration with the most expected improvement is proposed, whatever mix of parameters the space has.
 /// Failed trials count as bad as the worst one that did not; failures of the environment are left out.
 /// Several objectives are joined by an augmented Chebyshev function with weights drawn anew each time
@@ -262,7 +262,7 @@ class GaussianProcess {
                                options_.refit_growth * static_cast<double>(stored->observations);
             if (stored->observations == count || (!small && !grown)) return *stored;
         }
-        FitOptions fit_options = FitOptions::with_priors(metric.components());
+        RegressionFitOptions fit_options = RegressionFitOptions::with_priors(metric.components());
         const auto components = static_cast<Eigen::Index>(metric.components());
         RandomStream stream = request.stream(study, Purpose::fit);
         const double usual = 0.5 * std::sqrt(static_cast<double>(components));

@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <ATen/ops/_upsample_bilinear2d_aa.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -123,9 +125,13 @@ std::string to_string(ResizeMode mode) {
 }
 
 at::Tensor resize_image(const at::Tensor& pixels, std::int64_t height, std::int64_t width) {
-    require(pixels.dim() == 3 && pixels.scalar_type() == torch::kUInt8 && pixels.size(0) == 3,
-            "resize_image takes 3 x height x width bytes");
+    require(pixels.dim() == 3 && pixels.size(0) == 3, "resize_image takes 3 x height x width pixels");
     require(height >= 1 && width >= 1, "new height and width must be at least 1");
+    if (torch::isFloatingType(pixels.scalar_type())) {
+        const std::array<std::int64_t, 2> sides{height, width};
+        return at::_upsample_bilinear2d_aa(pixels.unsqueeze(0), sides, false)[0];
+    }
+    require(pixels.scalar_type() == torch::kUInt8, "resize_image takes bytes or floating-point numbers");
     const auto input = pixels.contiguous();
     const auto values =
         detail::resize_planes(input.data_ptr<std::uint8_t>(), 3, input.size(1), input.size(2), height, width);

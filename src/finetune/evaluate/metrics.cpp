@@ -372,16 +372,8 @@ std::vector<CurvePoint> roc_curve(const std::vector<bool>& positive, std::span<c
                           positives == 0 ? nan : static_cast<double>(hits) / positives};
     };
     std::vector<CurvePoint> curve{make(std::numeric_limits<double>::infinity(), 0, 0)};
-    for (std::size_t i = 0; i < points.size(); ++i) {
-        const std::int64_t hits = points[i].true_positives;
-        const std::int64_t misses = points[i].false_positives;
-        // A corner is where the step to the next point differs from the step that led here.
-        const bool inner = i > 0 && i + 1 < points.size();
-        if (inner && points[i + 1].true_positives - hits == hits - points[i - 1].true_positives &&
-            points[i + 1].false_positives - misses == misses - points[i - 1].false_positives)
-            continue;
-        curve.push_back(make(points[i].score, misses, hits));
-    }
+    for (const auto& point : points)
+        curve.push_back(make(point.score, point.false_positives, point.true_positives));
     return curve;
 }
 

@@ -105,7 +105,7 @@ json parse_card(const std::filesystem::path& path, const TensorFile& file) {
 
 }  // namespace
 
-Prediction LoadedModel::predict(const Image& image) const {
+ImagePrediction LoadedModel::predict(const Image& image) const {
     const ImageData data(frame_image(image, card.framing).unsqueeze(0), {0}, card.classes, {}, {},
                          card.framing);
     const std::array<std::int64_t, 1> row{0};
@@ -113,7 +113,7 @@ Prediction LoadedModel::predict(const Image& image) const {
     options.views = card.views;
     const auto logits = compute_logits(*network, data, row, options)[0].to(torch::kFloat64).contiguous();
     const auto probabilities = logits.softmax(0).contiguous();
-    Prediction result;
+    ImagePrediction result;
     result.logits.assign(logits.data_ptr<double>(), logits.data_ptr<double>() + logits.numel());
     result.probabilities.assign(probabilities.data_ptr<double>(),
                                 probabilities.data_ptr<double>() + probabilities.numel());

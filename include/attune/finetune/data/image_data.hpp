@@ -30,7 +30,8 @@ enum class ResizeMode {
 [[nodiscard]] ResizeMode resize_mode_from_name(const std::string& name);
 [[nodiscard]] std::string to_string(ResizeMode mode);
 
-/// Resizes as PIL and torchvision do (antialiased bilinear, 8 bit): 3 x height x width, uint8.
+/// Resizes antialiased and bilinear, 3 x height x width: bytes as PIL does, bit for bit, floating-point numbers as
+/// torchvision does.
 [[nodiscard]] at::Tensor resize_image(const at::Tensor& pixels, std::int64_t height, std::int64_t width);
 
 /// Sizes in pixels of the square that is kept of every picture.

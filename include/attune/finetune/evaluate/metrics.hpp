@@ -120,8 +120,8 @@ struct CurvePoint {
     double y = 0;
 };
 
-/// x = false positive rate, y = true positive rate; thresholds descend from infinity. Points in the middle of
-/// a straight line are left out. NaN where a kind of sample does not occur.
+/// x = false positive rate, y = true positive rate; thresholds descend from infinity, one for each distinct
+/// score. NaN where a kind of sample does not occur.
 [[nodiscard]] std::vector<CurvePoint> roc_curve(const std::vector<bool>& positive,
                                                 std::span<const double> scores);
 

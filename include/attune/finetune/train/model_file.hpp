@@ -27,7 +27,7 @@ struct ModelCard {
 };
 
 /// What a model says of one picture.
-struct Prediction {
+struct ImagePrediction {
     std::int64_t label = 0;
     std::string class_name;
     std::vector<double> probabilities;
@@ -40,7 +40,7 @@ struct LoadedModel {
     ModelCard card;
     std::string attune_version;  ///< that wrote the file
 
-    [[nodiscard]] Prediction predict(const Image& image) const;
+    [[nodiscard]] ImagePrediction predict(const Image& image) const;
 };
 
 /// Writes weights, buffers and card into one safetensors file, complete or not at all. Throws FileError, and
