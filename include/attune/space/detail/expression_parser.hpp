@@ -43,11 +43,13 @@ class Expression::Parser {
     NodePtr comparison() {
         NodePtr left = sum();
         static constexpr std::pair<std::string_view, Op> operators[] = {
-            {"<=", Op::less_equal}, {">=", Op::greater_equal}, {"==", Op::equal}, {"!=", Op::not_equal}, {"<", Op::less}, {">", Op::greater}};
+            {"<=", Op::less_equal}, {">=", Op::greater_equal}, {"==", Op::equal},
+            {"!=", Op::not_equal},  {"<", Op::less},           {">", Op::greater}};
         for (const auto& [symbol, op] : operators) {
             if (!take(symbol)) continue;
             NodePtr right = sum();
-            if (is_logical(left->op) || is_logical(right->op)) fail("compares a comparison; combine them with && or ||");
+            if (is_logical(left->op) || is_logical(right->op))
+                fail("compares a comparison; combine them with && or ||");
             return join(op, std::move(left), std::move(right));
         }
         return left;
@@ -107,7 +109,9 @@ class Expression::Parser {
             return named(name);
         }
         std::size_t end = at_;
-        while (end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) || text_[end] == '_' || text_[end] == '.')) ++end;
+        while (end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) ||
+                                      text_[end] == '_' || text_[end] == '.'))
+            ++end;
         if (end == at_) fail("unexpected '" + std::string(1, c) + "'");
         std::string name(text_.substr(at_, end - at_));
         at_ = end;
@@ -175,7 +179,9 @@ class Expression::Parser {
 };
 
 inline Expression::Expression(std::string text, const NameLookup& lookup) : text_(std::move(text)) {
-    if (text_.size() > 10'000) throw InvalidSpace("constraint of " + std::to_string(text_.size()) + " characters: must have at most 10000");
+    if (text_.size() > 10'000)
+        throw InvalidSpace("constraint of " + std::to_string(text_.size()) +
+                           " characters: must have at most 10000");
     root_ = Parser(text_, lookup, parameters_).parse();
 }
 
@@ -183,26 +189,42 @@ inline double Expression::number(const Node& node, const std::function<double(st
     const auto left = [&] { return number(*node.left, value); };
     const auto right = [&] { return number(*node.right, value); };
     switch (node.op) {
-        case Op::number: return node.literal;
-        case Op::name: return value(node.parameter);
-        case Op::negate: return -left();
-        case Op::add: return left() + right();
-        case Op::subtract: return left() - right();
-        case Op::multiply: return left() * right();
-        case Op::divide: return left() / right();
-        case Op::less: return left() < right();
-        case Op::less_equal: return left() <= right();
-        case Op::greater: return left() > right();
-        case Op::greater_equal: return left() >= right();
-        case Op::equal: return left() == right();
-        case Op::not_equal: return left() != right();
-        case Op::both: return left() != 0 && right() != 0;
-        case Op::either: return left() != 0 || right() != 0;
+        case Op::number:
+            return node.literal;
+        case Op::name:
+            return value(node.parameter);
+        case Op::negate:
+            return -left();
+        case Op::add:
+            return left() + right();
+        case Op::subtract:
+            return left() - right();
+        case Op::multiply:
+            return left() * right();
+        case Op::divide:
+            return left() / right();
+        case Op::less:
+            return left() < right();
+        case Op::less_equal:
+            return left() <= right();
+        case Op::greater:
+            return left() > right();
+        case Op::greater_equal:
+            return left() >= right();
+        case Op::equal:
+            return left() == right();
+        case Op::not_equal:
+            return left() != right();
+        case Op::both:
+            return left() != 0 && right() != 0;
+        case Op::either:
+            return left() != 0 || right() != 0;
     }
     return 0;
 }
 
-inline Expression::Interval Expression::bounds(const Node& node, const std::function<Interval(std::size_t)>& box) {
+inline Expression::Interval Expression::bounds(const Node& node,
+                                               const std::function<Interval(std::size_t)>& box) {
     constexpr double inf = std::numeric_limits<double>::infinity();
     if (node.op == Op::number) return {node.literal, node.literal};
     if (node.op == Op::name) return box(node.parameter);
@@ -213,27 +235,37 @@ inline Expression::Interval Expression::bounds(const Node& node, const std::func
     if (node.op == Op::subtract) return {a.low - b.high, a.high - b.low};
     if (node.op == Op::divide && b.low <= 0 && b.high >= 0) return {-inf, inf};
     const auto combine = [&](double x, double y) { return node.op == Op::multiply ? x * y : x / y; };
-    const double corners[] = {combine(a.low, b.low), combine(a.low, b.high), combine(a.high, b.low), combine(a.high, b.high)};
+    const double corners[] = {combine(a.low, b.low), combine(a.low, b.high), combine(a.high, b.low),
+                              combine(a.high, b.high)};
     const auto [low, high] = std::minmax_element(std::begin(corners), std::end(corners));
     if (std::isnan(*low) || std::isnan(*high)) return {-inf, inf};
     return {*low, *high};
 }
 
 inline Expression::Truth Expression::compare(Op op, Interval a, Interval b) {
-    const auto of = [](bool always, bool never) { return always ? Truth::always : never ? Truth::never : Truth::sometimes; };
+    const auto of = [](bool always, bool never) {
+        return always ? Truth::always : never ? Truth::never : Truth::sometimes;
+    };
     const bool points = a.low == a.high && b.low == b.high;
     const bool apart = a.high < b.low || b.high < a.low;
     switch (op) {
-        case Op::less: return of(a.high < b.low, a.low >= b.high);
-        case Op::less_equal: return of(a.high <= b.low, a.low > b.high);
-        case Op::greater: return of(a.low > b.high, a.high <= b.low);
-        case Op::greater_equal: return of(a.low >= b.high, a.high < b.low);
-        case Op::equal: return of(points && a.low == b.low, apart);
-        default: return of(apart, points && a.low == b.low);
+        case Op::less:
+            return of(a.high < b.low, a.low >= b.high);
+        case Op::less_equal:
+            return of(a.high <= b.low, a.low > b.high);
+        case Op::greater:
+            return of(a.low > b.high, a.high <= b.low);
+        case Op::greater_equal:
+            return of(a.low >= b.high, a.high < b.low);
+        case Op::equal:
+            return of(points && a.low == b.low, apart);
+        default:
+            return of(apart, points && a.low == b.low);
     }
 }
 
-inline Expression::Truth Expression::truth(const Node& node, const std::function<Interval(std::size_t)>& box) {
+inline Expression::Truth Expression::truth(const Node& node,
+                                           const std::function<Interval(std::size_t)>& box) {
     if (node.op == Op::both) return std::min(truth(*node.left, box), truth(*node.right, box));
     if (node.op == Op::either) return std::max(truth(*node.left, box), truth(*node.right, box));
     return compare(node.op, bounds(*node.left, box), bounds(*node.right, box));

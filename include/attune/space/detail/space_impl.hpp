@@ -35,16 +35,21 @@ inline void check_condition(const Schema& schema, const std::string& child, cons
             try {
                 (void)parent.to_native(value);
             } catch (const InvalidConfiguration& error) {
-                throw InvalidSpace(fmt::format("parameter {}: its condition can never be met: {}", child, error.what()));
+                throw InvalidSpace(
+                    fmt::format("parameter {}: its condition can never be met: {}", child, error.what()));
             }
-        } else if (parent.kind == ParameterKind::categorical && !std::holds_alternative<double>(parent.choices.front()) &&
+        } else if (parent.kind == ParameterKind::categorical &&
+                   !std::holds_alternative<double>(parent.choices.front()) &&
                    !std::holds_alternative<std::int64_t>(parent.choices.front())) {
-            throw InvalidSpace(fmt::format("parameter {}: its condition compares {} by size, but that has no order", child, parent.name));
+            throw InvalidSpace(
+                fmt::format("parameter {}: its condition compares {} by size, but that has no order", child,
+                            parent.name));
         }
     }
 }
 
-/// Looks for a configuration that satisfies the constraints, or proves by interval arithmetic that there is none.
+/// Looks for a configuration that satisfies the constraints, or proves by interval arithmetic that there is
+/// none.
 class FeasibilitySearch {
   public:
     explicit FeasibilitySearch(const SearchSpace& space) : space_(space) {}
@@ -75,7 +80,8 @@ class FeasibilitySearch {
         const Schema& schema = space_.schema();
         for (const Expression& constraint : schema.constraints) {
             bool conditional = false;  // an inactive parameter lifts the constraint
-            for (const std::size_t i : constraint.parameters()) conditional |= !schema.parameters[i].condition.is_always();
+            for (const std::size_t i : constraint.parameters())
+                conditional |= !schema.parameters[i].condition.is_always();
             if (conditional) continue;
             const auto interval = [&](std::size_t i) { return range(i, box); };
             if (constraint.over(interval) == Expression::Truth::never) return true;
@@ -87,7 +93,8 @@ class FeasibilitySearch {
         const Parameter& p = space_[i];
         const double a = p.decode(box.low[i]), b = p.decode(box.high[i]);
         if (p.kind != ParameterKind::categorical) return {a, b};
-        Expression::Interval out{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+        Expression::Interval out{std::numeric_limits<double>::infinity(),
+                                 -std::numeric_limits<double>::infinity()};
         for (double k = a; k <= b; ++k) {
             const double x = space_.schema().number(i, k);
             out = {std::min(out.low, x), std::max(out.high, x)};
@@ -139,7 +146,8 @@ inline void SearchSpace::set_condition(std::size_t index, const Condition& condi
     const std::string name = schema_->parameters.at(index).name;
     for (const std::size_t parent : mentioned)
         if (parent >= index)
-            throw InvalidSpace(fmt::format("parameter {}: its condition names a parameter that is not declared before it", name));
+            throw InvalidSpace(fmt::format(
+                "parameter {}: its condition names a parameter that is not declared before it", name));
     detail::check_condition(*schema_, name, condition);
     own().parameters[index].condition = condition;
 }
@@ -147,7 +155,8 @@ inline void SearchSpace::set_condition(std::size_t index, const Condition& condi
 inline void SearchSpace::set_step(std::size_t index, double step) {
     Parameter p = schema_->parameters.at(index);
     if (p.kind == ParameterKind::categorical)
-        throw InvalidSpace(fmt::format("parameter {}: step ({}) is for numbers, not for choices", p.name, attune::to_string(step)));
+        throw InvalidSpace(fmt::format("parameter {}: step ({}) is for numbers, not for choices", p.name,
+                                       attune::to_string(step)));
     p.step = step;
     p.validate();
     own().parameters[index] = std::move(p);
@@ -156,12 +165,15 @@ inline void SearchSpace::set_step(std::size_t index, double step) {
 inline std::size_t SearchSpace::numeric_index(const std::string& text, const std::string& name) const {
     const auto found = schema_->find(name);
     if (!found)
-        throw InvalidSpace(fmt::format("constraint '{}': parameter '{}' is unknown; the space has: {}", text, name, schema_->names_text()));
+        throw InvalidSpace(fmt::format("constraint '{}': parameter '{}' is unknown; the space has: {}", text,
+                                       name, schema_->names_text()));
     const Parameter& p = schema_->parameters[*found];
-    const bool number = p.kind != ParameterKind::categorical || std::holds_alternative<double>(p.choices.front()) ||
+    const bool number = p.kind != ParameterKind::categorical ||
+                        std::holds_alternative<double>(p.choices.front()) ||
                         std::holds_alternative<std::int64_t>(p.choices.front());
     if (!number)
-        throw InvalidSpace(fmt::format("constraint '{}': parameter '{}' holds {}s, constraints need numbers", text, name, type_name(p.choices.front())));
+        throw InvalidSpace(fmt::format("constraint '{}': parameter '{}' holds {}s, constraints need numbers",
+                                       text, name, type_name(p.choices.front())));
     return *found;
 }
 
@@ -170,35 +182,42 @@ inline void SearchSpace::validate() const {
     const auto answer = detail::FeasibilitySearch(*this).run();
     if (answer == detail::FeasibilitySearch::Answer::feasible) return;
     std::string constraints;
-    for (const Expression& c : schema_->constraints) constraints += (constraints.empty() ? "'" : "', '") + c.text();
-    throw InvalidSpace(fmt::format("constraints {}': {}", constraints,
-                                   answer == detail::FeasibilitySearch::Answer::empty
-                                       ? "no configuration of the space satisfies them"
-                                       : "no configuration that satisfies them was found; widen the ranges or loosen them"));
+    for (const Expression& c : schema_->constraints)
+        constraints += (constraints.empty() ? "'" : "', '") + c.text();
+    throw InvalidSpace(
+        fmt::format("constraints {}': {}", constraints,
+                    answer == detail::FeasibilitySearch::Answer::empty
+                        ? "no configuration of the space satisfies them"
+                        : "no configuration that satisfies them was found; widen the ranges or loosen them"));
 }
 
-inline Configuration SearchSpace::configuration(const std::vector<std::pair<std::string, Value>>& values) const {
+inline Configuration SearchSpace::configuration(
+    const std::vector<std::pair<std::string, Value>>& values) const {
     constexpr double none = std::numeric_limits<double>::quiet_NaN();
     std::vector<double> native(size(), none);
     for (const auto& [name, value] : values) {
         const std::size_t i = schema_->index(name);
-        if (!std::isnan(native[i])) throw InvalidConfiguration(fmt::format("parameter {}: is given twice", name));
+        if (!std::isnan(native[i]))
+            throw InvalidConfiguration(fmt::format("parameter {}: is given twice", name));
         native[i] = (*this)[i].to_native(value);
     }
     std::vector<double> active = native;
     for (std::size_t i = 0; i < size(); ++i) {
         const bool is_active = schema_->holds((*this)[i].condition, active);
         if (is_active && std::isnan(native[i])) {
-            if ((*this)[i].cardinality() != 1) throw InvalidConfiguration(fmt::format("parameter {}: has no value", (*this)[i].name));
+            if ((*this)[i].cardinality() != 1)
+                throw InvalidConfiguration(fmt::format("parameter {}: has no value", (*this)[i].name));
             active[i] = (*this)[i].decode(0.5);  // a static value goes without saying
         }
         if (!is_active && !std::isnan(native[i]))
-            throw InvalidConfiguration(fmt::format("parameter {}: is given, but inactive beside the other values", (*this)[i].name));
+            throw InvalidConfiguration(
+                fmt::format("parameter {}: is given, but inactive beside the other values", (*this)[i].name));
     }
     Configuration out(schema_, std::move(active));
     for (const Expression& constraint : schema_->constraints)
         if (!schema_->satisfies(constraint, out.native()))
-            throw InvalidConfiguration(fmt::format("configuration {}: breaks the constraint '{}'", out.text(), constraint.text()));
+            throw InvalidConfiguration(
+                fmt::format("configuration {}: breaks the constraint '{}'", out.text(), constraint.text()));
     return out;
 }
 
@@ -209,7 +228,8 @@ inline std::vector<std::string> SearchSpace::differences(const SearchSpace& othe
         if (!there)
             lines.push_back(fmt::format("parameter {}: only in the first", p.name));
         else if (!(other[*there] == p))
-            lines.push_back(fmt::format("parameter {}: differs in kind, range, scale, step, choices or condition", p.name));
+            lines.push_back(fmt::format(
+                "parameter {}: differs in kind, range, scale, step, choices or condition", p.name));
     }
     for (const Parameter& p : other.parameters())
         if (!schema_->find(p.name)) lines.push_back(fmt::format("parameter {}: only in the second", p.name));
@@ -220,10 +240,13 @@ inline std::vector<std::string> SearchSpace::differences(const SearchSpace& othe
     };
     const auto ours = texts(*schema_), theirs = texts(other.schema());
     for (const auto& c : ours)
-        if (std::find(theirs.begin(), theirs.end(), c) == theirs.end()) lines.push_back(fmt::format("constraint '{}': only in the first", c));
+        if (std::find(theirs.begin(), theirs.end(), c) == theirs.end())
+            lines.push_back(fmt::format("constraint '{}': only in the first", c));
     for (const auto& c : theirs)
-        if (std::find(ours.begin(), ours.end(), c) == ours.end()) lines.push_back(fmt::format("constraint '{}': only in the second", c));
-    if (lines.empty() && !(parameters() == other.parameters())) lines.emplace_back("the order of the parameters");
+        if (std::find(ours.begin(), ours.end(), c) == ours.end())
+            lines.push_back(fmt::format("constraint '{}': only in the second", c));
+    if (lines.empty() && !(parameters() == other.parameters()))
+        lines.emplace_back("the order of the parameters");
     return lines;
 }
 

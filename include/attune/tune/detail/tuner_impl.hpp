@@ -26,9 +26,11 @@ void Tuner::take(Part&& part) {
     else if constexpr (Executor<P>)
         executor_ = AnyExecutor(std::forward<Part>(part));
     else
-        static_assert(!sizeof(P),
-                      "a part of a Tuner is a Strategy (suggest), a StoppingPolicy (decide), a Storage (append, read), an Executor "
-                      "(run, slots), an Observer or TunerOptions; see the concept of the role for the exact members");
+        static_assert(
+            !sizeof(P),
+            "a part of a Tuner is a Strategy (suggest), a StoppingPolicy (decide), a Storage (append, read), "
+            "an Executor "
+            "(run, slots), an Observer or TunerOptions; see the concept of the role for the exact members");
 }
 
 inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
@@ -37,7 +39,9 @@ inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
     if (!storage_) storage_.emplace(Memory{});
     refresh();
     if (!study_.is_created()) {
-        event::Created created{options_.name, options_.seed, space, objectives, options_.final_value, options_.settings, options_.environment};
+        event::Created created{options_.name,       options_.seed,        space,
+                               objectives,          options_.final_value, options_.settings,
+                               options_.environment};
         created.settings.emplace("strategy", strategy_.name());
         created.settings.emplace("stopping", policy_.name());
         // Where another process was quicker, its study is there now and is gone on with.
@@ -55,8 +59,10 @@ inline void Tuner::check_same(const SearchSpace& space, const std::vector<Object
     for (const std::string& line : study_.space().differences(space)) text += "; " + line;
     if (study_.objectives() != objectives) text += "; the objectives";
     if (!text.empty())
-        throw InvalidState(fmt::format("study at {}: holds another study ('{}') than the one asked for; these differ (first: stored, second: asked for){}",
-                                       storage_->location(), study_.name(), text));
+        throw InvalidState(
+            fmt::format("study at {}: holds another study ('{}') than the one asked for; these differ "
+                        "(first: stored, second: asked for){}",
+                        storage_->location(), study_.name(), text));
 }
 
 /// Folds what the storage holds beyond what is known here.
@@ -90,7 +96,8 @@ inline void Tuner::must_commit(std::vector<EventBody> bodies) {
 
 inline const TrialRecord& Tuner::unfinished(std::int64_t number) const {
     const TrialRecord& trial = study_.trial(number);
-    if (trial.finished()) throw InvalidState(fmt::format("trial {}: is {} already", number, to_string(trial.state)));
+    if (trial.finished())
+        throw InvalidState(fmt::format("trial {}: is {} already", number, to_string(trial.state)));
     return trial;
 }
 
@@ -109,9 +116,17 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
         if (!suggestion) return std::nullopt;
         const bool free = !enqueued && suggestion->role != "replicate";
         if (free && !request.admits(study_, suggestion->configuration)) continue;
-        const event::Suggested suggested{number, suggestion->configuration.values(), fixed, study_.position(), attempt,
-                                         group < 0 && options_.group_size > 1 ? number : group, options_.resumable, enqueued,
-                                         std::move(suggestion->reason), std::move(suggestion->role), std::move(suggestion->fit)};
+        const event::Suggested suggested{number,
+                                         suggestion->configuration.values(),
+                                         fixed,
+                                         study_.position(),
+                                         attempt,
+                                         group < 0 && options_.group_size > 1 ? number : group,
+                                         options_.resumable,
+                                         enqueued,
+                                         std::move(suggestion->reason),
+                                         std::move(suggestion->role),
+                                         std::move(suggestion->fit)};
         if (commit({suggested})) return hand_out(number, false);
     }
     return std::nullopt;
@@ -120,17 +135,21 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
 inline std::optional<Trial> Tuner::take_interrupted() {
     for (;;) {
         const auto& trials = study_.trials();
-        const auto found = std::find_if(trials.begin(), trials.end(), [](const TrialRecord& t) { return t.state == TrialState::interrupted; });
+        const auto found = std::find_if(trials.begin(), trials.end(), [](const TrialRecord& t) {
+            return t.state == TrialState::interrupted;
+        });
         if (found == trials.end()) return std::nullopt;
         const std::int64_t number = found->number;
         if (commit({event::Resumed{number, true}})) return hand_out(number, true);
     }
 }
 
-inline std::optional<Suggestion> Tuner::propose(const SuggestionRequest& request, std::optional<std::uint64_t>& enqueued) {
+inline std::optional<Suggestion> Tuner::propose(const SuggestionRequest& request,
+                                                std::optional<std::uint64_t>& enqueued) {
     for (const auto& [index, values] : study_.enqueued()) {
         Configuration configuration = study_.space().configuration(values);
-        if (!(request.complete(study_.space(), configuration.native()) == configuration)) continue;  // clashes with fixed values
+        if (!(request.complete(study_.space(), configuration.native()) == configuration))
+            continue;  // clashes with fixed values
         enqueued = index;
         return Suggestion{std::move(configuration), "enqueued by the user", "enqueued", ""};
     }
@@ -143,8 +162,10 @@ inline std::optional<Suggestion> Tuner::replicate(const SuggestionRequest& reque
     for (const TrialRecord& trial : study_.trials()) {
         const bool hopeless = trial.state == TrialState::failed || trial.state == TrialState::stopped;
         if (hopeless || study_.times_asked(trial.configuration) >= request.duplicates.replicates) continue;
-        if (!(request.complete(study_.space(), trial.configuration.native()) == trial.configuration)) continue;
-        return Suggestion{trial.configuration, fmt::format("repeats trial {}", trial.number), "replicate", ""};
+        if (!(request.complete(study_.space(), trial.configuration.native()) == trial.configuration))
+            continue;
+        return Suggestion{trial.configuration, fmt::format("repeats trial {}", trial.number), "replicate",
+                          ""};
     }
     return std::nullopt;
 }
@@ -161,7 +182,12 @@ inline std::vector<double> Tuner::natives(const event::Values& fixed) const {
 
 inline Trial Tuner::hand_out(std::int64_t number, bool resumed) {
     const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    return {*this, number, study_.trial(number).configuration, study_.seed(), resumed, std::max(1, cores / executor_.slots()),
+    return {*this,
+            number,
+            study_.trial(number).configuration,
+            study_.seed(),
+            resumed,
+            std::max(1, cores / executor_.slots()),
             run_ != nullptr ? run_->stop.get_token() : std::stop_token{}};
 }
 
@@ -175,21 +201,28 @@ inline void Tuner::enqueue(const event::Values& configuration) {
 inline Verdict Tuner::report(std::int64_t number, double step, const Metrics& metrics) {
     const std::lock_guard lock(mutex_);
     (void)unfinished(number);
-    if (std::isnan(step)) throw InvalidState(fmt::format("trial {}: step of a report is NaN; it must be a number", number));
+    if (std::isnan(step))
+        throw InvalidState(fmt::format("trial {}: step of a report is NaN; it must be a number", number));
     must_commit({event::Reported{number, step, metrics}});
-    if (run_ != nullptr && run_->cancelled) return {Decision::stop, "the run was cancelled"};  // not a judgement: nothing is recorded
+    if (run_ != nullptr && run_->cancelled)
+        return {Decision::stop, "the run was cancelled"};  // not a judgement: nothing is recorded
     const TrialRecord& trial = study_.trial(number);
-    Verdict verdict = run_ != nullptr && run_->out_of_time ? Verdict{Decision::stop, "the time limit of the run was reached"} : policy_.decide(study_, trial);
+    Verdict verdict = run_ != nullptr && run_->out_of_time
+                          ? Verdict{Decision::stop, "the time limit of the run was reached"}
+                          : policy_.decide(study_, trial);
     if (verdict.decision == Decision::pause && !trial.resumable) verdict = {};
-    if (verdict.decision != Decision::proceed) must_commit({event::Decided{number, step, verdict.decision, verdict.reason}});
+    if (verdict.decision != Decision::proceed)
+        must_commit({event::Decided{number, step, verdict.decision, verdict.reason}});
     return verdict;
 }
 
 inline const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
     const std::lock_guard lock(mutex_);
     const TrialRecord& trial = unfinished(number);
-    event::Finished finished{number, TrialState::completed, told.metrics, std::nullopt, "", told.cost, told.duration_seconds, std::nullopt};
-    if (told.configuration) finished.configuration = study_.space().configuration(*told.configuration).values();
+    event::Finished finished{number,    TrialState::completed, told.metrics, std::nullopt, "",
+                             told.cost, told.duration_seconds, std::nullopt};
+    if (told.configuration)
+        finished.configuration = study_.space().configuration(*told.configuration).values();
     if (trial.decision == Decision::stop) finished.state = TrialState::stopped;
     const Metrics final = study_.final_metrics(trial, told.metrics);
     for (const Objective& objective : study_.objectives()) {
@@ -197,16 +230,19 @@ inline const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
         if (value != final.end() && !std::isnan(value->second)) continue;
         finished.state = TrialState::failed;
         finished.failure = FailureKind::configuration;
-        finished.reason = fmt::format("the objective {} {}", objective.metric, value == final.end() ? "was neither told nor reported" : "is NaN");
+        finished.reason = fmt::format("the objective {} {}", objective.metric,
+                                      value == final.end() ? "was neither told nor reported" : "is NaN");
     }
     must_commit({std::move(finished)});
     return study_.trial(number);
 }
 
-inline void Tuner::fail(std::int64_t number, const std::string& reason, FailureKind kind, std::optional<double> cost) {
+inline void Tuner::fail(std::int64_t number, const std::string& reason, FailureKind kind,
+                        std::optional<double> cost) {
     const std::lock_guard lock(mutex_);
     (void)unfinished(number);
-    must_commit({event::Finished{number, TrialState::failed, {}, kind, reason, cost, std::nullopt, std::nullopt}});
+    must_commit(
+        {event::Finished{number, TrialState::failed, {}, kind, reason, cost, std::nullopt, std::nullopt}});
 }
 
 inline void Tuner::interrupt(std::int64_t number) {
@@ -231,7 +267,8 @@ inline Trial::~Trial() {
     if (tuner_ == nullptr) return;
     try {
         tuner_->interrupt(number_);
-    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): opening the study again will find it interrupted
+    } catch (
+        const Error&) {  // NOLINT(bugprone-empty-catch): opening the study again will find it interrupted
     }
 }
 
@@ -242,11 +279,14 @@ inline Decision Trial::report(double step, const Metrics& metrics) {
 }
 
 inline Decision Trial::report(double step, double value) {
-    const std::string metric = owner().with_study([](const Study& study) { return study.objective().metric; });
+    const std::string metric =
+        owner().with_study([](const Study& study) { return study.objective().metric; });
     return report(step, Metrics{{metric, value}});
 }
 
-inline void Trial::set_attribute(const std::string& key, const std::string& value) { owner().set_attribute(number_, key, value); }
+inline void Trial::set_attribute(const std::string& key, const std::string& value) {
+    owner().set_attribute(number_, key, value);
+}
 
 inline void Trial::tell(const Metrics& metrics, std::optional<double> cost) {
     owner().tell(number_, {.metrics = metrics, .cost = cost ? cost : cost_});
@@ -254,7 +294,8 @@ inline void Trial::tell(const Metrics& metrics, std::optional<double> cost) {
 }
 
 inline void Trial::tell(double value) {
-    const std::string metric = owner().with_study([](const Study& study) { return study.objective().metric; });
+    const std::string metric =
+        owner().with_study([](const Study& study) { return study.objective().metric; });
     tell(Metrics{{metric, value}});
 }
 
@@ -340,16 +381,19 @@ void Tuner::evaluate(std::vector<Trial>& trials, Objective_& objective) {
                 objective(trial);
             } else {
                 const Result result = objective(trial);
-                if (trial.tuner_ != nullptr && !(run_->cancelled && trial.answer_ == Decision::stop)) trial.tell(result);
+                if (trial.tuner_ != nullptr && !(run_->cancelled && trial.answer_ == Decision::stop))
+                    trial.tell(result);
             }
         });
     }
 }
 
 template <class Objective_>
-Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<double>> duration, Objective_&& objective, std::stop_token cancel) {
-    static_assert(std::invocable<Objective_&, Trial&> || std::invocable<Objective_&, std::span<Trial>>,
-                  "an objective takes a Trial& (or a std::span<Trial>) and returns a double, Metrics or nothing");
+Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<double>> duration,
+                   Objective_&& objective, std::stop_token cancel) {
+    static_assert(
+        std::invocable<Objective_&, Trial&> || std::invocable<Objective_&, std::span<Trial>>,
+        "an objective takes a Trial& (or a std::span<Trial>) and returns a double, Metrics or nothing");
     Run run{limit, options_.clock(), {}, {}, {}, {}};
     {
         const std::lock_guard lock(mutex_);
@@ -369,7 +413,8 @@ Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<doubl
             run.cancelled = true;
             run.stop.request_stop();
         });
-        // A hung trial sends no report, so the deadline must reach it from outside. Simulated clocks have no such thread.
+        // A hung trial sends no report, so the deadline must reach it from outside. Simulated clocks have no
+        // such thread.
         std::jthread deadline;
         const auto* clock = options_.clock.template target<double (*)()>();
         if (duration && clock != nullptr && *clock == &system_seconds)
