@@ -1,0 +1,72 @@
+#include "report_parts.hpp"
+
+namespace attune::detail {
+
+std::string_view report_script_table() {
+    return R"js(
+// ---------------------------------------------------------------- all trials: sorts by a click on a head, filters by words and state
+function trialTable() {
+  const host = document.querySelector("#trials > .host");
+  if (!trials.length) return nothing(host, "No trial was begun yet.");
+  const any = f => trials.some(f);
+  const columns = [
+    {name: "trial", of: t => t.number, number: true},
+    {name: "state", of: t => t.state, dot: true},
+    ...objectives.map((o, k) => ({name: o.metric, of: t => t.ended ? t.y[k] : NaN, show: t => t.ended ? text(t.y[k], 6) : "", number: true})),
+    ...parameters.map((p, i) => ({name: p.name, of: t => t.configuration[i], show: t => text(t.configuration[i]), number: p.kind !== "categorical"})),
+    {name: "time", of: t => t.seconds, show: t => Number.isFinite(t.seconds) ? duration(t.seconds) : "", number: true},
+    any(t => t.report_count) && {name: "last step", of: t => num(t.last_step), show: t => t.last_step === undefined ? "" : text(num(t.last_step)), number: true},
+    any(t => t.cost !== undefined) && {name: "cost", of: t => num(t.cost), show: t => t.cost === undefined ? "" : text(num(t.cost)), number: true},
+    any(t => t.reason) && {name: "reason", of: t => t.reason ? (t.failure === "environment" ? "environment: " : "") + t.reason : "", words: true},
+    any(t => t.role) && {name: "role", of: t => t.role || ""},
+    any(t => t.why) && {name: "asked because", of: t => t.why || "", words: true},
+    any(t => t.attributes) && {name: "attributes", of: t => Object.entries(t.attributes || {}).map(a => a.join("=")).join(", "), words: true},
+  ].filter(c => c);
+  for (const c of columns) c.show ||= t => String(c.of(t));
+  for (const t of trials) t.words = columns.map(c => c.show(t)).join("\n").toLowerCase();
+
+  let sorted = columns[0], down = false, words = "", state = "", most = 200;
+  const body = el("tbody"), heads = columns.map(c => el("th", {scope: "col", class: c.number && "number"},
+    el("button", {title: c.name, onclick: () => { down = sorted === c && !down; sorted = c; show(); }}, short(c.name, 30))));
+  const count = el("span"), more = el("button", {onclick: () => { most = Infinity; show(); }}, "show all");
+
+  // Without a number or text a trial goes to the end, whichever way the table is sorted.
+  const missing = v => v === null || v === undefined || v === "" || Number.isNaN(v);
+  function compare(p, q) {
+    const a = sorted.of(p), b = sorted.of(q);
+    if (missing(a) || missing(b)) return missing(a) - missing(b) || p.number - q.number;
+    const order = typeof a === "number" && typeof b === "number" ? (a < b ? -1 : a > b ? 1 : 0) : String(a).localeCompare(String(b), undefined, {numeric: true});
+    return (down ? -order : order) || p.number - q.number;
+  }
+  function show() {
+    const found = trials.filter(t => (!state || t.state === state) && (!brushed || brushed.has(t)) && words.split(/\s+/).every(w => t.words.includes(w))).sort(compare);
+    heads.forEach((h, i) => {
+      const on = columns[i] === sorted;
+      h.setAttribute("aria-sort", on ? (down ? "descending" : "ascending") : "none");
+      h.firstChild.textContent = short(columns[i].name, 30) + (on ? (down ? " ▼" : " ▲") : "");
+    });
+    body.replaceChildren(...found.slice(0, most).map(row));
+    count.textContent = found.length === trials.length ? `${trials.length} trials` : `${found.length} of ${trials.length} trials` + (brushed ? ", brushed above" : "");
+    more.style.display = found.length > most ? "" : "none";
+    more.textContent = `show all ${found.length}`;
+  }
+  const row = t => el("tr", {class: isBest(t) && "best", onpointerenter: () => highlight(t), onpointerleave: () => highlight(null)}, columns.map(c => {
+    const shown = c.show(t);
+    return el("td", {class: c.number ? "number" : c.words && shown.length > 24 ? "words" : null, title: shown.length > 40 ? shown : null},
+      c.dot ? el("span", {class: "dot state-" + t.state}) : "", c.words ? short(shown, 300) : shown);
+  }));
+  host.append(el("div", {class: "bar"},
+      el("label", {}, "filter", el("input", {type: "search", placeholder: "words", oninput: e => { words = e.target.value.trim().toLowerCase(); show(); }})),
+      selector("state", [["", "all"], ...presentStates().map(s => [s, s])], v => { state = v; show(); }), count),
+    el("div", {class: "scroll"}, el("table", {class: "trials"}, el("thead", {}, el("tr", {}, heads)), body)), more);
+  brushListeners.push(show);
+  show();
+}
+
+for (const start of [pareto, history, curves, slices, timeline, trialTable, parallel]) start();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { for (const id in charts) charts[id](); });
+addEventListener("scroll", hush, {passive: true});
+)js";
+}
+
+}  // namespace attune::detail

@@ -1,0 +1,241 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "attune/analyse/pareto.hpp"
+#include "report_parts.hpp"
+#include "text.hpp"
+
+namespace attune::detail {
+namespace {
+
+std::string safe(const std::string& text) { return escape_html(valid_utf8(text)); }
+
+/// A heading, the big line and the small one; `big` and `small` are HTML.
+std::string tile(const std::string& heading, const std::string& big, const std::string& small) {
+    return fmt::format(
+        "<div class=\"tile\"><h3>{}</h3><p class=\"big\">{}</p><p class=\"small\">{}</p></div>\n", heading,
+        big, small);
+}
+
+std::string best_tile(const Study& study) {
+    if (study.objectives().size() > 1) {
+        const std::size_t size = pareto_front(study).size();
+        std::string names;
+        for (const Objective& objective : study.objectives())
+            names += (names.empty() ? "" : ", ") + std::string(to_string(objective.direction)) + " " +
+                     objective.metric;
+        return tile("Pareto front", fmt::format("{} trial{}", size, size == 1 ? "" : "s"), safe(names));
+    }
+    const std::string goal =
+        safe(std::string(to_string(study.objective().direction)) + " " + study.objective().metric);
+    const TrialRecord* best = study.best();
+    if (best == nullptr) return tile("Best value", "none", goal);
+    return tile("Best value", short_number(study.value(*best)),
+                fmt::format("{}, trial {}", goal, best->number));
+}
+
+/// A bar with one piece for each state, and the counts in words.
+std::string trials_tile(const Study& study) {
+    std::string bar, counts;
+    for (const TrialState state :
+         {TrialState::completed, TrialState::stopped, TrialState::failed, TrialState::running,
+          TrialState::paused, TrialState::interrupted, TrialState::waiting}) {
+        const std::size_t count = study.count(state);
+        if (count == 0) continue;
+        bar += fmt::format("<i class=\"state-{}\" style=\"flex-grow:{}\"></i>", to_string(state), count);
+        counts += fmt::format("<span class=\"count\"><i class=\"state-{0}\"></i>{1} {0}</span> ",
+                              to_string(state), count);
+    }
+    return tile("Trials", fmt::format("{}", study.trials().size()),
+                "<span class=\"statebar\">" + bar + "</span>" + counts);
+}
+
+std::string time_tile(const Study& study) {
+    double spent = 0;
+    for (const TrialRecord& trial : study.trials()) spent += trial.duration_seconds();
+    return tile("Wall time", short_duration(study.latest_seconds() - study.created_seconds()),
+                short_duration(spent) + " in trials");
+}
+
+std::string two_columns(const std::map<std::string, std::string>& rows) {
+    std::string text;
+    for (const auto& [name, value] : rows)
+        text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", safe(name), safe(value));
+    return "<table class=\"pairs\">\n" + text + "</table>\n";
+}
+
+std::string titled(const std::string& title, const std::string& body) {
+    return "<div class=\"block\"><h3>" + title + "</h3><div class=\"scroll\">" + body + "</div></div>\n";
+}
+
+std::string range_text(const Parameter& parameter) {
+    if (parameter.kind == ParameterKind::categorical) return parameter.choices_text();
+    std::string text = fmt::format("{} to {}", to_string(parameter.low), to_string(parameter.high));
+    if (parameter.step) text += ", step " + to_string(*parameter.step);
+    return text;
+}
+
+std::string space_table(const Study& study) {
+    std::string text =
+        "<table><thead><tr><th>parameter</th><th>kind</th><th>values</th><th>scale</th><th>active "
+        "when</th></tr></thead><tbody>\n";
+    for (const Parameter& p : study.space().parameters()) {
+        const bool categorical = p.kind == ParameterKind::categorical;
+        text += fmt::format(
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", safe(p.name),
+            to_string(p.kind), safe(range_text(p)), categorical ? "" : to_string(p.scale),
+            p.condition.is_always() ? "always" : safe(condition_text(p.condition, study.space().schema())));
+    }
+    text += "</tbody></table>\n";
+    for (const Expression& constraint : study.space().schema().constraints)
+        text += "<p>Constraint: <code>" + safe(constraint.text()) + "</code></p>\n";
+    return text;
+}
+
+std::string configuration_table(const TrialRecord& trial) {
+    std::string text;
+    for (const auto& [name, value] : trial.configuration.values())
+        text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", safe(name),
+                            safe(to_string(value)));
+    return "<table class=\"pairs\">\n" + text + "</table>\n";
+}
+
+std::string best_trial(const Study& study, const TrialRecord& trial) {
+    std::map<std::string, std::string> result;
+    for (const auto& [name, value] : trial.metrics) result[name] = short_number(value, 8);
+    std::string about = fmt::format("Trial {}, {} after {}", trial.number, to_string(trial.state),
+                                    short_duration(trial.duration_seconds()));
+    if (!trial.reports.empty()) about += fmt::format(" and {} reports", trial.reports.size());
+    if (!trial.suggestion_reason.empty()) about += "; asked for because: " + trial.suggestion_reason;
+    std::string text =
+        "<p class=\"note\">" + safe(about) + "</p>\n<div class=\"columns\">" +
+        titled("Configuration", study.space().size() == 0 ? "<p>The space has no parameters.</p>"
+                                                          : configuration_table(trial)) +
+        titled("Results", two_columns(result));
+    if (!trial.attributes.empty()) text += titled("Attributes", two_columns(trial.attributes));
+    return text + "</div>\n";
+}
+
+std::string front_table(const Study& study, const std::vector<std::int64_t>& front) {
+    constexpr std::size_t most = 50;
+    std::string text = "<div class=\"scroll\"><table><thead><tr><th>trial</th>";
+    for (const Objective& objective : study.objectives())
+        text += "<th class=\"number\">" + safe(objective.metric) + "</th>";
+    text += "<th>configuration</th></tr></thead><tbody>\n";
+    for (std::size_t i = 0; i < std::min(front.size(), most); ++i) {
+        const TrialRecord& trial = study.trial(front[i]);
+        text += fmt::format("<tr><th scope=\"row\">{}</th>", trial.number);
+        for (std::size_t k = 0; k < study.objectives().size(); ++k)
+            text += "<td class=\"number\">" + short_number(study.value(trial, k)) + "</td>";
+        text += "<td><code>" + safe(trial.configuration.text()) + "</code></td></tr>\n";
+    }
+    text += "</tbody></table></div>\n";
+    if (front.size() > most)
+        text += fmt::format("<p class=\"note\">The first {} of {} are listed.</p>\n", most, front.size());
+    return text;
+}
+
+}  // namespace
+
+double seconds_saved(const Study& study) {
+    std::vector<std::size_t> complete;
+    for (const TrialRecord& trial : study.trials())
+        if (trial.state == TrialState::completed && !trial.reports.empty())
+            complete.push_back(trial.reports.size());
+    if (complete.empty()) return 0;
+    const auto middle = complete.begin() + static_cast<std::ptrdiff_t>(complete.size() / 2);
+    std::nth_element(complete.begin(), middle, complete.end());
+    double saved = 0;
+    for (const TrialRecord& trial : study.trials()) {
+        if (trial.state != TrialState::stopped || trial.reports.empty() || trial.reports.size() >= *middle)
+            continue;
+        const auto reports = static_cast<double>(trial.reports.size());
+        saved += trial.duration_seconds() / reports * (static_cast<double>(*middle) - reports);
+    }
+    return saved;
+}
+
+std::string section_html(const std::string& id, const std::string& title, const std::string& body) {
+    return fmt::format("<section id=\"{}\" class=\"card\">\n<h2>{}</h2>\n{}</section>\n", id, safe(title),
+                       body);
+}
+
+std::string summary_html(const Study& study) {
+    std::string text = best_tile(study) + trials_tile(study);
+    const bool running = study.count(TrialState::running) + study.count(TrialState::waiting) > 0;
+    text += study.end_reason().empty()
+                ? tile("Ended because", running ? "still running" : "not ended", "as of the latest event")
+                : tile("Ended because", "<span class=\"words\">" + safe(study.end_reason()) + "</span>", "");
+    text += time_tile(study);
+    if (const double saved = seconds_saved(study); saved > 0)
+        text += tile("Saved by early stopping", "about " + short_duration(saved),
+                     "the reports that stopped trials lack, at their own seconds per report");
+    return "<div class=\"tiles\">\n" + text + "</div>\n";
+}
+
+std::string best_html(const Study& study) {
+    if (study.objectives().size() > 1) {
+        const std::vector<std::int64_t> front = pareto_front(study);
+        return section_html("best", "Pareto set",
+                            front.empty() ? "<p>No trial came to a value of every objective.</p>\n"
+                                          : front_table(study, front));
+    }
+    const TrialRecord* best = study.best();
+    return section_html("best", "Best configuration",
+                        best == nullptr ? "<p>No trial came to a value.</p>\n" : best_trial(study, *best));
+}
+
+std::string settings_html(const Study& study) {
+    std::map<std::string, std::string> settings = study.settings();
+    settings["name"] = study.name();
+    settings["seed"] = fmt::format("{}", study.seed());
+    std::string body = titled("Search space", space_table(study)) + "<div class=\"columns\">" +
+                       titled("Settings", two_columns(settings));
+    if (!study.environment().empty()) body += titled("Environment", two_columns(study.environment()));
+    if (!study.attributes().empty()) body += titled("Attributes", two_columns(study.attributes()));
+    return section_html("settings", "Study", body + "</div>\n");
+}
+
+std::string condition_text(const Condition& condition, const Schema& schema) {
+    using Kind = Condition::Kind;
+    const Condition::Node& node = condition.node();
+    const auto joined = [&](const std::string& word) {
+        std::string text;
+        for (const Condition& part : node.parts)
+            text += (text.empty() ? "" : word) + condition_text(part, schema);
+        return "(" + text + ")";
+    };
+    const auto compared = [&](const char* sign) {
+        return schema.parameters[node.parameter].name + " " + sign + " " + to_string(node.values.front());
+    };
+    switch (node.kind) {
+        case Kind::always:
+            return "always";
+        case Kind::all_of:
+            return joined(" && ");
+        case Kind::any_of:
+            return joined(" || ");
+        case Kind::negation:
+            return "!(" + condition_text(node.parts.front(), schema) + ")";
+        case Kind::less:
+            return compared("<");
+        case Kind::less_equal:
+            return compared("<=");
+        case Kind::greater:
+            return compared(">");
+        case Kind::greater_equal:
+            return compared(">=");
+        case Kind::in:
+        case Kind::not_in:
+            break;
+    }
+    if (node.values.size() == 1) return compared(node.kind == Kind::in ? "==" : "!=");
+    std::string list;
+    for (const Value& value : node.values) list += (list.empty() ? "" : ", ") + to_string(value);
+    return schema.parameters[node.parameter].name + (node.kind == Kind::in ? " in {" : " not in {") + list +
+           "}";
+}
+
+}  // namespace attune::detail
