@@ -1,0 +1,262 @@
+#include <array>
+#include <type_traits>
+#include <utility>
+
+#include "attune/storage/detail/json_object.hpp"
+
+namespace attune {
+namespace {
+
+using detail::JsonObject;
+
+/// The words of the kinds, in the order of EventBody: part of the file format.
+constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kinds{
+    "created",     "enqueued", "suggested", "reported",  "decided",
+    "interrupted", "resumed",  "finished",  "attribute", "ended"};
+
+// ---------------------------------------------------------------- writing
+
+Json texts_json(const std::map<std::string, std::string>& texts) {
+    Json out = Json::object();
+    for (const auto& [key, text] : texts) out[key] = JsonObject::text_json(text);
+    return out;
+}
+
+void put(Json& out, const char* key, const std::string& text) {
+    if (!text.empty()) out[key] = JsonObject::text_json(text);
+}
+void put(Json& out, const char* key, const event::Values& values) {
+    if (!values.empty()) out[key] = values_to_json(values);
+}
+void put(Json& out, const char* key, const std::optional<double>& number) {
+    if (number) out[key] = number_to_json(*number);
+}
+
+void write(Json& out, const event::Created& e) {
+    out["name"] = JsonObject::text_json(e.name);
+    out["seed"] = e.seed;
+    Json space = space_to_json(e.space);
+    out["space"] = std::move(space["space"]);
+    out["constraints"] = std::move(space["constraints"]);
+    Json objectives = Json::array();
+    for (const Objective& objective : e.objectives)
+        objectives.push_back({{"metric", JsonObject::text_json(objective.metric)},
+                              {"direction", to_string(objective.direction)}});
+    out["objectives"] = std::move(objectives);
+    out["final_value"] = e.final_value == event::FinalValue::best_report ? "best_report" : "last_report";
+    out["settings"] = texts_json(e.settings);
+    out["environment"] = texts_json(e.environment);
+}
+void write(Json& out, const event::Enqueued& e) { out["configuration"] = values_to_json(e.configuration); }
+void write(Json& out, const event::Suggested& e) {
+    out["trial"] = e.trial;
+    out["configuration"] = values_to_json(e.configuration);
+    put(out, "fixed", e.fixed);
+    out["view"] = e.view;
+    if (e.attempt != 0) out["attempt"] = e.attempt;
+    if (e.group != -1) out["group"] = e.group;
+    if (e.resumable) out["resumable"] = true;
+    if (e.enqueued) out["enqueued"] = *e.enqueued;
+    put(out, "reason", e.reason);
+    put(out, "role", e.role);
+    put(out, "fit", e.fit);
+}
+void write(Json& out, const event::Reported& e) {
+    out["trial"] = e.trial;
+    out["step"] = number_to_json(e.step);
+    out["metrics"] = metrics_to_json(e.metrics);
+}
+void write(Json& out, const event::Decided& e) {
+    out["trial"] = e.trial;
+    out["step"] = number_to_json(e.step);
+    out["decision"] = to_string(e.decision);
+    put(out, "reason", e.reason);
+}
+void write(Json& out, const event::Interrupted& e) { out["trial"] = e.trial; }
+void write(Json& out, const event::Resumed& e) {
+    out["trial"] = e.trial;
+    if (!e.from_start) out["from_start"] = false;
+}
+void write(Json& out, const event::Finished& e) {
+    out["trial"] = e.trial;
+    out["state"] = to_string(e.state);
+    out["metrics"] = metrics_to_json(e.metrics);
+    if (e.failure) out["failure"] = to_string(*e.failure);
+    put(out, "reason", e.reason);
+    put(out, "cost", e.cost);
+    put(out, "duration_seconds", e.duration_seconds);
+    if (e.configuration) out["configuration"] = values_to_json(*e.configuration);
+}
+void write(Json& out, const event::Attribute& e) {
+    if (e.trial != -1) out["trial"] = e.trial;
+    out["key"] = JsonObject::text_json(e.key);
+    out["value"] = JsonObject::text_json(e.value);
+}
+void write(Json& out, const event::Ended& e) { out["reason"] = JsonObject::text_json(e.reason); }
+
+// ---------------------------------------------------------------- reading
+
+/// The enumerator whose word stands under `key`.
+template <class E, std::size_t n>
+E word(const JsonObject& object, std::string_view key,
+       const std::array<std::pair<E, std::string_view>, n>& known) {
+    const std::string text = object.text(key);
+    std::string list;
+    for (const auto& [value, name] : known) {
+        if (name == text) return value;
+        list += (list.empty() ? "" : ", ") + std::string(name);
+    }
+    throw InvalidJson(object.path(key) + ": '" + text + "' is unknown; known: " + list);
+}
+
+template <class E, class... Es>
+auto words_of(Es... values) {
+    return std::array<std::pair<E, std::string_view>, sizeof...(Es)>{{{values, to_string(values)}...}};
+}
+
+std::map<std::string, std::string> texts(const JsonObject& object, std::string_view key) {
+    std::map<std::string, std::string> out;
+    const Json& json = object.at(key);
+    if (!json.is_object()) throw InvalidJson(object.path(key) + ": must be an object of strings");
+    for (const auto& [name, text] : json.items())
+        out[name] = JsonObject::text_of(text, object.path(key) + "." + name);
+    return out;
+}
+
+event::Values values(const JsonObject& object, std::string_view key) {
+    return values_from_json(object.at(key), object.path(key));
+}
+
+/// An event's members: its own and the three that all have.
+JsonObject members(const Json& json, const char* kind, std::vector<std::string_view> own) {
+    own.insert(own.end(), {"v", "kind", "time"});
+    return {json, std::string("event ") + kind, own};
+}
+
+event::Created read_created(const Json& json) {
+    const JsonObject o = members(
+        json, "created",
+        {"name", "seed", "space", "constraints", "objectives", "final_value", "settings", "environment"});
+    event::Created e;
+    e.name = o.text("name");
+    e.seed = o.integer<std::uint64_t>("seed");
+    e.space = space_from_json(Json{{"space", o.at("space")}, {"constraints", o.at("constraints")}});
+    for (const Json& element : o.list("objectives")) {
+        const JsonObject objective(element, "objective", {"metric", "direction"});
+        e.objectives.push_back({objective.text("metric"), direction_from(objective.text("direction"))});
+    }
+    using event::FinalValue;
+    e.final_value =
+        word(o, "final_value",
+             std::array<std::pair<FinalValue, std::string_view>, 2>{
+                 {{FinalValue::best_report, "best_report"}, {FinalValue::last_report, "last_report"}}});
+    e.settings = texts(o, "settings");
+    e.environment = texts(o, "environment");
+    return e;
+}
+
+event::Suggested read_suggested(const Json& json) {
+    const JsonObject o = members(json, "suggested",
+                                 {"trial", "configuration", "fixed", "view", "attempt", "group", "resumable",
+                                  "enqueued", "reason", "role", "fit"});
+    event::Suggested e;
+    e.trial = o.integer("trial");
+    e.configuration = values(o, "configuration");
+    if (o.has("fixed")) e.fixed = values(o, "fixed");
+    e.view = o.integer<std::uint64_t>("view");
+    e.attempt = o.integer<std::uint32_t>("attempt", 0);
+    e.group = o.integer("group", -1);
+    e.resumable = o.flag("resumable", false);
+    if (o.has("enqueued")) e.enqueued = o.integer<std::uint64_t>("enqueued");
+    e.reason = o.text("reason", "");
+    e.role = o.text("role", "");
+    e.fit = o.text("fit", "");
+    return e;
+}
+
+event::Reported read_reported(const Json& json) {
+    const JsonObject o = members(json, "reported", {"trial", "step", "metrics"});
+    return {o.integer("trial"), o.number("step"), metrics_from_json(o.at("metrics"), o.path("metrics"))};
+}
+
+event::Decided read_decided(const Json& json) {
+    const JsonObject o = members(json, "decided", {"trial", "step", "decision", "reason"});
+    const auto known = words_of<Decision>(Decision::proceed, Decision::pause, Decision::stop);
+    return {o.integer("trial"), o.number("step"), word(o, "decision", known), o.text("reason", "")};
+}
+
+event::Resumed read_resumed(const Json& json) {
+    const JsonObject o = members(json, "resumed", {"trial", "from_start"});
+    return {o.integer("trial"), o.flag("from_start", true)};
+}
+
+event::Finished read_finished(const Json& json) {
+    const JsonObject o = members(
+        json, "finished",
+        {"trial", "state", "metrics", "failure", "reason", "cost", "duration_seconds", "configuration"});
+    event::Finished e;
+    e.trial = o.integer("trial");
+    using S = TrialState;
+    e.state = word(
+        o, "state",
+        words_of<S>(S::waiting, S::running, S::paused, S::interrupted, S::completed, S::stopped, S::failed));
+    e.metrics = metrics_from_json(o.at("metrics"), o.path("metrics"));
+    if (o.has("failure"))
+        e.failure =
+            word(o, "failure", words_of<FailureKind>(FailureKind::configuration, FailureKind::environment));
+    e.reason = o.text("reason", "");
+    e.cost = o.optional_number("cost");
+    e.duration_seconds = o.optional_number("duration_seconds");
+    if (o.has("configuration")) e.configuration = values(o, "configuration");
+    return e;
+}
+
+EventBody read_body(const std::string& kind, const Json& json) {
+    if (kind == "created") return read_created(json);
+    if (kind == "enqueued") {
+        const JsonObject o = members(json, "enqueued", {"configuration"});
+        return event::Enqueued{values(o, "configuration")};
+    }
+    if (kind == "suggested") return read_suggested(json);
+    if (kind == "reported") return read_reported(json);
+    if (kind == "decided") return read_decided(json);
+    if (kind == "interrupted")
+        return event::Interrupted{members(json, "interrupted", {"trial"}).integer("trial")};
+    if (kind == "resumed") return read_resumed(json);
+    if (kind == "finished") return read_finished(json);
+    if (kind == "attribute") {
+        const JsonObject o = members(json, "attribute", {"trial", "key", "value"});
+        return event::Attribute{o.integer("trial", -1), o.text("key"), o.text("value")};
+    }
+    if (kind == "ended") return event::Ended{members(json, "ended", {"reason"}).text("reason")};
+    std::string known;
+    for (const std::string_view name : kinds) known += (known.empty() ? "" : ", ") + std::string(name);
+    throw InvalidJson("event: kind '" + kind + "' is unknown to format version " +
+                      std::to_string(event_format_version) + ", which knows: " + known);
+}
+
+}  // namespace
+
+Json to_json(const Event& event) {
+    Json out{{"v", event_format_version},
+             {"kind", kinds[event.body.index()]},
+             {"time", number_to_json(event.time_seconds)}};
+    std::visit([&](const auto& body) { write(out, body); }, event.body);
+    return out;
+}
+
+Event event_from_json(const Json& json) {
+    if (!json.is_object() || !json.contains("v") || !json.at("v").is_number_integer())
+        throw InvalidJson("event: " + JsonObject::shown(json) +
+                          " must be an object with the format version as 'v'");
+    const auto version = json.at("v").get<std::int64_t>();
+    const std::string kind = json.contains("kind") ? JsonObject::text_of(json.at("kind"), "event.kind") : "";
+    if (version > event_format_version || version < 1)
+        throw InvalidJson("event '" + kind + "': has format version " + std::to_string(version) +
+                          ", but this program reads versions 1 to " + std::to_string(event_format_version) +
+                          "; a later version of Attune wrote it");
+    if (!json.contains("time")) throw InvalidJson("event '" + kind + "': 'time' is missing");
+    return {number_from_json(json.at("time"), "event.time"), read_body(kind, json)};
+}
+
+}  // namespace attune
