@@ -1,0 +1,270 @@
+#include "support/doctest_torch.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include <rapidcheck.h>
+
+#include "attune/error.hpp"
+#include "attune/finetune/data/augmentation.hpp"
+#include "attune/finetune/data/image_data.hpp"
+#include "attune/finetune/data/random.hpp"
+#include "attune/finetune/data/split.hpp"
+#include "finetune/support/tiny_network.hpp"
+#include "support/shared_data.hpp"
+
+using namespace attune;
+
+namespace {
+
+std::vector<std::int64_t> everything(const SplitRows& split) {
+    auto rows = split.train;
+    rows.insert(rows.end(), split.validation.begin(), split.validation.end());
+    rows.insert(rows.end(), split.test.begin(), split.test.end());
+    std::ranges::sort(rows);
+    return rows;
+}
+
+std::int64_t count_of(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& labels,
+                      std::int64_t label) {
+    return std::ranges::count_if(rows,
+                                 [&](auto row) { return labels[static_cast<std::size_t>(row)] == label; });
+}
+
+Image coloured(std::int64_t width, std::int64_t height, std::uint8_t seed) {
+    Image image{width, height, std::vector<std::uint8_t>(static_cast<std::size_t>(3 * width * height))};
+    for (std::size_t i = 0; i < image.pixels.size(); ++i)
+        image.pixels[i] = static_cast<std::uint8_t>(seed + 37 * i % 91);
+    return image;
+}
+
+}  // namespace
+
+TEST_CASE("a stratified split loses nothing, doubles nothing and keeps the shares in every class") {
+    CHECK(rc::check([] {
+        const auto classes = *rc::gen::inRange<std::int64_t>(2, 7);
+        const auto count = *rc::gen::inRange<std::int64_t>(classes * 10, 300);
+        const auto seed = *rc::gen::arbitrary<std::uint64_t>();
+        const SplitShares shares{.validation = 0.2, .test = *rc::gen::element(0.0, 0.1, 0.25)};
+        std::vector<std::int64_t> labels;
+        std::vector<std::int64_t> rows;
+        for (std::int64_t i = 0; i < count; ++i) {
+            labels.push_back(i % classes);
+            rows.push_back(i);
+        }
+        const auto split = stratified_split(labels, rows, shares, seed);
+        RC_ASSERT(everything(split) == rows);
+        RC_ASSERT(split == stratified_split(labels, rows, shares, seed));
+        for (std::int64_t k = 0; k < classes; ++k) {
+            const auto size = static_cast<double>(count_of(rows, labels, k));
+            RC_ASSERT(std::abs(static_cast<double>(count_of(split.validation, labels, k)) - 0.2 * size) <= 1);
+            RC_ASSERT(std::abs(static_cast<double>(count_of(split.test, labels, k)) - shares.test * size) <=
+                      1);
+        }
+        RC_ASSERT(std::abs(static_cast<double>(split.validation.size()) - 0.2 * static_cast<double>(count)) <=
+                  1.0);
+    }));
+}
+
+TEST_CASE("another seed draws another split, and too small a class is refused by number") {
+    const auto data = test::striped_images(90);
+    const auto& rows = data.split().train;
+    CHECK(stratified_split(data.labels(), rows, {}, 1) != stratified_split(data.labels(), rows, {}, 2));
+    const std::vector<std::int64_t> labels{0, 0, 0, 1};
+    const std::vector<std::int64_t> all{0, 1, 2, 3};
+    CHECK_THROWS_WITH_AS(static_cast<void>(stratified_split(labels, all, {}, 1)),
+                         doctest::Contains("class 1"), InvalidOption);
+    CHECK_THROWS_AS((SplitShares{.validation = 0.6, .test = 0.5}.validate()), InvalidOption);
+}
+
+TEST_CASE("few shots are balanced, nested and leave the other parts alone") {
+    const auto data = test::striped_images(120);
+    const auto five = few_shot(data, 5, 3);
+    const auto ten = few_shot(data, 10, 3);
+    for (std::int64_t k = 0; k < 3; ++k) CHECK(count_of(five.split().train, data.labels(), k) == 5);
+    CHECK(std::ranges::includes(ten.split().train, five.split().train));
+    CHECK(std::ranges::includes(data.split().train, ten.split().train));
+    CHECK(five.split().validation == data.split().validation);
+    CHECK(five.split().test == data.split().test);
+    CHECK(few_shot(data, 5, 4).split() != five.split());
+    CHECK_THROWS_WITH_AS(static_cast<void>(few_shot(data, 1000, 1)), doctest::Contains("class 0"),
+                         InvalidOption);
+}
+
+TEST_CASE("folds cover training and validation rows once each") {
+    const auto data = test::striped_images(100);
+    const auto folds = cross_validation(data, 4, 9);
+    std::vector<std::int64_t> seen;
+    for (const auto& fold : folds) {
+        CHECK(everything(fold.split()) == everything(data.split()));
+        CHECK(fold.split().test == data.split().test);
+        seen.insert(seen.end(), fold.split().validation.begin(), fold.split().validation.end());
+    }
+    std::ranges::sort(seen);
+    CHECK(std::set(seen.begin(), seen.end()).size() == seen.size());
+    CHECK(seen.size() == data.split().train.size() + data.split().validation.size());
+}
+
+TEST_CASE("a missing validation part is drawn from the training rows, a given one stays") {
+    const auto data = test::striped_images(100);
+    CHECK(complete_split(data, {}, 1).split() == data.split());
+    auto split = data.split();
+    split.validation.clear();
+    const auto completed = complete_split(data.with_split(split), {.validation = 0.25}, 1);
+    CHECK(completed.split().test == data.split().test);
+    CHECK(std::abs(std::ssize(completed.split().validation) - 15) <= 1);
+    CHECK_THROWS_AS(static_cast<void>(data.with_split({{0, 1}, {1}, {}})), InvalidOption);
+    CHECK_THROWS_AS(static_cast<void>(data.with_split({{-1}, {}, {}})), InvalidOption);
+}
+
+TEST_CASE("pictures are framed by crop, squash and pad, with a margin on request") {
+    const auto wide = coloured(64, 32, 5);
+    CHECK(frame_image(wide, {.image_size = 32}).sizes() == std::vector<std::int64_t>{3, 32, 32});
+    const auto cropped = frame_image(wide, {.image_size = 32});
+    const std::size_t middle = 3 * (16 + 64 * 7);
+    CHECK(cropped[0][7][0].item<int>() == wide.pixels[middle]);
+    const auto padded = frame_image(wide, {.image_size = 32, .mode = ResizeMode::pad});
+    CHECK(padded[0][0][0].item<int>() == 124);
+    CHECK(padded[0][16][0].item<int>() != 124);
+    const auto squashed = frame_image(coloured(32, 32, 5), {.image_size = 16, .mode = ResizeMode::squash});
+    CHECK(squashed.sizes() == std::vector<std::int64_t>{3, 16, 16});
+    CHECK(frame_image(wide, {.image_size = 32, .resize_ratio = 1.25, .margin = 3}).size(1) == 38);
+    CHECK(frame_image(wide, {.image_size = 32, .resize_ratio = 1.25, .margin = 9}).size(1) == 40);
+    CHECK_THROWS_AS((Framing{.image_size = 4}.validate()), InvalidOption);
+}
+
+TEST_CASE("damaged files are reported, and only a class without pictures ends the loading") {
+    const test::TemporaryFolder folder;
+    ImageListing listing;
+    listing.root = folder.path();
+    listing.classes = {"a", "b"};
+    for (int i = 0; i < 6; ++i) {
+        const auto path = folder.path() / (std::to_string(i) + ".png");
+        if (i == 3)
+            std::ofstream(path) << "no picture";
+        else
+            write_png(path, coloured(20, 24, static_cast<std::uint8_t>(i)));
+        listing.samples.push_back({path, i % 2, Split::none});
+    }
+    const DataOptions options{.framing = {.image_size = 16}, .threads = 2};
+    const auto data = load_image_data(listing, options);
+    CHECK(data.size() == 5);
+    REQUIRE(data.skipped().size() == 1);
+    CHECK(data.skipped()[0].path.filename() == "3.png");
+    CHECK(data.labels() == std::vector<std::int64_t>{0, 1, 0, 0, 1});
+    CHECK(data.split().train.size() == 5);
+    const auto fourth = frame_image(read_image(listing.samples[4].path), options.framing);
+    CHECK(torch::equal(data.pixels()[3], fourth));
+    CHECK(data.picture(3).width == 16);
+    const auto alone = load_image_data(listing, {.framing = {.image_size = 16}, .threads = 1});
+    CHECK(alone.fingerprint() == data.fingerprint());
+
+    listing.samples = {listing.samples[0], listing.samples[3]};
+    CHECK_THROWS_AS(static_cast<void>(load_image_data(listing, options)), FileError);
+    CHECK_THROWS_WITH_AS(static_cast<void>(load_image_data(listing, {.memory_limit_bytes = 10})),
+                         doctest::Contains("memory limit"), InvalidOption);
+}
+
+TEST_CASE("raw images become data, grey repeated and the test file marked") {
+    RawImages raw{4, 1, 28, 28, std::vector<std::uint8_t>(4 * 28 * 28, 9), {0, 1, 2, 1}};
+    raw.pixels[0] = 200;
+    const DataOptions options{.framing = {.image_size = 28}};
+    const auto data = from_raw_images(raw, raw, {}, options);
+    CHECK(data.classes() == std::vector<std::string>{"0", "1", "2"});
+    CHECK(data.split().train == std::vector<std::int64_t>{0, 1, 2, 3});
+    CHECK(data.split().test == std::vector<std::int64_t>{4, 5, 6, 7});
+    for (int channel = 0; channel < 3; ++channel) CHECK(data.pixels()[4][channel][0][0].item<int>() == 200);
+}
+
+TEST_CASE("augmentation of an image depends on seed, epoch and sample alone") {
+    const auto data = test::striped_images(12, 3, 24);
+    const Augmentation augmentation{.horizontal_flip = true,
+                                    .vertical_flip = true,
+                                    .quarter_turns = true,
+                                    .min_crop_area = 0.4,
+                                    .brightness = 0.3,
+                                    .contrast = 0.3,
+                                    .saturation = 0.3,
+                                    .erase_probability = 0.5};
+    const std::vector<std::int64_t> all{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+    const auto together = augment(data.pixels(), all, augmentation, 5, 2, 24);
+    const auto threads = torch::get_num_threads();
+    torch::set_num_threads(2);
+    for (std::int64_t row = 0; row < 12; ++row) {
+        const std::vector<std::int64_t> one{row};
+        CHECK(torch::equal(augment(data.pixels().narrow(0, row, 1), one, augmentation, 5, 2, 24)[0],
+                           together[row]));
+    }
+    torch::set_num_threads(threads);
+    CHECK(!torch::equal(augment(data.pixels(), all, augmentation, 5, 3, 24), together));
+    CHECK(!torch::equal(augment(data.pixels(), all, augmentation, 6, 2, 24), together));
+    CHECK(together.min().item<double>() >= 0);
+    CHECK(together.max().item<double>() <= 255);
+}
+
+TEST_CASE("a cacheable augmentation shows its views, each about equally often") {
+    const auto data = test::striped_images(6);
+    for (const auto& augmentation :
+         {Augmentation{}, Augmentation{.horizontal_flip = true}, Augmentation{.vertical_flip = true},
+          Augmentation{.horizontal_flip = true, .vertical_flip = true},
+          Augmentation{.horizontal_flip = true, .quarter_turns = true, .fixed_crops = 2}}) {
+        const auto views = views_of(augmentation);
+        CHECK(std::set(views.begin(), views.end()).size() == views.size());
+        std::vector<int> seen(views.size());
+        for (std::int64_t epoch = 0; epoch < 200; ++epoch)
+            for (std::int64_t sample = 0; sample < 6; ++sample) {
+                const auto chosen = choose_view(augmentation, 1, epoch, sample);
+                REQUIRE(chosen < views.size());
+                ++seen[chosen];
+            }
+        const double expected = 1200.0 / static_cast<double>(views.size());
+        for (const int count : seen) CHECK(std::abs(count - expected) < 6 * std::sqrt(expected) + 1);
+        const std::vector<std::int64_t> rows{0, 1, 2, 3, 4, 5};
+        const auto shown = augment(data.pixels(), rows, augmentation, 1, 7, 16);
+        for (std::int64_t row = 0; row < 6; ++row)
+            CHECK(torch::equal(shown[row], render(data.pixels().narrow(0, row, 1),
+                                                  views[choose_view(augmentation, 1, 7, row)], 16)[0]));
+    }
+}
+
+TEST_CASE("a shift stays within the margin where there is one") {
+    const auto pixels = torch::arange(3 * 20 * 20, torch::kFloat32).view({1, 3, 20, 20}).remainder(251);
+    const Augmentation augmentation{.crop_padding = 2};
+    std::set<float> corners;
+    for (std::int64_t epoch = 0; epoch < 60; ++epoch) {
+        const std::vector<std::int64_t> row{0};
+        const auto shown = augment(pixels, row, augmentation, 1, epoch, 16);
+        bool found = false;
+        for (std::int64_t top = 0; top <= 4 && !found; ++top)
+            for (std::int64_t left = 0; left <= 4 && !found; ++left)
+                found = torch::equal(shown, pixels.narrow(2, top, 16).narrow(3, left, 16));
+        CHECK(found);
+        corners.insert(shown[0][0][0][0].item<float>());
+    }
+    CHECK(corners.size() > 10);
+}
+
+TEST_CASE("augmentations and views out of range are refused by name") {
+    CHECK_THROWS_WITH_AS((Augmentation{.min_crop_area = 0}.validate()), doctest::Contains("min_crop_area"),
+                         InvalidOption);
+    CHECK_THROWS_WITH_AS((Augmentation{.fixed_crops = 99}.validate()), doctest::Contains("99"),
+                         InvalidOption);
+    CHECK_THROWS_WITH_AS((View{.zoom = 0.5}.validate()), doctest::Contains("zoom"), InvalidOption);
+}
+
+TEST_CASE("random streams: keys decide, numbers are in range, beta has mean one half") {
+    attune::detail::RandomStream a{1, 2};
+    attune::detail::RandomStream b{1, 2};
+    attune::detail::RandomStream c{2, 1};
+    CHECK(a.next() == b.next());
+    CHECK(a.next() != c.next());
+    double sum = 0;
+    for (int i = 0; i < 4000; ++i) {
+        CHECK(a.below(7) < 7);
+        const double lambda = a.symmetric_beta(0.2);
+        CHECK((lambda >= 0 && lambda <= 1));
+        sum += lambda;
+    }
+    CHECK(std::abs(sum / 4000 - 0.5) < 0.04);
+}
