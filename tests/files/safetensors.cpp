@@ -16,7 +16,7 @@ std::string file_of(const std::string& header, const std::string& data = "") {
 
 TensorData tensor(DType dtype, std::vector<std::int64_t> shape, const std::string& bytes) {
     TensorData made{dtype, std::move(shape), std::vector<std::byte>(bytes.size())};
-    std::memcpy(made.bytes.data(), bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(made.bytes.data(), bytes.data(), bytes.size());
     return made;
 }
 

@@ -42,7 +42,7 @@ inline std::string little(std::uint64_t value, int bytes) {
 
 inline std::string floats(const std::vector<float>& values) {
     std::string text(values.size() * 4, '\0');
-    std::memcpy(text.data(), values.data(), text.size());
+    if (!text.empty()) std::memcpy(text.data(), values.data(), text.size());
     return text;
 }
 
