@@ -13,18 +13,22 @@ namespace attune::detail {
 /// Puts the network back into the modes that its modules had, whatever happens.
 class EvaluationMode {
   public:
-    explicit EvaluationMode(Network& network) {
-        for (const auto& module : network.modules()) modes_.emplace_back(module, module->is_training());
+    explicit EvaluationMode(Network& network) : network_(network), training_(network.is_training()) {
+        for (const auto& module : network.modules(/*include_self=*/false))
+            modes_.emplace_back(module, module->is_training());
         network.eval();
     }
     ~EvaluationMode() {
         // From the outside in, since train() reaches into sub-modules.
+        network_.train(training_);
         for (const auto& [module, training] : modes_) module->train(training);
     }
     EvaluationMode(const EvaluationMode&) = delete;
     EvaluationMode& operator=(const EvaluationMode&) = delete;
 
   private:
+    Network& network_;
+    bool training_;
     std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> modes_;
 };
 

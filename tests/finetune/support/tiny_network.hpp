@@ -25,11 +25,12 @@ class TinyNetwork : public Network {
         head_ = register_module("fc", torch::nn::Linear(8, classes));
         const torch::NoGradGuard no_gradients;
         detail::RandomStream stream{7};
-        for (auto& parameter : parameters())
-            if (parameter.dim() > 1) {
-                auto flat = parameter.view({-1});
-                for (std::int64_t i = 0; i < flat.numel(); ++i) flat[i] = 0.4 * stream.normal();
-            }
+        for (auto& item : named_parameters()) {
+            item.value().fill_(item.key().ends_with("1.weight") ? 1 : 0);
+            auto flat = item.value().view({-1});
+            for (std::int64_t i = 0; item.value().dim() > 1 && i < flat.numel(); ++i)
+                flat[i] = 0.4 * stream.normal();
+        }
         for (const auto& item : named_buffers())
             if (item.key().ends_with("running_mean")) item.value().fill_(0.1);
     }
