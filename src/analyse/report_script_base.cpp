@@ -8,7 +8,7 @@ std::string_view report_script_base() {
 // ---------------------------------------------------------------- the study
 const data = JSON.parse(document.getElementById("attune-data").textContent);
 const words = {"nan": NaN, "inf": Infinity, "-inf": -Infinity};
-const num = v => typeof v === "number" ? v : typeof v === "string" && v in words ? words[v] : NaN;
+const num = v => typeof v === "number" ? v : typeof v === "string" && Object.hasOwn(words, v) ? words[v] : NaN;
 const objectives = data.objectives, parameters = data.parameters, trials = data.trials;
 const front = new Set(data.front);
 for (const t of trials) {
@@ -36,7 +36,11 @@ const el = (name, attributes = {}, ...children) => fill(document.createElement(n
 const svg = (name, attributes = {}, ...children) => fill(document.createElementNS(svgSpace, name), attributes, children);
 
 // ---------------------------------------------------------------- text
-const trim = s => s.includes(".") ? s.replace(/\.?0+($|e)/, "$1") : s;
+/// Without zeros behind the point, and without a plus in the exponent.
+function trim(s) {
+  const [digits, power] = s.split("e");
+  return (digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits) + (power === undefined ? "" : "e" + power.replace("+", ""));
+}
 function text(v, digits = 5) {
   if (v === null || v === undefined) return "—";
   if (typeof v !== "number") return String(v);
@@ -45,8 +49,8 @@ function text(v, digits = 5) {
   if (v === 0) return "0";
   const size = Math.abs(v);
   if (Number.isInteger(v) && size < 1e7) return String(v);
-  if (size >= 1e6 || size < 1e-4) return trim(v.toExponential(digits - 1)).replace("e+", "e");
-  return trim(v.toPrecision(digits)).replace("e+", "e");
+  if (size >= 1e6 || size < 1e-4) return trim(v.toExponential(digits - 1));
+  return trim(v.toPrecision(digits));
 }
 function duration(s) {
   if (!Number.isFinite(s)) return "—";

@@ -63,7 +63,7 @@ function curves() {
     const d = domain(all.map(p => p[1]), goal < 0 ? 0 : sign(goal), log);
     const f = frame(plot, {width, height: Math.min(440, 240 + width * .17), label: "Learning curves", xTitle: "step", yTitle: metric,
       x: {kind: "linear", low, high: high > low ? high : low + 1}, y: {kind: log ? "log" : "linear", ...d}});
-    const points = [], ends = [], paths = new Map();
+    const points = [], ends = [], stars = [], paths = new Map();
     lines.sort((p, q) => isBest(p.trial) - isBest(q.trial));
     for (const l of lines) {
       let path = "", open = false, last = null;
@@ -75,15 +75,14 @@ function curves() {
         points.push(last);
       }
       if (!last) continue;
-      if (l.pairs.filter(p => p).length === 1) path += "h0.01";
       paths.set(l.trial, path);
       const best = isBest(l.trial);
       f.plot.append(svg("path", {d: path, fill: "none", "stroke-linejoin": "round", "stroke-linecap": "round", stroke: best ? "var(--best)" : stateColour(l.trial.state),
         "stroke-width": best ? 2.6 : 1.4, "stroke-opacity": best ? 1 : lines.length > 200 ? .3 : .6}));
-      if (l.trial.state !== "completed") ends.push(last);
-      else if (best) f.plot.append(bestMark(last.x, last.y));
+      if (best) stars.push(bestMark(last.x, last.y));
+      else if (l.trial.state !== "completed" || !path.includes("L")) ends.push(last);
     }
-    f.plot.append(...marks(ends, 3.4, .95));
+    f.plot.append(...marks(ends, 3.4, .95), ...stars);
     plot.append(outsideNote(d.outside));
     hover(f.root, points, p => [["step", text(p.step)], [metric, text(p.value, 6)]]);
     highlighters.curves = t => f.over.replaceChildren(...(paths.has(t) ? [svg("path", {d: paths.get(t), fill: "none", stroke: "var(--text)", "stroke-width": 2.6})] : []));

@@ -9,15 +9,17 @@ std::string_view report_script_parallel() {
 let brushed = null;
 const brushListeners = [];
 function parallel() {
+  // One best trial has a colour of its own; a front keeps the shades and stands out by its weight.
+  const several = objectives.length > 1;
   let k = 0, endedOnly = true;
   const brushes = new Map();  // axis key -> [low, high] as shares of the axis, 0 at the top
-  const axisTop = 46, axisBottom = 330, noneY = 362, height = 380;
+  const axisTop = 46, axisBottom = 330, noneY = 362, height = 384;
   const shown = parameters.map((p, i) => i).filter(i => varies(parameters[i]));
   const c = chart("parallel", (plot, width) => {
     const used = trials.filter(t => !endedOnly || t.has.every(h => h));
     if (!used.length || !shown.length) return nothing(plot, shown.length ? "No trial came to a value." : "No parameter varies.");
     const axes = axesOf(used);
-    const inner = Math.max(width, axes.length * 92), gap = (inner - 110) / Math.max(1, axes.length - 1);
+    const inner = Math.max(width, axes.length * 92), gap = (inner - 120) / Math.max(1, axes.length - 1);
     axes.forEach((a, j) => { a.x = 56 + j * gap; });
     const root = svg("svg", {width: inner, height, role: "img", "aria-label": "Parallel coordinates", style: "touch-action: pan-x pan-y"});
     const lines = svg("g", {fill: "none"}), over = svg("g", {"pointer-events": "none"});
@@ -27,7 +29,7 @@ function parallel() {
     drawn.sort((p, q) => rank(p.trial) - rank(q.trial));
     for (const d of drawn) {
       d.path = "M" + d.at.map(q => fixed(q[0]) + "," + fixed(q[1])).join("L");
-      d.node = svg("path", {d: d.path, stroke: isBest(d.trial) ? "var(--best)" : colour(d.trial)});
+      d.node = svg("path", {d: d.path, stroke: isBest(d.trial) && !several ? "var(--best)" : colour(d.trial)});
       lines.append(d.node);
     }
     axes.forEach((a, j) => drawAxis(root, a, gap, j, () => update(drawn, axes, note)));
@@ -61,12 +63,14 @@ function parallel() {
     const ends = sign(k) > 0 ? [d.high, d.low] : [d.low, d.high];
     const strip = svg("svg", {width: 160, height: 12, "aria-hidden": "true"}, [...Array(32).keys()].map(i => svg("rect", {x: i * 5, width: 5.5, height: 12, fill: shade(i / 31)})));
     return el("div", {class: "bar"}, el("span", {class: "legend"}, el("span", {}, short(objectives[k].metric, 40) + ": " + text(ends[0], 3), strip, text(ends[1], 3)),
-      el("span", {}, svg("svg", {width: 18, height: 12}, svg("path", {d: "M0,6H18", stroke: "var(--best)", "stroke-width": 2.5})), data.front.length ? "Pareto front" : "best")));
+      el("span", {}, svg("svg", {width: 18, height: 12}, svg("path", {d: "M0,6H18", stroke: several ? "var(--text)" : "var(--best)", "stroke-width": 2.5})), several ? "bold: Pareto front" : "best")));
   }
   function drawAxis(root, a, gap, j, changed) {
     root.append(svg("path", {class: "axis", d: `M${a.x},${axisTop}V${axisBottom}`, style: "stroke:var(--muted)"}));
-    // Names stand on two levels in turn, so that each has the room of two axes.
-    root.append(svg("text", {class: "title", x: a.x, y: j % 2 ? 26 : 12, "text-anchor": "middle", style: a.objective ? "font-weight:600" : ""}, fitText(a.name, Math.min(gap * 1.8, 108)),
+    // Where axes are close, names stand on two levels in turn, so that each has the room of two axes.
+    const close = gap < 130, name = fitText(a.name, close ? Math.min(gap * 1.8, 150) : gap - 12), half = textWidth(name) * .56 + 2;
+    const middle = Math.min(Math.max(a.x, half), Number(root.getAttribute("width")) - half);
+    root.append(svg("text", {class: "title", x: middle, y: close && j % 2 === 0 ? 12 : 28, "text-anchor": "middle", style: a.objective ? "font-weight:600" : ""}, name,
       svg("title", {}, a.name)));
     let free = Infinity;
     for (const t of a.scale.ticks(6)) {
@@ -76,7 +80,7 @@ function parallel() {
         svg("text", {x: a.x + 6, y: t.at + 4, style: "paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round"}, fitText(t.label, gap - 12)));
     }
     if (a.none) root.append(svg("path", {class: "axis", d: `M${a.x},${axisBottom}V${noneY}`, "stroke-dasharray": "2 4"}),
-      svg("path", {class: "axis", d: `M${a.x - 4},${noneY}h8`, style: "stroke:var(--muted)"}), svg("text", {x: a.x + 7, y: noneY + 4}, "—"));
+      svg("path", {class: "axis", d: `M${a.x - 4},${noneY}h8`, style: "stroke:var(--muted)"}), svg("text", {x: a.x, y: noneY + 15, "text-anchor": "middle"}, a.objective ? "no value" : "inactive"));
     brushing(root, a, changed);
   }
   /// Dragging along an axis keeps the trials that pass there; a click takes the brush away.
@@ -115,7 +119,7 @@ function parallel() {
     for (const d of drawn) {
       const on = keep.has(d), best = isBest(d.trial);
       d.on = on;
-      d.node.setAttribute("stroke-opacity", on ? (best ? 1 : drawn.length > 200 ? .35 : .65) : .06);
+      d.node.setAttribute("stroke-opacity", on ? (best ? 1 : several ? .3 : drawn.length > 200 ? .35 : .65) : .06);
       d.node.setAttribute("stroke-width", best && on ? 2.6 : 1.4);
     }
     note.replaceChildren(active.length ? `${kept.length} of ${drawn.length} trials pass the brushes. ` : "Drag along an axis to keep the trials that pass there; click it to take the brush away.");

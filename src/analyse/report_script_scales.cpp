@@ -66,7 +66,7 @@ function makeScale({kind, low, high, choices, integer}, a, b) {
     return logTicks(low, high, count).map(v => low + high - v).reverse();
   };
   return {kind, a, b, low, high, at, clamp: v => Math.min(Math.max(at(Math.min(Math.max(v, low), high)), Math.min(a, b)), Math.max(a, b)),
-    ticks: count => values(count).map(v => ({at: at(v), label: kind === "time" ? (v === 0 ? "0" : duration(v)) : text(v, 4)}))};
+    ticks: count => values(count).map(v => ({at: at(v), label: kind === "time" ? (v === 0 ? "0" : duration(v).replace(/ 00[smh]$/, "")) : text(v, 4)}))};
 }
 const parameterScale = (p, a, b) => makeScale(p.kind === "categorical" ? {kind: "ordinal", choices: p.choices}
   : {kind: p.scale, low: p.low, high: p.high, integer: p.kind === "integer"}, a, b);
@@ -125,7 +125,7 @@ function frame(host, {width, height, x, y, xTitle, yTitle, strip = false, label,
 }
 /// Labels that would touch the one before are left out; on an axis of choices they are cut instead.
 function drawX(root, X, bottom, width) {
-  const ticks = X.ticks(Math.max(2, Math.floor((X.b - X.a) / 75)));
+  const ticks = X.ticks(Math.max(3, Math.floor((X.b - X.a) / 75)));
   let free = -Infinity;
   for (const t of ticks) {
     const label = X.kind === "ordinal" ? fitText(t.label, Math.max(26, X.cell - 6)) : t.label;

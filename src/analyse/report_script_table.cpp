@@ -52,7 +52,7 @@ function trialTable() {
   }
   const row = t => el("tr", {class: isBest(t) && "best", onpointerenter: () => highlight(t), onpointerleave: () => highlight(null)}, columns.map(c => {
     const shown = c.show(t);
-    return el("td", {class: c.number ? "number" : c.words && shown.length > 24 ? "words" : null, title: shown.length > 40 ? shown : null},
+    return el("td", {class: c.number && "number", title: shown.length > 30 ? shown : null},
       c.dot ? el("span", {class: "dot state-" + t.state}) : "", c.words ? short(shown, 300) : shown);
   }));
   host.append(el("div", {class: "bar"},

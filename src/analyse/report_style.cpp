@@ -27,7 +27,7 @@ header { position: sticky; top: 0; z-index: 5; display: flex; flex-wrap: wrap; a
   padding: .5rem max(1rem, calc((100vw - 1240px) / 2)); background: var(--card); border-bottom: 1px solid var(--line); }
 h1 { margin: 0; font-size: 1.15rem; font-weight: 650; max-width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 nav { display: flex; gap: .1rem 1rem; overflow-x: auto; max-width: 100%; scrollbar-width: none; }
-nav a { color: var(--muted); text-decoration: none; font-size: .87rem; white-space: nowrap; max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }
+nav a { flex: none; color: var(--muted); text-decoration: none; font-size: .87rem; white-space: nowrap; max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }
 nav a:hover, nav a:focus { color: var(--accent); text-decoration: underline; }
 main { max-width: 1272px; margin: 0 auto; padding: 1rem; }
 .card, .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
@@ -92,7 +92,6 @@ svg .ring { fill: none; stroke: var(--text); stroke-width: 2; }
 
 .trials { width: 100%; } .trials th button { border: 0; padding: 0; background: none; color: inherit; font-weight: 600; max-width: 12rem; overflow: hidden; text-overflow: ellipsis; }
 .trials td { white-space: nowrap; max-width: 22rem; overflow: hidden; text-overflow: ellipsis; }
-.trials td.words { min-width: 12rem; white-space: normal; overflow-wrap: anywhere; }
 .trials tbody tr:hover { background: var(--hover); }
 .trials tr.best td { background: color-mix(in srgb, var(--best) 12%, transparent); }
 .trials .dot { margin-right: .4rem; }

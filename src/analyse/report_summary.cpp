@@ -170,8 +170,8 @@ std::string summary_html(const Study& study) {
                 : tile("Ended because", "<span class=\"words\">" + safe(study.end_reason()) + "</span>", "");
     text += time_tile(study);
     if (const double saved = seconds_saved(study); saved > 0)
-        text += tile("Saved by early stopping", "about " + short_duration(saved),
-                     "the reports that stopped trials lack, at their own seconds per report");
+        text += tile("Saved by early stopping", short_duration(saved),
+                     "estimated: the reports that stopped trials lack, at their own seconds per report");
     return "<div class=\"tiles\">\n" + text + "</div>\n";
 }
 
