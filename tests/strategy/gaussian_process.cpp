@@ -48,7 +48,7 @@ double hartmann6(const std::vector<double>& x) {
 
 SearchSpace box(int d, double low, double high) {
     SearchSpace space;
-    for (int i = 0; i < d; ++i) space.continuous("x" + std::to_string(i), low, high);
+    for (int i = 0; i < d; ++i) space.continuous(fmt::format("x{}", i), low, high);
     return space;
 }
 

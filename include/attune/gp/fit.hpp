@@ -62,7 +62,9 @@ struct RegressionFitOptions {
     Bounds length_scale{0.01, 100.0};
     Bounds signal_variance{0.01, 100.0};
     Bounds noise_variance{1e-6, 1.0};
-    std::optional<LogNormalPrior> length_scale_prior;     ///< none: maximum likelihood
+    std::optional<LogNormalPrior> length_scale_prior;  ///< none: maximum likelihood
+    std::optional<LogNormalPrior>
+        discrete_scale_prior;  ///< of choices and presence; none: as the other length scales
     std::optional<LogNormalPrior> signal_variance_prior;  ///< none: maximum likelihood
     std::optional<LogNormalPrior> noise_variance_prior;   ///< none: maximum likelihood
     std::optional<double> fixed_mean;                     ///< none: the mean that maximises the likelihood
@@ -74,6 +76,7 @@ struct RegressionFitOptions {
     static RegressionFitOptions with_priors(std::size_t dimensions) {
         RegressionFitOptions options;
         options.length_scale_prior = dimension_scaled_prior(dimensions);
+        options.discrete_scale_prior = LogNormalPrior{options.length_scale_prior->location, 1.0};
         options.signal_variance_prior = LogNormalPrior{1.0, 1.0};
         options.noise_variance_prior = LogNormalPrior{-4.0, 1.5};
         return options;
@@ -84,6 +87,7 @@ struct RegressionFitOptions {
         signal_variance.validate("signal_variance");
         noise_variance.validate("noise_variance");
         if (length_scale_prior) length_scale_prior->validate("length_scale_prior");
+        if (discrete_scale_prior) discrete_scale_prior->validate("discrete_scale_prior");
         if (signal_variance_prior) signal_variance_prior->validate("signal_variance_prior");
         if (noise_variance_prior) noise_variance_prior->validate("noise_variance_prior");
         if (fixed_mean && !std::isfinite(*fixed_mean))
@@ -256,7 +260,8 @@ inline Hyperparameters unpacked(const Eigen::VectorXd& theta, double mean) {
     return h;
 }
 
-inline Eigen::VectorXd log_bounds(const RegressionFitOptions& options, Eigen::Index components, double Bounds::*end) {
+inline Eigen::VectorXd log_bounds(const RegressionFitOptions& options, Eigen::Index components,
+                                  double Bounds::*end) {
     Eigen::VectorXd bound(components + 2);
     bound.head(components).setConstant(std::log(options.length_scale.*end));
     bound[components] = std::log(options.signal_variance.*end);
@@ -283,6 +288,10 @@ Fit fit_hyperparameters(const InputMetric& metric, const Points& points, const E
     if (starts.empty()) throw InvalidOption("0 starts: a fit needs at least 1");
     MarginalLikelihood<Kernel> likelihood(metric, points, targets);
     const Eigen::Index p = likelihood.components();
+    const auto prior_of = [&](std::size_t c) -> const std::optional<LogNormalPrior>& {
+        return metric.is_discrete(c) && options.discrete_scale_prior ? options.discrete_scale_prior
+                                                                     : options.length_scale_prior;
+    };
     double mean = 0.0;
     const auto objective = [&](const Eigen::VectorXd& theta, Eigen::VectorXd& gradient) {
         const LikelihoodGradient& l =
@@ -293,7 +302,7 @@ Fit fit_hyperparameters(const InputMetric& metric, const Points& points, const E
         gradient[p + 1] = -l.by_log_noise_variance;
         double value = -l.value;
         for (Eigen::Index j = 0; j < p; ++j)
-            value += detail::subtract_prior(options.length_scale_prior, theta[j], gradient[j]);
+            value += detail::subtract_prior(prior_of(static_cast<std::size_t>(j)), theta[j], gradient[j]);
         value += detail::subtract_prior(options.signal_variance_prior, theta[p], gradient[p]);
         value += detail::subtract_prior(options.noise_variance_prior, theta[p + 1], gradient[p + 1]);
         mean = l.mean;

@@ -50,6 +50,11 @@ class InputMetric {
     [[nodiscard]] std::size_t components() const noexcept { return dimensions_.size() + conditional_.size(); }
     [[nodiscard]] const InputDimension& dimension(std::size_t j) const { return dimensions_.at(j); }
 
+    /// Whether component `c` is a choice or a presence, whose squared distance is 0 or 1.
+    [[nodiscard]] bool is_discrete(std::size_t c) const {
+        return c >= dimensions_.size() || dimensions_[c].kind == DimensionKind::categorical;
+    }
+
     /// Writes the squared distances of `a` and `b` (d values each) to `out[0], out[stride], ...`.
     void squared_distances(const double* a, const double* b, double* out, std::ptrdiff_t stride) const {
         for (std::size_t j = 0; j < dimensions_.size(); ++j, out += stride)
