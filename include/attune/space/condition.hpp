@@ -36,16 +36,19 @@ class Condition {
         std::vector<Value>
             values;  ///< for `in` and `not_in`: the listed values; for the other comparisons one number
         std::vector<Condition> parts;  ///< for all_of, any_of, negation
+        std::string name{};  ///< of the parameter, where a handle gave it: checked when the condition is used
     };
 
     /// Always true.
     Condition() = default;
 
-    [[nodiscard]] static Condition one_of(std::size_t parameter, std::vector<Value> values) {
-        return Condition(Node{Kind::in, parameter, std::move(values), {}});
+    [[nodiscard]] static Condition one_of(std::size_t parameter, std::vector<Value> values,
+                                          std::string name = {}) {
+        return Condition(Node{Kind::in, parameter, std::move(values), {}, std::move(name)});
     }
-    [[nodiscard]] static Condition compare(Kind kind, std::size_t parameter, Value bound) {
-        return Condition(Node{kind, parameter, {std::move(bound)}, {}});
+    [[nodiscard]] static Condition compare(Kind kind, std::size_t parameter, Value bound,
+                                           std::string name = {}) {
+        return Condition(Node{kind, parameter, {std::move(bound)}, {}, std::move(name)});
     }
 
     [[nodiscard]] bool is_always() const { return node_ == nullptr; }
@@ -68,7 +71,9 @@ class Condition {
     friend Condition operator||(Condition a, Condition b) {
         return combine(Kind::any_of, std::move(a), std::move(b));
     }
-    friend Condition operator!(Condition a) { return Condition(Node{Kind::negation, 0, {}, {std::move(a)}}); }
+    friend Condition operator!(Condition a) {
+        return Condition(Node{Kind::negation, 0, {}, {std::move(a)}, {}});
+    }
 
     friend bool operator==(const Condition& a, const Condition& b) {
         const Node &x = a.node(), &y = b.node();
@@ -87,7 +92,7 @@ class Condition {
     static Condition combine(Kind kind, Condition a, Condition b) {
         if (a.is_always()) return kind == Kind::all_of ? b : a;
         if (b.is_always()) return kind == Kind::all_of ? a : b;
-        return Condition(Node{kind, 0, {}, {std::move(a), std::move(b)}});
+        return Condition(Node{kind, 0, {}, {std::move(a), std::move(b)}, {}});
     }
 
     std::shared_ptr<const Node> node_;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -81,7 +82,10 @@ class Configuration {
         std::string key;
         for (std::size_t i = 0; i < native_.size(); ++i) {
             const Parameter& p = schema_->parameters[i];
-            const double x = !active(i) || p.is_grid() ? native_[i] : std::round(p.encode(native_[i]) * 1e9);
+            double x = !active(i)    ? std::numeric_limits<double>::quiet_NaN()
+                       : p.is_grid() ? native_[i]
+                                     : std::round(p.encode(native_[i]) * 1e9);
+            if (x == 0) x = 0;  // -0.0 and 0.0 are one value
             key.append(reinterpret_cast<const char*>(&x), sizeof x);
         }
         return key;

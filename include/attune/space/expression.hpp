@@ -76,6 +76,7 @@ class Expression {
     class Parser;
 
     static bool is_logical(Op op) { return op >= Op::less; }
+    static bool differ(double a, double b);
     static double number(const Node& node, const std::function<double(std::size_t)>& value);
     static Interval bounds(const Node& node, const std::function<Interval(std::size_t)>& box);
     static Truth truth(const Node& node, const std::function<Interval(std::size_t)>& box);

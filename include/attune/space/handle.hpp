@@ -56,13 +56,14 @@ concept Numeric = std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>;
 template <class T, class U>
 requires detail::ComparableWith<T, U>
 [[nodiscard]] Condition operator==(const Handle<T>& handle, const U& value) {
-    return Condition::one_of(handle.index, {detail::value_for(value)});
+    return Condition::one_of(handle.index, {detail::value_for(value)}, handle.name);
 }
 
 template <class T, class U>
 requires detail::ComparableWith<T, U>
 [[nodiscard]] Condition operator!=(const Handle<T>& handle, const U& value) {
-    return Condition::make({Condition::Kind::not_in, handle.index, {detail::value_for(value)}, {}});
+    return Condition::make(
+        {Condition::Kind::not_in, handle.index, {detail::value_for(value)}, {}, handle.name});
 }
 
 /// Active when the parameter has one of `values`.
@@ -71,24 +72,24 @@ requires detail::ComparableWith<T, U>
 [[nodiscard]] Condition in(const Handle<T>& handle, std::initializer_list<U> values) {
     std::vector<Value> allowed;
     for (const U& value : values) allowed.push_back(detail::value_for(value));
-    return Condition::one_of(handle.index, std::move(allowed));
+    return Condition::one_of(handle.index, std::move(allowed), handle.name);
 }
 
 template <detail::Numeric T>
 [[nodiscard]] Condition operator<(const Handle<T>& handle, double bound) {
-    return Condition::compare(Condition::Kind::less, handle.index, bound);
+    return Condition::compare(Condition::Kind::less, handle.index, bound, handle.name);
 }
 template <detail::Numeric T>
 [[nodiscard]] Condition operator<=(const Handle<T>& handle, double bound) {
-    return Condition::compare(Condition::Kind::less_equal, handle.index, bound);
+    return Condition::compare(Condition::Kind::less_equal, handle.index, bound, handle.name);
 }
 template <detail::Numeric T>
 [[nodiscard]] Condition operator>(const Handle<T>& handle, double bound) {
-    return Condition::compare(Condition::Kind::greater, handle.index, bound);
+    return Condition::compare(Condition::Kind::greater, handle.index, bound, handle.name);
 }
 template <detail::Numeric T>
 [[nodiscard]] Condition operator>=(const Handle<T>& handle, double bound) {
-    return Condition::compare(Condition::Kind::greater_equal, handle.index, bound);
+    return Condition::compare(Condition::Kind::greater_equal, handle.index, bound, handle.name);
 }
 
 }  // namespace attune

@@ -30,7 +30,8 @@ enum class ParameterKind { continuous, integer, categorical };
 /// Inside the library a value is its *native* double: a continuous value itself, an integer as a double
 /// (ranges stay within +-2^53, where that is exact), a category as its index in `choices`. `encode` maps
 /// native values to [0, 1] and `decode` back; on grids (integers, steps, categories) every grid point owns a
-/// cell of [0, 1], so a uniform draw is uniform over the scaled range and decode(encode(v)) == v exactly.
+/// cell of [0, 1], so a uniform draw is uniform over the scaled range and decode(encode(v)) == v exactly, on
+/// grids of up to 2^40 points (on larger ones neighbours may share one double of [0, 1]).
 class Parameter {
   public:
     std::string name;
@@ -38,8 +39,7 @@ class Parameter {
     double low = 0;   ///< inclusive
     double high = 0;  ///< inclusive; moved down to the last grid point where a step does not divide the range
     Scale scale = Scale::linear;
-    std::optional<double>
-        step;  ///< grid of a continuous or integer parameter; integers without one have step 1
+    std::optional<double> step;  ///< grid of a continuous or integer parameter; integers without have step 1
     std::vector<Value> choices;  ///< of a categorical parameter, all of one type
     Condition condition;         ///< when it is active
 
@@ -61,7 +61,7 @@ class Parameter {
         if (kind == ParameterKind::categorical) return static_cast<double>(choices.size());
         if (low == high) return 1;
         if (!is_grid()) return std::numeric_limits<double>::infinity();
-        return std::floor((high - low) / grid_step() * (1 + 1e-12)) + 1;
+        return last_step() + 1;
     }
 
     /// Grid point number k in ascending order (native). Precondition: is_grid() and 0 <= k < cardinality().
@@ -99,6 +99,7 @@ class Parameter {
     /// The nearest value that the parameter can take (native, numeric kinds).
     [[nodiscard]] double snap(double x) const {
         if (!is_grid()) return std::clamp(x, low, high);
+        if (low == high) return low;
         const double k = std::round((std::clamp(x, low, high) - low) / grid_step());
         return grid_value(static_cast<std::int64_t>(k));
     }
@@ -126,14 +127,15 @@ class Parameter {
                                                    attune::to_string(value), choices_text()));
         }
         const double x = number_of(value);
-        if (!(x >= low && x <= high))
+        // Grid points written by people (0.1 + 0.2) differ from ours by rounding; anything more is another
+        // value.
+        const double slack = is_grid() ? 1e-9 * grid_step() + 4 * epsilon * std::abs(x) : 0;
+        if (!(x >= low - slack && x <= high + slack))
             throw InvalidConfiguration(fmt::format("parameter {}: {} is outside [{}, {}]", name,
                                                    attune::to_string(value), attune::to_string(low),
                                                    attune::to_string(high)));
         const double snapped = snap(x);
-        // Grid points written by people (0.1 + 0.2) differ from ours by rounding; anything more is another
-        // value.
-        if (is_grid() && std::abs(snapped - x) > 1e-9 * std::max(std::abs(x), grid_step()))
+        if (is_grid() && std::abs(snapped - x) > slack)
             throw InvalidConfiguration(fmt::format("parameter {}: {} is not on its grid ({} + k * {})", name,
                                                    attune::to_string(value), attune::to_string(low),
                                                    attune::to_string(grid_step())));
@@ -155,6 +157,8 @@ class Parameter {
     }
 
   private:
+    static constexpr double epsilon = std::numeric_limits<double>::epsilon();
+
     void validate_choices() const {
         if (choices.empty())
             throw InvalidSpace(fmt::format("parameter {}: has no choices; it needs at least one", name));
@@ -167,7 +171,7 @@ class Parameter {
                 throw InvalidSpace(
                     fmt::format("parameter {}: choice {} must be finite", name, attune::to_string(*number)));
             for (std::size_t j = 0; j < i; ++j)
-                if (same_value(choices[i], choices[j]))
+                if (equivalent(choices[i], choices[j]))
                     throw InvalidSpace(fmt::format("parameter {}: choice {} is listed twice", name,
                                                    attune::to_string(choices[i])));
         }
@@ -180,14 +184,22 @@ class Parameter {
             throw InvalidSpace(
                 fmt::format("parameter {}: the range [{}, {}] must be finite", name, text(low), text(high)));
         if (low > high)
-            throw InvalidSpace(
-                fmt::format("parameter {}: low ({}) must be below high ({})", name, text(low), text(high)));
+            throw InvalidSpace(fmt::format("parameter {}: low ({}) must not be above high ({})", name,
+                                           text(low), text(high)));
         if (!std::isfinite(high - low))
             throw InvalidSpace(fmt::format("parameter {}: the range [{}, {}] is wider than a double can hold",
                                            name, text(low), text(high)));
         if (kind == ParameterKind::integer && std::max(std::abs(low), std::abs(high)) > largest_exact_integer)
             throw InvalidSpace(fmt::format("parameter {}: integer range [{}, {}] must lie within +-2^53",
                                            name, text(low), text(high)));
+        if (kind == ParameterKind::integer && (low != std::floor(low) || high != std::floor(high)))
+            throw InvalidSpace(
+                fmt::format("parameter {}: the ends of the integer range [{}, {}] must be integers", name,
+                            text(low), text(high)));
+        if (kind == ParameterKind::integer && high - low > largest_exact_integer)
+            throw InvalidSpace(
+                fmt::format("parameter {}: integer range [{}, {}] must hold at most 2^53 values", name,
+                            text(low), text(high)));
         if ((scale == Scale::log || scale == Scale::reverse_log) && low <= 0)
             throw InvalidSpace(fmt::format("parameter {}: low ({}) must be above 0 on a {} scale", name,
                                            text(low), to_string(scale)));
@@ -205,22 +217,42 @@ class Parameter {
         if (kind == ParameterKind::integer && *step != std::floor(*step))
             throw InvalidSpace(fmt::format("parameter {}: step ({}) of an integer must be an integer", name,
                                            attune::to_string(*step)));
-        if ((high - low) / *step > 9e15)
-            throw InvalidSpace(fmt::format("parameter {}: step ({}) is too fine for the range", name,
-                                           attune::to_string(*step)));
-        const double steps = std::floor((high - low) / *step * (1 + 1e-12));
-        const double last = grid_point(steps);
+        if (!((high - low) / *step <= 9007199254740992.0) || step_rounding() > 0.25)
+            throw InvalidSpace(
+                fmt::format("parameter {}: step ({}) is too fine: doubles cannot tell its grid points "
+                            "in [{}, {}] apart",
+                            name, attune::to_string(*step), attune::to_string(low), attune::to_string(high)));
+        if (!std::isfinite(high - low + *step))
+            throw InvalidSpace(
+                fmt::format("parameter {}: step ({}) and range are wider than a double can hold", name,
+                            attune::to_string(*step)));
+        const double steps = last_step();
         // 0.1 * 3 misses 0.3 by rounding: keep the end that was written where it is the grid's.
-        if (std::abs(last - high) > 1e-9 * std::max(std::abs(high), *step)) high = last;
+        if (std::abs((high - low) / *step - steps) > step_rounding()) high = grid_point(steps);
     }
 
-    /// low + k * step, free of rounding for decimal steps: 0.7, not 0.7000000000000001.
+    /// By how much (high - low) / step may be off because its three numbers are rounded decimals.
+    [[nodiscard]] double step_rounding() const {
+        return 4 * epsilon * (std::abs(low) + std::abs(high)) / grid_step();
+    }
+
+    /// Number of the last grid point. Precondition: a numeric grid.
+    [[nodiscard]] double last_step() const {
+        const double steps = (high - low) / grid_step();
+        return kind == ParameterKind::integer ? std::floor(steps) : std::floor(steps + step_rounding());
+    }
+
+    /// low + k * step; where both are decimals of up to 15 digits the nearest double to the decimal result:
+    /// 0.7, not 0.7000000000000001.
     [[nodiscard]] double grid_point(double k) const {
-        const double size = grid_step(), inverse = std::round(1 / size);
-        const double first = std::round(low * inverse);
-        const bool decimal =
-            size < 1 && std::abs(inverse * size - 1) < 1e-12 && std::abs(first - low * inverse) < 1e-9;
-        return decimal ? (first + k) / inverse : low + k * size;
+        constexpr double largest_exact_integer = 9007199254740992.0;
+        const double size = grid_step();
+        for (double scale_up = 1; scale_up <= 1e15; scale_up *= 10) {
+            const double first = std::round(low * scale_up), stride = std::round(size * scale_up);
+            if (std::abs(first) + k * stride > largest_exact_integer) break;
+            if (first / scale_up == low && stride / scale_up == size) return (first + k * stride) / scale_up;
+        }
+        return low + k * size;
     }
 
     /// Ends of the warped range; on a grid widened by half a cell, so that the end points own cells like the
@@ -241,7 +273,13 @@ class Parameter {
     }
 
     [[nodiscard]] double number_of(const Value& value) const {
-        if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
+        if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+            constexpr std::int64_t largest = std::int64_t{1} << 53;
+            if (kind == ParameterKind::integer && (*integer > largest || *integer < -largest))
+                throw InvalidConfiguration(
+                    fmt::format("parameter {}: {} is outside [{}, {}]", name, *integer, low, high));
+            return static_cast<double>(*integer);
+        }
         if (const auto* number = std::get_if<double>(&value)) {
             if (kind == ParameterKind::integer && *number != std::floor(*number))
                 throw InvalidConfiguration(

@@ -82,11 +82,17 @@ class SearchSpace {
     NewParameter<std::int64_t> constant(std::string name, int value) {
         return choose<std::int64_t>(std::move(name), {std::int64_t{value}});
     }
+    NewParameter<std::int64_t> constant(std::string name, std::int64_t value) {
+        return choose<std::int64_t>(std::move(name), {value});
+    }
     NewParameter<bool> constant(std::string name, bool value) {
         return choose<bool>(std::move(name), {value});
     }
     NewParameter<std::string> constant(std::string name, const char* value) {
         return choose<std::string>(std::move(name), {std::string(value)});
+    }
+    NewParameter<std::string> constant(std::string name, std::string value) {
+        return choose<std::string>(std::move(name), {std::move(value)});
     }
 
     /// A comparison that every configuration must satisfy, such as "batch * accumulation <= 512" (see
@@ -99,17 +105,7 @@ class SearchSpace {
     }
 
     /// For readers of space files: declares a parameter whose type is known only at run time.
-    std::size_t declare(Parameter parameter) {
-        parameter.validate();
-        if (schema_->find(parameter.name))
-            throw InvalidSpace(
-                fmt::format("parameter {}: is declared twice; names must differ", parameter.name));
-        own().parameters.push_back(std::move(parameter));
-        const std::size_t index = schema_->size() - 1;
-        set_condition(index, schema_->parameters[index].condition);
-        return index;
-    }
-
+    std::size_t declare(Parameter parameter);
     void set_condition(std::size_t index, const Condition& condition);
     void set_step(std::size_t index, double step);
 
@@ -138,6 +134,7 @@ class SearchSpace {
 
     /// From native values in the order of the space (values of inactive parameters are ignored).
     [[nodiscard]] Configuration from_native(std::vector<double> native) const {
+        check_size(native.size());
         schema_->deactivate(native);
         return {schema_, std::move(native)};
     }
@@ -145,6 +142,7 @@ class SearchSpace {
     /// From a point of the unit cube; coordinates of inactive parameters are ignored. Constraints are not
     /// looked at.
     [[nodiscard]] Configuration decode(const std::vector<double>& unit) const {
+        check_size(unit.size());
         std::vector<double> native(unit.size());
         for (std::size_t i = 0; i < unit.size(); ++i)
             native[i] = schema_->parameters[i].decode(std::isnan(unit[i]) ? 0.5 : unit[i]);
@@ -167,6 +165,12 @@ class SearchSpace {
     [[nodiscard]] std::vector<std::string> differences(const SearchSpace& other) const;
 
   private:
+    void check_size(std::size_t values) const {
+        if (values != size())
+            throw InvalidConfiguration(
+                fmt::format("{} values for a space of {} parameters: it needs one for each", values, size()));
+    }
+
     static Parameter numeric(std::string name, ParameterKind kind, double low, double high, Scale scale) {
         Parameter p;
         p.name = std::move(name);

@@ -45,6 +45,8 @@ using Value = std::variant<bool, std::int64_t, double, std::string>;
 
 /// Equality as a user means it in a condition or a fixed value: 1 and 1.0 are equal, 1 and true are not.
 [[nodiscard]] inline bool equivalent(const Value& a, const Value& b) {
+    // Two integers are compared as such: beyond 2^53 neighbours are one and the same double.
+    if (std::holds_alternative<std::int64_t>(a) && std::holds_alternative<std::int64_t>(b)) return a == b;
     const auto number = [](const Value& v, double& out) {
         if (const auto* i = std::get_if<std::int64_t>(&v)) return out = static_cast<double>(*i), true;
         if (const auto* d = std::get_if<double>(&v)) return out = *d, true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,16 +10,20 @@
 
 namespace attune {
 
-/// Stops (or pauses) when any of its policies does; the first that speaks gives the reason.
+/// Stops (or pauses) when any of its policies does; the first that speaks gives the reason, and one that
+/// stops goes before those that pause.
 class AnyOfPolicies {
   public:
     explicit AnyOfPolicies(std::vector<AnyStoppingPolicy> policies) : policies_(std::move(policies)) {}
     [[nodiscard]] static constexpr std::string_view name() { return "any_of"; }
     Verdict decide(const Study& study, const TrialRecord& trial) {
-        for (AnyStoppingPolicy& policy : policies_)
-            if (Verdict verdict = policy.decide(study, trial); verdict.decision != Decision::proceed)
-                return verdict;
-        return {};
+        Verdict answer;
+        for (AnyStoppingPolicy& policy : policies_) {
+            Verdict verdict = policy.decide(study, trial);
+            if (verdict.decision == Decision::stop) return verdict;
+            if (answer.decision == Decision::proceed) answer = std::move(verdict);
+        }
+        return answer;
     }
 
   private:
@@ -28,7 +33,10 @@ class AnyOfPolicies {
 /// Leaves a trial alone until its reports have come past `step`; then asks the policy.
 class AfterStep {
   public:
-    AfterStep(double step, AnyStoppingPolicy policy) : step_(step), policy_(std::move(policy)) {}
+    /// Throws InvalidOption for a step that is no number.
+    AfterStep(double step, AnyStoppingPolicy policy) : step_(step), policy_(std::move(policy)) {
+        if (std::isnan(step)) throw InvalidOption("after: step (nan) must be a number");
+    }
     [[nodiscard]] std::string name() const { return policy_.name(); }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         return trial.reports.back().step <= step_ ? Verdict{} : policy_.decide(study, trial);

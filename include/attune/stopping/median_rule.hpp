@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,14 +84,14 @@ class MedianRule {
 
     static std::optional<double> running_average(const TrialRecord& trial, const Objective& objective,
                                                  double step) {
-        double sum = 0, last = -1;
+        double sum = 0, last = -std::numeric_limits<double>::infinity();
         int count = 0;
         for (const Report& report : trial.reports) {
-            if (report.step > step) continue;
             const auto value = report.metrics.find(objective.metric);
             if (value == report.metrics.end()) continue;
-            sum += value->second;
             last = std::max(last, report.step);
+            if (report.step > step) continue;
+            sum += value->second;
             ++count;
         }
         if (count == 0 || last < step) return std::nullopt;

@@ -22,9 +22,9 @@ struct PatienceOptions {
     void validate() const {
         if (patience < 1)
             throw InvalidOption(fmt::format("patience: patience ({}) must be at least 1", patience));
-        if (!(minimum_change >= 0))
+        if (!(minimum_change >= 0) || std::isinf(minimum_change))
             throw InvalidOption(
-                fmt::format("patience: minimum_change ({}) must be at least 0", minimum_change));
+                fmt::format("patience: minimum_change ({}) must be at least 0 and finite", minimum_change));
     }
 };
 

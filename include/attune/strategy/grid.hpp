@@ -32,7 +32,8 @@ struct GridOptions {
 ///
 /// Integers, steps and choices give all their values, continuous parameters `levels` of them. Inactive
 /// parameters and constraints are respected: no configuration comes twice, none is infeasible. A failure of
-/// the environment is asked again.
+/// the environment is asked again. Asking throws InvalidOption where a parameter has more than a million
+/// values and no levels of its own.
 class Grid {
   public:
     Grid() = default;
@@ -61,9 +62,15 @@ class Grid {
         if (request.is_fixed(i)) return {request.fixed[i]};
         if (const auto own = options_.levels_of.find(parameter.name); own != options_.levels_of.end())
             return axis_values(parameter, own->second);
+        if (parameter.is_grid() && parameter.cardinality() > largest_axis)
+            throw InvalidOption(fmt::format(
+                "grid: parameter {} has {:.0f} values, more than {:.0f}; give it levels in levels_of",
+                parameter.name, parameter.cardinality(), largest_axis));
         return axis_values(parameter,
                            parameter.is_grid() ? std::numeric_limits<double>::infinity() : options_.levels);
     }
+
+    static constexpr double largest_axis = 1e6;
 
     GridOptions options_;
 };

@@ -30,7 +30,8 @@ class RandomSearch {
             if (request.admits(study, configuration))
                 return Suggestion{std::move(configuration), "uniform draw", "random", ""};
         }
-        return remaining_configuration(study, request);
+        if (auto left = remaining_configuration(study, request)) return left;
+        return rare_configuration(study, request);
     }
 
   private:

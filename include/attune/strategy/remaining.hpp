@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "attune/space/detail/feasibility.hpp"
 #include "attune/space/enumerate.hpp"
 #include "attune/strategy/strategy.hpp"
 
@@ -36,6 +37,19 @@ namespace attune {
         return true;
     });
     return chosen;
+}
+
+/// A configuration that the request admits, looked for where the constraints leave so little of the space
+/// that uniform draws miss it; not uniform among those. Nothing where none was found.
+[[nodiscard]] inline std::optional<Suggestion> rare_configuration(const Study& study,
+                                                                  const SuggestionRequest& request) {
+    if (study.space().schema().constraints.empty()) return std::nullopt;
+    RandomStream stream = request.stream(study, Purpose::retry);
+    const detail::FeasibilitySearch search(study.space(), request.fixed);
+    auto found = search.draw([&] { return stream.uniform(); },
+                             [&](const Configuration& c) { return request.admits(study, c); });
+    if (!found) return std::nullopt;
+    return Suggestion{*std::move(found), "found between narrow constraints", "filling", ""};
 }
 
 }  // namespace attune

@@ -64,11 +64,11 @@ struct SuggestionRequest {
         return complete(space, std::move(native));
     }
 
-    /// Whether the study may be asked this configuration: inside the constraints, and new where that is
-    /// wanted.
+    /// Whether the study may be asked this configuration: inside the constraints, and new unless duplicates
+    /// are allowed (what is replicated is repeated by the tuner, strategies give new configurations).
     [[nodiscard]] bool admits(const Study& study, const Configuration& configuration) const {
         if (!study.space().satisfies(configuration)) return false;
-        return duplicates.kind != Duplicates::Kind::forbid || study.times_asked(configuration) == 0;
+        return duplicates.kind == Duplicates::Kind::allow || study.times_asked(configuration) == 0;
     }
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -78,6 +79,7 @@ class Limit {
 
 /// The best value of the first objective is at least as good as `value`.
 [[nodiscard]] inline Limit target(double value) {
+    if (std::isnan(value)) throw InvalidOption("target (nan) must be a number");
     return Limit([value](const RunProgress& p) -> std::optional<std::string> {
         const TrialRecord* best = p.study.best();
         if (best == nullptr || p.study.objective().better(value, p.study.value(*best))) return std::nullopt;
@@ -85,7 +87,7 @@ class Limit {
     });
 }
 
-/// The best value is as old as `trials` finished trials.
+/// The best value is as old as `trials` finished trials; failures of the environment do not count.
 [[nodiscard]] inline Limit no_improvement(std::int64_t trials) {
     if (trials < 1) throw InvalidOption(fmt::format("no_improvement ({}) must be at least 1 trial", trials));
     return Limit([trials](const RunProgress& p) -> std::optional<std::string> {
@@ -93,8 +95,9 @@ class Limit {
         if (best == nullptr) return std::nullopt;
         std::int64_t since = 0;
         for (const TrialRecord& trial : p.study.trials())
-            since += trial.finished() && trial.number != best->number &&
-                     trial.finished_seconds >= best->finished_seconds && trial.number > best->number;
+            since += trial.finished() && trial.failure != FailureKind::environment &&
+                     std::pair(trial.finished_seconds, trial.number) >
+                         std::pair(best->finished_seconds, best->number);
         if (since < trials) return std::nullopt;
         return fmt::format("no improvement in {} trials", trials);
     });

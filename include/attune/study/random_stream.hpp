@@ -17,6 +17,23 @@ enum class Purpose : std::uint32_t {
     user = 6
 };
 
+namespace detail {
+
+/// One block of Philox4x32-10: 128 random bits for a counter and a key.
+[[nodiscard]] constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
+                                                            std::array<std::uint32_t, 2> key) {
+    for (int round = 0; round < 10; ++round) {
+        const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0],
+                            b = std::uint64_t{0xCD9E8D57} * counter[2];
+        counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b),
+                   static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(a)};
+        key = {key[0] + 0x9E3779B9, key[1] + 0xBB67AE85};
+    }
+    return counter;
+}
+
+}  // namespace detail
+
 /// A counter-based stream of random numbers, keyed by (study seed, trial, purpose, attempt).
 ///
 /// Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
@@ -76,15 +93,7 @@ class RandomStream {
     __extension__ using Wide = unsigned __int128;
 
     void refill() {
-        std::array<std::uint32_t, 4> x = counter_;
-        std::array<std::uint32_t, 2> k = key_;
-        for (int round = 0; round < 10; ++round) {
-            const std::uint64_t a = std::uint64_t{0xD2511F53} * x[0], b = std::uint64_t{0xCD9E8D57} * x[2];
-            x = {static_cast<std::uint32_t>(b >> 32) ^ x[1] ^ k[0], static_cast<std::uint32_t>(b),
-                 static_cast<std::uint32_t>(a >> 32) ^ x[3] ^ k[1], static_cast<std::uint32_t>(a)};
-            k = {k[0] + 0x9E3779B9, k[1] + 0xBB67AE85};
-        }
-        block_ = x;
+        block_ = detail::philox(counter_, key_);
         used_ = 0;
         ++counter_[0];
     }

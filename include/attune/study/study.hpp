@@ -28,9 +28,11 @@ namespace attune {
 class Study {
   public:
     /// Folds one event. Throws InvalidState for an event that cannot follow the ones before (an unknown
-    /// trial, a second creation). Reports and results of a trial that is finished already are late news: they
-    /// change nothing.
+    /// trial, a second creation, anything before the first); its trials then stay as they were. Reports and
+    /// results of a trial that is finished already are late news: they change nothing.
     void apply(const Event& event) {
+        if (!is_created() && !std::holds_alternative<event::Created>(event.body))
+            throw InvalidState("study: its first event must be its creation");
         now_ = event.time_seconds;
         std::visit([&](const auto& body) { fold(body); }, event.body);
         ++position_;
@@ -176,9 +178,11 @@ class Study {
         TrialRecord& record = known(body.trial);
         if (record.finished()) return;
         if (body.configuration) {
+            Configuration used =
+                space().configuration(*body.configuration);  // may throw: before anything changes
             --asked_[record.configuration.duplicate_key()];
-            record.configuration = space().configuration(*body.configuration);
-            ++asked_[record.configuration.duplicate_key()];
+            ++asked_[used.duplicate_key()];
+            record.configuration = std::move(used);
         }
         record.metrics = final_metrics(record, body.metrics);
         record.failure = body.failure;

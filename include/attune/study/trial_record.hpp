@@ -51,7 +51,7 @@ struct TrialRecord {
     TrialState state = TrialState::waiting;
     Configuration configuration;
     std::vector<Report> reports;  ///< of the latest attempt, in order of arrival
-    Metrics metrics;              ///< final ones; of a stopped trial its last report
+    Metrics metrics;              ///< final ones; those not told come from the reports (Study::final_metrics)
     std::optional<FailureKind> failure;
     Decision decision = Decision::proceed;  ///< the latest answer other than proceed
     std::string reason;                     ///< why it was stopped or failed

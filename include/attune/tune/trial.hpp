@@ -40,6 +40,7 @@ class Trial {
           resumed_(other.resumed_),
           threads_(other.threads_),
           answer_(other.answer_),
+          saw_stop_(other.saw_stop_),
           stop_(std::move(other.stop_)),
           cost_(other.cost_) {}
     Trial& operator=(Trial&&) = delete;
@@ -68,7 +69,10 @@ class Trial {
     /// The latest answer.
     [[nodiscard]] Decision decision() const { return answer_; }
     /// Whether the run was asked to end (a stop token of the host, a hard time limit): leave off soon.
-    [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
+    [[nodiscard]] bool stop_requested() const {
+        saw_stop_ = saw_stop_ || stop_.stop_requested();
+        return saw_stop_;
+    }
     [[nodiscard]] const std::stop_token& stop_token() const { return stop_; }
 
     /// Whether this trial was begun before and cut off.
@@ -112,6 +116,7 @@ class Trial {
     bool resumed_;
     int threads_;
     Decision answer_ = Decision::proceed;
+    mutable bool saw_stop_ = false;  // was told by stop_requested()
     std::stop_token stop_;
     std::optional<double> cost_;
 };

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <concepts>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -73,7 +75,7 @@ class Tuner {
     /// configurations, then the strategy's. `fixed` holds values that this trial must have.
     [[nodiscard]] std::optional<Trial> ask(const event::Values& fixed = {}) {
         const std::lock_guard lock(mutex_);
-        return ask_locked(fixed, -1);
+        return ask_locked(fixed, -1, {});
     }
 
     /// By number: see Trial::report. Throws InvalidState where the trial is unknown or over.
@@ -131,10 +133,15 @@ class Tuner {
     struct Run {
         const Limit& limit;
         double started_seconds;
+        std::optional<std::chrono::duration<double>> duration;
         std::stop_source stop;                 // cancels the trials
         std::atomic<bool> cancelled{false};    // by the host
         std::atomic<bool> out_of_time{false};  // by max_duration
         std::string reason;                    // set under the lock
+
+        [[nodiscard]] bool is_out_of_time(double now_seconds) const {
+            return out_of_time || (duration && now_seconds - started_seconds >= duration->count());
+        }
     };
 
     template <class Part>
@@ -146,7 +153,9 @@ class Tuner {
     void must_commit(std::vector<EventBody> bodies);
     const TrialRecord& unfinished(std::int64_t trial) const;
 
-    std::optional<Trial> ask_locked(const event::Values& fixed, std::int64_t group);
+    std::optional<Trial> ask_locked(const event::Values& fixed, std::int64_t group,
+                                    const std::function<bool()>& may_begin);
+    [[nodiscard]] bool acceptable(const SuggestionRequest& request, const Configuration& suggested) const;
     std::optional<Trial> take_interrupted();
     std::optional<Suggestion> propose(const SuggestionRequest& request,
                                       std::optional<std::uint64_t>& enqueued);
@@ -154,6 +163,7 @@ class Tuner {
     [[nodiscard]] std::vector<double> natives(const event::Values& fixed) const;
     Trial hand_out(std::int64_t number, bool resumed);
     std::vector<Trial> next_trials(int count);
+    [[nodiscard]] std::optional<std::string> reason_to_end() const;
 
     template <class Objective_>
     Outcome run(const Limit& limit, std::optional<std::chrono::duration<double>> duration,
@@ -162,7 +172,9 @@ class Tuner {
     void evaluate(std::vector<Trial>& trials, Objective_& objective);
     template <class Call>
     void settle(Trial& trial, Call&& call);
-    void settle_cancelled(Trial& trial);
+    void settle_failed(Trial& trial, const std::string& reason, FailureKind kind);
+    [[nodiscard]] bool left_off(const Trial& trial) const;
+    void give_back(Trial& trial);
 
     mutable std::recursive_mutex
         mutex_;  // an objective on this thread may ask and tell while it is inside run()

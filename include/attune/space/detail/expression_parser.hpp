@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
+#include <system_error>
 #include <utility>
 
 #include "attune/space/expression.hpp"
@@ -119,11 +120,12 @@ class Expression::Parser {
     }
 
     NodePtr literal() {
-        const std::string rest(text_.substr(at_));
-        char* end = nullptr;
-        const double number = std::strtod(rest.c_str(), &end);
-        if (end == rest.c_str() || !std::isfinite(number)) fail("holds a number that cannot be read");
-        at_ += static_cast<std::size_t>(end - rest.c_str());
+        // Not strtod: that reads 0.5 as 0 where the host's locale has a decimal comma.
+        double number = 0;
+        const char* const first = text_.data() + at_;
+        const auto [end, error] = std::from_chars(first, text_.data() + text_.size(), number);
+        if (error != std::errc{} || !std::isfinite(number)) fail("holds a number that cannot be read");
+        at_ += static_cast<std::size_t>(end - first);
         auto node = std::make_unique<Node>();
         node->op = Op::number;
         node->literal = number;
@@ -185,6 +187,8 @@ inline Expression::Expression(std::string text, const NameLookup& lookup) : text
     root_ = Parser(text_, lookup, parameters_).parse();
 }
 
+inline bool Expression::differ(double a, double b) { return a < b || a > b; }  // false for NaN
+
 inline double Expression::number(const Node& node, const std::function<double(std::size_t)>& value) {
     const auto left = [&] { return number(*node.left, value); };
     const auto right = [&] { return number(*node.right, value); };
@@ -214,7 +218,7 @@ inline double Expression::number(const Node& node, const std::function<double(st
         case Op::equal:
             return left() == right();
         case Op::not_equal:
-            return left() != right();
+            return differ(left(), right());
         case Op::both:
             return left() != 0 && right() != 0;
         case Op::either:
@@ -237,8 +241,9 @@ inline Expression::Interval Expression::bounds(const Node& node,
     const auto combine = [&](double x, double y) { return node.op == Op::multiply ? x * y : x / y; };
     const double corners[] = {combine(a.low, b.low), combine(a.low, b.high), combine(a.high, b.low),
                               combine(a.high, b.high)};
+    if (std::any_of(std::begin(corners), std::end(corners), [](double x) { return std::isnan(x); }))
+        return {-inf, inf};
     const auto [low, high] = std::minmax_element(std::begin(corners), std::end(corners));
-    if (std::isnan(*low) || std::isnan(*high)) return {-inf, inf};
     return {*low, *high};
 }
 

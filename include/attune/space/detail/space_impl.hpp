@@ -1,9 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
-#include <deque>
 #include <limits>
 
+#include "attune/space/detail/feasibility.hpp"
 #include "attune/space/space.hpp"
 
 namespace attune {
@@ -23,132 +24,80 @@ NewParameter<T> NewParameter<T>::step(double step) && {
 namespace detail {
 
 /// Throws where a comparison asks for what its parameter can never be.
-inline void check_condition(const Schema& schema, const std::string& child, const Condition& condition) {
+inline void check_comparison(const Schema& schema, const std::string& child, const Condition::Node& node) {
     using Kind = Condition::Kind;
-    const Condition::Node& node = condition.node();
-    for (const Condition& part : node.parts) check_condition(schema, child, part);
-    if (node.kind == Kind::always || !node.parts.empty()) return;
     const Parameter& parent = schema.parameters[node.parameter];
-    const bool membership = node.kind == Kind::in || node.kind == Kind::not_in;
-    for (const Value& value : node.values) {
-        if (membership) {
-            try {
+    if (!node.name.empty() && node.name != parent.name)
+        throw InvalidSpace(
+            fmt::format("parameter {}: its condition uses a handle of '{}', which does not belong to "
+                        "this space ({} stands in that place)",
+                        child, node.name, parent.name));
+    if (node.kind == Kind::in || node.kind == Kind::not_in) {
+        if (node.values.empty())
+            throw InvalidSpace(
+                fmt::format("parameter {}: its condition on {} lists no values", child, parent.name));
+        for (const Value& value : node.values) try {
                 (void)parent.to_native(value);
             } catch (const InvalidConfiguration& error) {
-                throw InvalidSpace(
-                    fmt::format("parameter {}: its condition can never be met: {}", child, error.what()));
+                throw InvalidSpace(fmt::format("parameter {}: its condition asks for what can never be: {}",
+                                               child, error.what()));
             }
-        } else if (parent.kind == ParameterKind::categorical &&
-                   !std::holds_alternative<double>(parent.choices.front()) &&
-                   !std::holds_alternative<std::int64_t>(parent.choices.front())) {
-            throw InvalidSpace(
-                fmt::format("parameter {}: its condition compares {} by size, but that has no order", child,
-                            parent.name));
-        }
+        return;
     }
+    const auto is_number = [](const Value& v) {
+        return std::holds_alternative<std::int64_t>(v) ||
+               (std::holds_alternative<double>(v) && !std::isnan(std::get<double>(v)));
+    };
+    if (parent.kind == ParameterKind::categorical && !is_number(parent.choices.front()))
+        throw InvalidSpace(fmt::format(
+            "parameter {}: its condition compares {} by size, but that has no order", child, parent.name));
+    if (node.values.size() != 1 || !is_number(node.values.front()))
+        throw InvalidSpace(fmt::format(
+            "parameter {}: its condition compares {} with {}; that must be one number", child, parent.name,
+            node.values.empty() ? "nothing" : attune::to_string(node.values.front())));
 }
 
-/// Looks for a configuration that satisfies the constraints, or proves by interval arithmetic that there is
-/// none.
-class FeasibilitySearch {
-  public:
-    explicit FeasibilitySearch(const SearchSpace& space) : space_(space) {}
+/// Throws InvalidSpace for a condition that parameter number `index`, called `child`, cannot have.
+inline void check_condition(const Schema& schema, std::size_t index, const std::string& child,
+                            const Condition& condition) {
+    const Condition::Node& node = condition.node();
+    for (const Condition& part : node.parts) check_condition(schema, index, child, part);
+    if (node.kind == Condition::Kind::always || !node.parts.empty()) return;
+    if (node.parameter >= index)
+        throw InvalidSpace(fmt::format(
+            "parameter {}: its condition names a parameter that is not declared before it", child));
+    check_comparison(schema, child, node);
+}
 
-    enum class Answer { feasible, empty, unknown };
+/// `integer [1, 8], log, step 2`: all but the name and the condition.
+inline std::string description(const Parameter& p) {
+    if (p.kind == ParameterKind::categorical)
+        return fmt::format("one of {} ({}s)", p.choices_text(), type_name(p.choices.front()));
+    return fmt::format("{} [{}, {}], {}{}", to_string(p.kind), attune::to_string(p.low),
+                       attune::to_string(p.high), to_string(p.scale),
+                       p.step ? ", step " + attune::to_string(*p.step) : "");
+}
 
-    [[nodiscard]] Answer run() const {
-        const std::size_t d = space_.size();
-        std::deque<Box> boxes{Box{std::vector<double>(d, 0.0), std::vector<double>(d, 1.0)}};
-        for (int visited = 0; !boxes.empty(); ++visited) {
-            if (visited == box_limit) return Answer::unknown;
-            Box box = std::move(boxes.front());
-            boxes.pop_front();
-            if (impossible(box)) continue;
-            if (has_feasible_point(box, visited)) return Answer::feasible;
-            if (!split(box, boxes)) continue;
-        }
-        return Answer::empty;
-    }
-
-  private:
-    struct Box {
-        std::vector<double> low, high;  // unit cube
-    };
-    static constexpr int box_limit = 20'000;
-
-    [[nodiscard]] bool impossible(const Box& box) const {
-        const Schema& schema = space_.schema();
-        for (const Expression& constraint : schema.constraints) {
-            bool conditional = false;  // an inactive parameter lifts the constraint
-            for (const std::size_t i : constraint.parameters())
-                conditional |= !schema.parameters[i].condition.is_always();
-            if (conditional) continue;
-            const auto interval = [&](std::size_t i) { return range(i, box); };
-            if (constraint.over(interval) == Expression::Truth::never) return true;
-        }
-        return false;
-    }
-
-    [[nodiscard]] Expression::Interval range(std::size_t i, const Box& box) const {
-        const Parameter& p = space_[i];
-        const double a = p.decode(box.low[i]), b = p.decode(box.high[i]);
-        if (p.kind != ParameterKind::categorical) return {a, b};
-        Expression::Interval out{std::numeric_limits<double>::infinity(),
-                                 -std::numeric_limits<double>::infinity()};
-        for (double k = a; k <= b; ++k) {
-            const double x = space_.schema().number(i, k);
-            out = {std::min(out.low, x), std::max(out.high, x)};
-        }
-        return out;
-    }
-
-    /// A few points of a Kronecker sequence inside the box, and its corners' middle.
-    [[nodiscard]] bool has_feasible_point(const Box& box, int visited) const {
-        const int points = visited == 0 ? 2000 : 4;
-        std::vector<double> unit(box.low.size());
-        for (int k = 0; k < points; ++k) {
-            for (std::size_t i = 0; i < unit.size(); ++i) {
-                const double alpha = std::sqrt(2.0 + 3.0 * static_cast<double>(i));
-                const double share = std::fmod(0.5 + k * alpha, 1.0);
-                unit[i] = box.low[i] + share * (box.high[i] - box.low[i]);
-            }
-            if (space_.satisfies(space_.decode(unit))) return true;
-        }
-        return false;
-    }
-
-    /// Halves the widest side that still holds more than one value; false when the box is a single point.
-    bool split(const Box& box, std::deque<Box>& boxes) const {
-        std::size_t widest = box.low.size();
-        double width = 1e-9;
-        for (std::size_t i = 0; i < box.low.size(); ++i) {
-            if (space_[i].decode(box.low[i]) == space_[i].decode(box.high[i])) continue;
-            if (box.high[i] - box.low[i] > width) width = box.high[widest = i] - box.low[i];
-        }
-        if (widest == box.low.size()) return false;
-        const double middle = (box.low[widest] + box.high[widest]) / 2;
-        Box left = box, right = box;
-        left.high[widest] = middle;
-        right.low[widest] = middle;
-        boxes.push_back(std::move(left));
-        boxes.push_back(std::move(right));
-        return true;
-    }
-
-    const SearchSpace& space_;
-};
+/// What differs between two parameters of one name.
+inline std::string difference(const Parameter& first, const Parameter& second) {
+    const std::string a = description(first), b = description(second);
+    if (a != b) return fmt::format("parameter {}: {} in the first, {} in the second", first.name, a, b);
+    return fmt::format("parameter {}: its condition", first.name);
+}
 
 }  // namespace detail
 
+inline std::size_t SearchSpace::declare(Parameter parameter) {
+    parameter.validate();
+    if (schema_->find(parameter.name))
+        throw InvalidSpace(fmt::format("parameter {}: is declared twice; names must differ", parameter.name));
+    detail::check_condition(*schema_, schema_->size(), parameter.name, parameter.condition);
+    own().parameters.push_back(std::move(parameter));
+    return schema_->size() - 1;
+}
+
 inline void SearchSpace::set_condition(std::size_t index, const Condition& condition) {
-    std::vector<std::size_t> mentioned;
-    condition.collect_parameters(mentioned);
-    const std::string name = schema_->parameters.at(index).name;
-    for (const std::size_t parent : mentioned)
-        if (parent >= index)
-            throw InvalidSpace(fmt::format(
-                "parameter {}: its condition names a parameter that is not declared before it", name));
-    detail::check_condition(*schema_, name, condition);
+    detail::check_condition(*schema_, index, schema_->parameters.at(index).name, condition);
     own().parameters[index].condition = condition;
 }
 
@@ -228,8 +177,7 @@ inline std::vector<std::string> SearchSpace::differences(const SearchSpace& othe
         if (!there)
             lines.push_back(fmt::format("parameter {}: only in the first", p.name));
         else if (!(other[*there] == p))
-            lines.push_back(fmt::format(
-                "parameter {}: differs in kind, range, scale, step, choices or condition", p.name));
+            lines.push_back(detail::difference(p, other[*there]));
     }
     for (const Parameter& p : other.parameters())
         if (!schema_->find(p.name)) lines.push_back(fmt::format("parameter {}: only in the second", p.name));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <variant>
@@ -103,19 +105,25 @@ inline const TrialRecord& Tuner::unfinished(std::int64_t number) const {
 
 // ---------------------------------------------------------------- ask
 
-inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::int64_t group) {
+inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::int64_t group,
+                                              const std::function<bool()>& may_begin) {
+    refresh();
     if (fixed.empty())
         if (auto trial = take_interrupted()) return trial;
-    constexpr std::uint32_t attempts = 50;
     const std::vector<double> fixed_natives = natives(fixed);
-    for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) {
+    int refused = 0;
+    for (std::uint32_t attempt = 0; refused < 50; ++attempt) {
+        if (may_begin && !may_begin()) return std::nullopt;
         const auto number = static_cast<std::int64_t>(study_.trials().size());
         const SuggestionRequest request{number, attempt, fixed_natives, options_.duplicates};
         std::optional<std::uint64_t> enqueued;
         std::optional<Suggestion> suggestion = propose(request, enqueued);
         if (!suggestion) return std::nullopt;
         const bool free = !enqueued && suggestion->role != "replicate";
-        if (free && !request.admits(study_, suggestion->configuration)) continue;
+        if (free && !acceptable(request, suggestion->configuration)) {
+            ++refused;
+            continue;
+        }
         const event::Suggested suggested{number,
                                          suggestion->configuration.values(),
                                          fixed,
@@ -130,6 +138,14 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
         if (commit({suggested})) return hand_out(number, false);
     }
     return std::nullopt;
+}
+
+/// Whether a strategy's suggestion can be begun. Throws InvalidConfiguration where it is none of the space,
+/// so that no event is stored that cannot be read again.
+inline bool Tuner::acceptable(const SuggestionRequest& request, const Configuration& suggested) const {
+    if (!request.admits(study_, suggested)) return false;
+    (void)study_.space().configuration(suggested.values());
+    return request.complete(study_.space(), suggested.native()) == suggested;  // keeps to the fixed values
 }
 
 inline std::optional<Trial> Tuner::take_interrupted() {
@@ -207,7 +223,8 @@ inline Verdict Tuner::report(std::int64_t number, double step, const Metrics& me
     if (run_ != nullptr && run_->cancelled)
         return {Decision::stop, "the run was cancelled"};  // not a judgement: nothing is recorded
     const TrialRecord& trial = study_.trial(number);
-    Verdict verdict = run_ != nullptr && run_->out_of_time
+    if (trial.finished()) return {Decision::stop, "the trial was ended by another process"};
+    Verdict verdict = run_ != nullptr && run_->is_out_of_time(options_.clock())
                           ? Verdict{Decision::stop, "the time limit of the run was reached"}
                           : policy_.decide(study_, trial);
     if (verdict.decision == Decision::pause && !trial.resumable) verdict = {};
@@ -267,8 +284,7 @@ inline Trial::~Trial() {
     if (tuner_ == nullptr) return;
     try {
         tuner_->interrupt(number_);
-    } catch (
-        const Error&) {  // NOLINT(bugprone-empty-catch): opening the study again will find it interrupted
+    } catch (...) {  // NOLINT(bugprone-empty-catch): opening the study again will find it interrupted
     }
 }
 
@@ -311,24 +327,30 @@ inline std::vector<Trial> Tuner::next_trials(int count) {
     const std::lock_guard lock(mutex_);
     std::vector<Trial> trials;
     while (static_cast<int>(trials.size()) < count) {
-        if (run_->cancelled) {
-            run_->reason = "cancelled by the host";
+        if (auto reason = reason_to_end()) {
+            run_->reason = *std::move(reason);
             break;
         }
-        if (study_.count(TrialState::interrupted) == 0) {  // what was begun is finished first
-            if (auto reason = run_->limit.reached({study_, run_->started_seconds, options_.clock()})) {
-                run_->reason = *std::move(reason);
-                break;
-            }
-        }
-        auto trial = ask_locked({}, trials.empty() ? -1 : trials.front().number());
-        if (!trial) {
-            if (run_->reason.empty()) run_->reason = "nothing is left to ask: the space is spent";
-            break;
-        }
+        run_->reason = "nothing is left to ask: the space is spent";
+        // Others may store trials between the look at the limit and ours: it is looked at before every
+        // attempt.
+        auto trial = ask_locked({}, trials.empty() ? -1 : trials.front().number(), [this] {
+            auto reached = run_->limit.reached({study_, run_->started_seconds, options_.clock()});
+            if (reached) run_->reason = *std::move(reached);
+            return !reached;
+        });
+        if (!trial) break;
         trials.push_back(std::move(*trial));
     }
     return trials;
+}
+
+/// Why no further trial of this run may be gone on with, whatever is left to ask.
+inline std::optional<std::string> Tuner::reason_to_end() const {
+    if (run_->cancelled) return "cancelled by the host";
+    if (run_->out_of_time)
+        return fmt::format("the time limit of {:.0f} s was reached", run_->duration->count());
+    return std::nullopt;
 }
 
 /// Calls the objective for one trial and records what came of it.
@@ -337,24 +359,36 @@ void Tuner::settle(Trial& trial, Call&& call) {
     try {
         call();
         if (trial.tuner_ == nullptr) return;  // the objective told it itself
-        if (run_->cancelled && trial.answer_ == Decision::stop) return settle_cancelled(trial);
+        if (left_off(trial)) return give_back(trial);
         trial.tell(Metrics{});
     } catch (const StorageError&) {
         throw;
     } catch (const TrialFailure& failure) {
-        if (trial.tuner_ == nullptr) return;
-        run_->cancelled ? settle_cancelled(trial) : trial.fail(failure.what(), failure.kind());
+        settle_failed(trial, failure.what(), failure.kind());
     } catch (const std::bad_alloc&) {
-        if (trial.tuner_ != nullptr) trial.fail("out of memory");
+        settle_failed(trial, "out of memory", FailureKind::configuration);
     } catch (const std::exception& error) {
-        if (trial.tuner_ == nullptr) return;
-        run_->cancelled ? settle_cancelled(trial) : trial.fail(error.what());
+        settle_failed(trial, error.what(), FailureKind::configuration);
     } catch (...) {
-        if (trial.tuner_ != nullptr) trial.fail("an exception of unknown type");
+        settle_failed(trial, "an exception of unknown type", FailureKind::configuration);
     }
 }
 
-inline void Tuner::settle_cancelled(Trial& trial) {
+inline void Tuner::settle_failed(Trial& trial, const std::string& reason, FailureKind kind) {
+    if (trial.tuner_ == nullptr) return;
+    const std::lock_guard lock(mutex_);
+    if (study_.trial(trial.number()).finished())
+        trial.tuner_ = nullptr;  // another process was quicker: its result stands
+    else
+        run_->cancelled ? give_back(trial) : trial.fail(reason, kind);
+}
+
+/// Whether the trial heard that the host cancels the run, so that what it came to is not its whole result.
+inline bool Tuner::left_off(const Trial& trial) const {
+    return run_->cancelled && (trial.answer_ == Decision::stop || trial.saw_stop_);
+}
+
+inline void Tuner::give_back(Trial& trial) {
     interrupt(trial.number());
     trial.tuner_ = nullptr;
 }
@@ -381,8 +415,7 @@ void Tuner::evaluate(std::vector<Trial>& trials, Objective_& objective) {
                 objective(trial);
             } else {
                 const Result result = objective(trial);
-                if (trial.tuner_ != nullptr && !(run_->cancelled && trial.answer_ == Decision::stop))
-                    trial.tell(result);
+                if (trial.tuner_ != nullptr && !left_off(trial)) trial.tell(result);
             }
         });
     }
@@ -394,7 +427,7 @@ Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<doubl
     static_assert(
         std::invocable<Objective_&, Trial&> || std::invocable<Objective_&, std::span<Trial>>,
         "an objective takes a Trial& (or a std::span<Trial>) and returns a double, Metrics or nothing");
-    Run run{limit, options_.clock(), {}, {}, {}, {}};
+    Run run{limit, options_.clock(), duration, {}, {}, {}, {}};
     {
         const std::lock_guard lock(mutex_);
         if (run_ != nullptr) throw InvalidState("tuner: run() is called while a run is under way");
@@ -422,7 +455,8 @@ Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<doubl
                 std::mutex mutex;
                 std::condition_variable_any signal;
                 std::unique_lock lock(mutex);
-                signal.wait_for(lock, over, wait, [] { return false; });
+                constexpr std::chrono::duration<double> longest = std::chrono::years(10);
+                signal.wait_for(lock, over, std::min(wait, longest), [] { return false; });
                 if (over.stop_requested()) return;
                 run.out_of_time = true;
                 run.stop.request_stop();
