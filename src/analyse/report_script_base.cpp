@@ -29,7 +29,7 @@ function fill(node, attributes, children) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value === true ? "" : value);
   }
-  for (const child of children.flat()) if (child !== null) node.append(child);
+  for (const child of children.flat(Infinity)) if (child !== null) node.append(child);
   return node;
 }
 const el = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children);

@@ -12,6 +12,7 @@ function history() {
   const c = chart("history", (plot, width) => {
     if (!trials.length) return nothing(plot, "No trial was begun yet.");
     const good = trials.filter(t => t.has[k] && (!log || t.y[k] > 0)), rest = trials.filter(t => !good.includes(t));
+    if (!good.length) return nothing(plot, "No trial came to a value" + (log ? " that a logarithm takes." : "."));
     const place = t => byTime ? (t.finished ?? data.now) : t.number;
     const d = domain(good.map(t => t.y[k]), sign(k), log);
     const f = frame(plot, {width, height: Math.min(400, 220 + width * .15), strip: rest.length > 0, label: "Values by trial with the best so far",
@@ -60,9 +61,10 @@ function curves() {
     if (!all.length) return nothing(plot, "There is nothing to draw for this choice.");
     const steps = all.map(p => p[0]), goal = objectives.findIndex(o => o.metric === metric);
     const low = steps.reduce((p, q) => Math.min(p, q)), high = steps.reduce((p, q) => Math.max(p, q));
-    const d = domain(all.map(p => p[1]), goal < 0 ? 0 : sign(goal), log);
+    // Curves begin far from where they end: only values very far out are left outside.
+    const d = domain(all.map(p => p[1]), goal < 0 ? 0 : sign(goal), log, 12);
     const f = frame(plot, {width, height: Math.min(440, 240 + width * .17), label: "Learning curves", xTitle: "step", yTitle: metric,
-      x: {kind: "linear", low, high: high > low ? high : low + 1}, y: {kind: log ? "log" : "linear", ...d}});
+      x: {kind: "linear", integer: steps.every(Number.isInteger), low: high > low ? low : low - .5, high: high > low ? high : low + .5}, y: {kind: log ? "log" : "linear", ...d}});
     const points = [], ends = [], stars = [], paths = new Map();
     lines.sort((p, q) => isBest(p.trial) - isBest(q.trial));
     for (const l of lines) {
@@ -84,7 +86,7 @@ function curves() {
     }
     f.plot.append(...marks(ends, 3.4, .95), ...stars);
     plot.append(outsideNote(d.outside));
-    hover(f.root, points, p => [["step", text(p.step)], [metric, text(p.value, 6)]]);
+    hover(f.root, points, p => [[metric + " at step " + text(p.step), text(p.value, 6)]]);
     highlighters.curves = t => f.over.replaceChildren(...(paths.has(t) ? [svg("path", {d: paths.get(t), fill: "none", stroke: "var(--text)", "stroke-width": 2.6})] : []));
   });
   if (!reported.length) return c.redraw();
@@ -122,7 +124,7 @@ function slices() {
         x: f.X.at(t.configuration[i]) + (f.X.cell ? f.X.cell * spread(t) : 0)}));
       f.plot.append(...marks(points, good.length > 300 ? 2.2 : 3.2, .65));
       for (const q of points) if (isBest(q.trial) && data.front.length < 30) f.plot.append(bestMark(q.x, q.y, 6));
-      hover(f.root, points, q => [[p.name, text(q.trial.configuration[i])]]);
+      hover(f.root, points);
       ring("slices", f.over, points);
       rings.push(highlighters.slices);
     }

@@ -25,12 +25,13 @@ function niceTicks(low, high, count, integer) {
 function logTicks(low, high, count) {
   const decades = Math.log10(high / low);
   if (decades < 1) return niceTicks(low, high, count).filter(v => v > 0);
-  const every = Math.max(1, Math.ceil(decades / count)), within = decades <= count / 3 ? [1, 2, 5] : [1];
+  const every = Math.max(1, Math.ceil(decades / (count + 1))), within = decades <= count / 3 ? [1, 2, 5] : [1];
   const ticks = [];
-  for (let p = Math.floor(Math.log10(low)); p <= Math.ceil(Math.log10(high)); ++p)
+  const last = Math.min(308, Math.ceil(Math.log10(high)));
+  for (let p = Math.ceil(Math.floor(Math.log10(low)) / every) * every; p <= last; p += every)
     for (const m of within) {
       const v = Number(`${m}e${p}`);
-      if (v >= low * .9999 && v <= high * 1.0001 && p % every === 0) ticks.push(v);
+      if (v >= low * .9999 && v <= high * 1.0001) ticks.push(v);
     }
   return ticks.length > 1 ? ticks : [low, high];
 }
@@ -73,21 +74,25 @@ const parameterScale = (p, a, b) => makeScale(p.kind === "categorical" ? {kind: 
 const varies = p => p.kind === "categorical" ? p.choices.length > 1 : p.high > p.low;
 
 /// The range worth drawing. A few far values on the bad side (Tukey's far out fence) would flatten all others: they are left
-/// outside and drawn at the edge. `bad` is 1 where large values are bad, -1 where small ones are, 0 where either may be.
-function domain(values, bad, log) {
+/// outside and drawn at the edge. `bad` is 1 where large values are bad, -1 where small ones are, 0 where either may be. Many such
+/// values are a part of the picture and stay inside.
+function domain(values, bad, log, fence = 3) {
   const to = log ? Math.log : v => v, from = log ? Math.exp : v => v;
   const v = values.filter(x => Number.isFinite(x) && (!log || x > 0)).map(to).sort((p, q) => p - q);
   if (!v.length) return {low: log ? .1 : 0, high: 1, outside: 0};
   let low = v[0], high = v[v.length - 1];
   const quantile = q => v[Math.round(q * (v.length - 1))];
-  const reach = 3 * (quantile(.75) - quantile(.25));
+  const reach = fence * (quantile(.75) - quantile(.25));
   if (v.length >= 8 && reach > 0) {
-    if (bad >= 0) high = v.filter(x => x <= quantile(.75) + reach).pop();
-    if (bad <= 0) low = v.find(x => x >= quantile(.25) - reach);
+    const few = n => n <= .1 * v.length;
+    if (bad >= 0 && few(v.filter(x => x > quantile(.75) + reach).length)) high = v.filter(x => x <= quantile(.75) + reach).pop();
+    if (bad <= 0 && few(v.filter(x => x < quantile(.25) - reach).length)) low = v.find(x => x >= quantile(.25) - reach);
   }
   const outside = v.filter(x => x < low || x > high).length;
-  const pad = high > low ? (high - low) * .05 : log ? .5 : Math.abs(high) * .1 || .5;
-  return {low: from(low - pad), high: from(high + pad), outside};
+  const pad = high > low ? high * .05 - low * .05 : log ? .5 : Math.abs(high) * .1 || .5;
+  // Both ends and their distance stay finite, so that ticks can be counted.
+  const hold = x => Math.min(8e307, Math.max(log ? 1e-300 : -8e307, x));
+  return {low: hold(from(low - pad)), high: hold(from(high + pad)), outside};
 }
 
 // ---------------------------------------------------------------- the frame of a chart

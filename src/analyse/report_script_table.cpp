@@ -46,7 +46,7 @@ function trialTable() {
       h.firstChild.textContent = short(columns[i].name, 30) + (on ? (down ? " ▼" : " ▲") : "");
     });
     body.replaceChildren(...found.slice(0, most).map(row));
-    count.textContent = found.length === trials.length ? `${trials.length} trials` : `${found.length} of ${trials.length} trials` + (brushed ? ", brushed above" : "");
+    count.textContent = found.length === trials.length ? `${trials.length} trial${trials.length === 1 ? "" : "s"}` : `${found.length} of ${trials.length} trials` + (brushed ? ", brushed above" : "");
     more.style.display = found.length > most ? "" : "none";
     more.textContent = `show all ${found.length}`;
   }

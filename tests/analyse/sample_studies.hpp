@@ -112,7 +112,7 @@ inline Study training_study(std::int64_t trials = 40, int epochs = 12) {
         maker.finish(trial, stopped ? TrialState::stopped : TrialState::completed);
     }
     maker.seconds += epochs;
-    maker.add(event::Ended{"40 trials were run"});
+    maker.add(event::Ended{std::to_string(trials) + " trials were run"});
     return maker.study;
 }
 
