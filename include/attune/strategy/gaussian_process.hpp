@@ -236,13 +236,31 @@ class GaussianProcess {
         const Improvement improvement{model, best};
         SearchEffort effort;
         effort.refined = options_.starts;
-        const auto found =
-            maximise_acquisition(improvement, space, drafts(space, seen, targets, stream), effort);
+        // Next to a trial in flight there is little to learn before it ends, however good the place looks.
+        const StudySpace apart(study.space(), request.fixed, [&](const Configuration& c) {
+            return request.admits(study, c) && !beside(space.point(c), seen.pending);
+        });
+        const Points rows = drafts(space, seen, targets, stream);
+        auto found = maximise_acquisition(improvement, apart, rows, effort);
+        if (!found) found = maximise_acquisition(improvement, space, rows, effort);
         if (!found) return std::nullopt;
         Eigen::RowVectorXd point(found->draft.size());
         (void)space.express(found->draft, point);
         return described(space.configuration(found->draft), model.predict(point), *found, best, study,
                          transform, fit);
+    }
+
+    /// Whether `point` agrees with one of `others` within 0.002 of the unit cube in every dimension.
+    static bool beside(const Eigen::RowVectorXd& point, const Points& others) {
+        const auto close = [](double a, double b) {
+            return std::isnan(a) ? std::isnan(b) : std::abs(a - b) < 2e-3;
+        };
+        for (Eigen::Index i = 0; i < others.rows(); ++i) {
+            bool all = true;
+            for (Eigen::Index j = 0; j < point.size() && all; ++j) all = close(point[j], others(i, j));
+            if (all) return true;
+        }
+        return false;
     }
 
     /// The fit that the suggestion rests on: the latest stored one while the data have hardly grown, else a
