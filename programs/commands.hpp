@@ -1,0 +1,25 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+/// The subcommands. Each is declared to `app`, and when it has run leaves its exit code in `exit_code`.
+namespace attune::program {
+
+/// What the program's exit code says.
+enum ExitCode : int {
+    success = 0,
+    negative = 1,  ///< it ran, but the answer is no: no trial succeeded, a replay differs, a definition found
+                   ///< nothing
+    refused = 2,   ///< wrong arguments or input, or a fault of files; the message says which
+    interrupted = 130  ///< by Ctrl-C; the study is kept
+};
+
+void add_tune(CLI::App& app, int& exit_code);
+void add_ask_tell(CLI::App& app, int& exit_code);
+void add_extract(CLI::App& app, int& exit_code);
+void add_status(CLI::App& app, int& exit_code);
+void add_report(CLI::App& app, int& exit_code);
+void add_replay(CLI::App& app, int& exit_code);
+void add_export(CLI::App& app, int& exit_code);
+
+}  // namespace attune::program

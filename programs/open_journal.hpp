@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "attune/storage/storage.hpp"
+#include "attune/study/study.hpp"
+
+namespace attune::program {
+
+/// The storage at `address` (see storage_from), open for writing; what recovery cut goes to `notice`.
+[[nodiscard]] AnyStorage open_storage(const std::string& address, std::string& notice);
+
+/// A study looked at without a lock.
+struct StoredStudy {
+    std::vector<Event> events;
+    Study study;
+};
+
+/// Reads the journal at `path`. Throws StorageError, InvalidState where it holds no study yet.
+[[nodiscard]] StoredStudy read_study(const std::string& path);
+
+}  // namespace attune::program

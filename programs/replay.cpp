@@ -1,0 +1,85 @@
+#include "attune/tune/replay.hpp"
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "commands.hpp"
+#include "open_journal.hpp"
+#include "study_setup.hpp"
+
+namespace attune::program {
+namespace {
+
+/// The strategy that the study says it was asked with, or the one that the user names instead.
+Named recorded_strategy(const Study& study, const std::string& named) {
+    const auto& settings = study.settings();
+    Named strategy{named};
+    const auto name = settings.find("strategy");
+    if (strategy.name.empty()) {
+        if (name == settings.end())
+            throw InvalidState("study '" + study.name() +
+                               "': does not say its strategy; name it with --strategy");
+        strategy.name = name->second;
+    }
+    const auto options = settings.find("strategy_options");
+    const bool same = name != settings.end() && name->second == strategy.name;
+    if (same && options != settings.end())
+        for (auto& [option, value] :
+             values_from_json(parse_json(options->second, "strategy_options"), "strategy_options"))
+            strategy.options[option] = value;
+    return strategy;
+}
+
+int replay_study(const std::string& path, const std::string& named) {
+    const StoredStudy stored = read_study(path);
+    const Named strategy = recorded_strategy(stored.study, named);
+    const auto& settings = stored.study.settings();
+    const auto recorded = settings.find("duplicates");
+    const Duplicates duplicates = recorded == settings.end()
+                                      ? Duplicates::forbid()
+                                      : duplicates_from_json(parse_json(recorded->second, "duplicates"));
+    const auto fixed = settings.find("fixed");
+    const event::Values fixed_values = fixed == settings.end()
+                                           ? event::Values{}
+                                           : values_from_json(parse_json(fixed->second, "fixed"), "fixed");
+    const Replay result = replay(stored.events, make_strategy(strategy, fixed_values), duplicates);
+    for (const ReplayDifference& difference : result.differences) {
+        std::cout << "trial " << difference.trial << " (saw " << difference.view << " events): recorded "
+                  << difference.recorded.text();
+        if (!difference.replayed)
+            std::cout << ", replayed nothing\n";
+        else if (!(*difference.replayed == difference.recorded))
+            std::cout << ", replayed " << difference.replayed->text() << '\n';
+        else
+            std::cout << ": the same, from another fit of the model\n";
+    }
+    std::cout << result.asked_again << " suggestions of strategy '" << strategy.name << "' asked again, "
+              << result.differences.size() << " differ";
+    if (result.passed_over > 0)
+        std::cout << "; " << result.passed_over
+                  << " trials were enqueued or repeated and are not the strategy's";
+    std::cout << '\n';
+    return result.differences.empty() ? success : negative;
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, int& exit_code) {
+    CLI::App* command = app.add_subcommand(
+        "replay", "Ask a study's strategy for every suggestion again and print what differs");
+    struct Arguments {
+        std::string study, strategy;
+    };
+    const auto arguments = std::make_shared<Arguments>();
+    command->add_option("study", arguments->study, "The journal")->required();
+    command->add_option("--strategy", arguments->strategy, "Another strategy than the recorded one");
+    command->footer(
+        "Each is asked from the view that was recorded with it, so studies of several workers replay too. "
+        "Exit code 1: some differ.");
+    command->callback(
+        [arguments, &exit_code] { exit_code = replay_study(arguments->study, arguments->strategy); });
+}
+
+}  // namespace attune::program

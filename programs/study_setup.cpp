@@ -1,0 +1,135 @@
+#include "study_setup.hpp"
+
+#include <cerrno>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <system_error>
+
+#include "attune/analyse/environment.hpp"
+#include "attune/storage/detail/json_object.hpp"
+
+namespace attune::program {
+namespace {
+
+using detail::JsonObject;
+
+/// A request for what the protocol knows and this version does not do.
+struct Unsupported : Error {
+    explicit Unsupported(const std::string& message) : Error("unsupported", message) {}
+};
+
+Named named_from_json(const Json& json, const std::string& what) {
+    if (json.is_string()) return {json.get<std::string>()};
+    const JsonObject object(json, what, {"name", "options"});
+    Named named{object.text("name")};
+    if (!object.has("options")) return named;
+    for (auto& [name, value] : values_from_json(object.at("options"), object.path("options")))
+        named.options[name] = value;
+    return named;
+}
+
+std::vector<Objective> objectives_from_json(const Json& list) {
+    std::vector<Objective> objectives;
+    for (const Json& json : list) {
+        const JsonObject object(json, "objective", {"metric", "direction"});
+        objectives.push_back({object.text("metric"), direction_from(object.text("direction"))});
+    }
+    if (objectives.empty()) throw InvalidOption("objectives: the list is empty; a study needs at least one");
+    return objectives;
+}
+
+std::string options_text(const std::map<std::string, Value>& options) {
+    return values_to_json({options.begin(), options.end()}).dump();
+}
+
+}  // namespace
+
+StudySetup setup_from_json(const Json& json, const std::string& what) {
+    const JsonObject object(json, what,
+                            {"space", "constraints", "objectives", "strategy", "stopping", "fixed", "parents",
+                             "seed", "storage", "duplicates", "resumable", "name"});
+    StudySetup setup;
+    Json space{{"space", object.at("space")}};
+    if (object.has("constraints")) space["constraints"] = object.at("constraints");
+    setup.space = space_from_json(space);
+    setup.space.validate();
+    if (object.has("objectives")) setup.objectives = objectives_from_json(object.list("objectives"));
+    if (object.has("strategy"))
+        setup.strategy = named_from_json(object.at("strategy"), object.path("strategy"));
+    if (object.has("stopping"))
+        setup.stopping = named_from_json(object.at("stopping"), object.path("stopping"));
+    if (object.has("fixed")) setup.fixed = values_from_json(object.at("fixed"), object.path("fixed"));
+    check_fixed(setup.space, setup.fixed);
+    if (object.has("parents") && !object.list("parents").empty())
+        throw Unsupported(
+            "parents: studies that learn from earlier ones are beyond this version; leave the list empty");
+    setup.seed = object.integer<std::uint64_t>("seed", 0);
+    setup.storage = object.text("storage", "memory:");
+    if (object.has("duplicates")) setup.duplicates = duplicates_from_json(object.at("duplicates"));
+    setup.resumable = object.flag("resumable", false);
+    setup.name = object.text("name", "study");
+    return setup;
+}
+
+std::optional<Suggestion> WithFixed::suggest(const Study& study, SuggestionRequest request) {
+    const SearchSpace& space = study.space();
+    if (request.fixed.empty()) request.fixed.assign(space.size(), std::numeric_limits<double>::quiet_NaN());
+    for (const auto& [name, value] : fixed_) {
+        const std::size_t i = space.schema().index(name);
+        if (!request.is_fixed(i)) request.fixed[i] = space[i].to_native(value);
+    }
+    return strategy_.suggest(study, request);
+}
+
+AnyStrategy make_strategy(const Named& strategy, const event::Values& fixed) {
+    AnyStrategy made = StrategyRegistry::standard().make(strategy.name, strategy.options);
+    if (fixed.empty()) return made;
+    return WithFixed(std::move(made), fixed);
+}
+
+TunerOptions StudySetup::tuner_options() const {
+    TunerOptions options;
+    options.name = name;
+    options.seed = seed;
+    options.duplicates = duplicates;
+    options.resumable = resumable;
+    options.settings = {{"strategy", strategy.name},
+                        {"strategy_options", options_text(strategy.options)},
+                        {"stopping", stopping.name},
+                        {"stopping_options", options_text(stopping.options)},
+                        {"duplicates", duplicates_to_json(duplicates).dump()}};
+    if (!fixed.empty()) options.settings["fixed"] = values_to_json(fixed).dump();
+    options.environment = describe_environment();
+    return options;
+}
+
+Duplicates duplicates_from_json(const Json& json) {
+    if (json == "forbid") return Duplicates::forbid();
+    if (json == "allow") return Duplicates::allow();
+    if (json == "replicate") return Duplicates::replicate(2);
+    if (json.is_object())
+        return Duplicates::replicate(JsonObject(json, "duplicates", {"replicate"}).integer<int>("replicate"));
+    throw InvalidOption("duplicates (" + JsonObject::shown(json) +
+                        R"() must be "forbid", "allow", "replicate" or {"replicate": times})");
+}
+
+Json duplicates_to_json(Duplicates duplicates) {
+    if (duplicates.kind == Duplicates::Kind::replicate) return Json{{"replicate", duplicates.replicates}};
+    return duplicates.kind == Duplicates::Kind::allow ? "allow" : "forbid";
+}
+
+void check_fixed(const SearchSpace& space, const event::Values& fixed) {
+    for (const auto& [name, value] : fixed) (void)space[space.schema().index(name)].to_native(value);
+}
+
+std::string read_text_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    if (file) text << file.rdbuf();
+    if (!file) throw FileError(path + ": cannot be read: " + std::generic_category().message(errno));
+    return text.str();
+}
+
+}  // namespace attune::program

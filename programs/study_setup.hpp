@@ -1,0 +1,71 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attune/stopping/by_name.hpp"
+#include "attune/storage/json_codec.hpp"
+#include "attune/strategy/by_name.hpp"
+#include "attune/tune/options.hpp"
+
+namespace attune::program {
+
+/// A strategy or stopping policy as it is written: by name, with options.
+struct Named {
+    std::string name;
+    std::map<std::string, Value> options{};
+};
+
+/// A strategy whose trials all have the fixed values. An ask that fixes a parameter itself goes before.
+class WithFixed {
+  public:
+    WithFixed(AnyStrategy strategy, event::Values fixed)
+        : strategy_(std::move(strategy)), fixed_(std::move(fixed)) {}
+    [[nodiscard]] std::string name() const { return strategy_.name(); }
+    std::optional<Suggestion> suggest(const Study& study, SuggestionRequest request);
+
+  private:
+    AnyStrategy strategy_;
+    event::Values fixed_;
+};
+
+/// By name and options, with fixed values where there are any. Throws UnknownName and InvalidOption.
+[[nodiscard]] AnyStrategy make_strategy(const Named& strategy, const event::Values& fixed);
+
+/// What the protocol's `create` and the files of `attune tune` say about a study.
+struct StudySetup {
+    std::string name = "study";
+    SearchSpace space;
+    std::vector<Objective> objectives;
+    Named strategy{"random"};
+    Named stopping{"off"};
+    event::Values fixed;  ///< values that every trial has
+    std::uint64_t seed = 0;
+    std::string storage = "memory:";
+    Duplicates duplicates = Duplicates::forbid();
+    bool resumable = false;
+
+    [[nodiscard]] AnyStrategy make_strategy() const { return program::make_strategy(strategy, fixed); }
+    [[nodiscard]] AnyStoppingPolicy make_stopping() const {
+        return StoppingPolicyRegistry::standard().make(stopping.name, stopping.options);
+    }
+    /// With the settings that `replay` reads back.
+    [[nodiscard]] TunerOptions tuner_options() const;
+};
+
+/// Of an object with the members of `create`. Throws InvalidJson, InvalidSpace and what the parts throw.
+[[nodiscard]] StudySetup setup_from_json(const Json& json, const std::string& what);
+
+/// "forbid", "allow", "replicate" or {"replicate": 3}. Throws InvalidOption.
+[[nodiscard]] Duplicates duplicates_from_json(const Json& json);
+[[nodiscard]] Json duplicates_to_json(Duplicates duplicates);
+
+/// Throws InvalidConfiguration for a value that no trial can have.
+void check_fixed(const SearchSpace& space, const event::Values& fixed);
+
+/// The file's text. Throws FileError.
+[[nodiscard]] std::string read_text_file(const std::string& path);
+
+}  // namespace attune::program

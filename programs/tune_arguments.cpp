@@ -1,0 +1,247 @@
+#include "tune_arguments.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
+
+#include "attune/metrics/number.hpp"
+#include "attune/storage/detail/json_object.hpp"
+
+namespace attune::program {
+namespace {
+
+std::pair<std::string, std::string> split(const std::string& text, char at, const std::string& option,
+                                          const std::string& form) {
+    const auto place = text.find(at);
+    if (place == std::string::npos || place == 0)
+        throw InvalidOption(option + " '" + text + "' must be " + form);
+    return {text.substr(0, place), text.substr(place + 1)};
+}
+
+/// A value as in JSON; what is none is a string.
+Value value_from_text(const std::string& text) {
+    try {
+        return value_from_json(parse_json(text, "value"), "value");
+    } catch (const InvalidJson&) {
+        return text;
+    }
+}
+
+event::Values pairs_from(const std::vector<std::string>& arguments, const std::string& option) {
+    event::Values out;
+    for (const std::string& argument : arguments) {
+        auto [name, text] = split(argument, '=', option, "name=value");
+        out.emplace_back(std::move(name), value_from_text(text));
+    }
+    return out;
+}
+
+/// Writes the values of a space file's parameters in their own type, so that --fixed optimizer=3 finds the
+/// category "3".
+event::Values typed(const SearchSpace& space, event::Values values) {
+    for (auto& [name, value] : values) {
+        const Parameter& p = space[space.schema().index(name)];
+        for (const Value& choice : p.choices)
+            if (to_string(choice) == to_string(value)) value = choice;
+    }
+    return values;
+}
+
+ArgumentStyle style_from(const std::string& word) {
+    if (word == "none") return ArgumentStyle::none;
+    if (word == "separate") return ArgumentStyle::separate;
+    if (word == "equals") return ArgumentStyle::equals;
+    if (word == "plain") return ArgumentStyle::plain;
+    return ArgumentStyle::automatic;
+}
+
+/// A `create` object, alone or under that name, an object of space and constraints, or the list of
+/// parameters.
+StudySetup setup_from_file(const std::string& path) {
+    const Json json = parse_json(read_text_file(path), path);
+    if (json.is_array()) return setup_from_json(Json{{"space", json}}, path);
+    if (json.is_object() && json.size() == 1 && json.contains("create"))
+        return setup_from_json(json.at("create"), path + ": create");
+    return setup_from_json(json, path);
+}
+
+}  // namespace
+
+double seconds_from(const std::string& text, const std::string& option) {
+    const auto refuse = [&]() -> double {
+        throw InvalidOption(option + " '" + text +
+                            "' must be a time above 0 such as 90, 90s, 15m, 2h, 1d or 1h30m");
+    };
+    double sum = 0;
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+        const std::size_t unit = std::min(text.find_first_of("smhd", begin), text.size());
+        const auto number = parse_number(text.substr(begin, unit - begin));
+        if (!number || !std::isfinite(*number) || *number < 0 || (unit == text.size() && begin > 0))
+            return refuse();
+        const char word = unit == text.size() ? 's' : text[unit];
+        sum += *number * (word == 'm' ? 60 : word == 'h' ? 3600 : word == 'd' ? 86400 : 1);
+        begin = unit + 1;
+    }
+    return sum > 0 ? sum : refuse();
+}
+
+void TuneArguments::add_to(CLI::App& c) {
+    c.add_option("space", space_file,
+                 "JSON file: a list of parameters, or an object as ask-tell's \"create\"")
+        ->required();
+    c.add_option("--command", command_line,
+                 "The program, with {name} for hyperparameters: \"python train.py --lr {lr}\"");
+    c.add_option("words", command_words, "The program as words, after --");
+    c.add_option("--arguments", style,
+                 "How hyperparameters without a placeholder are handed over: --name value, --name=value, "
+                 "name=value, or not")
+        ->check(CLI::IsMember({"automatic", "none", "separate", "equals", "plain"}))
+        ->capture_default_str();
+    c.add_option("--env-prefix", env_prefix,
+                 "Hand them over in the environment too: PREFIX and the name in capitals");
+    c.add_flag("--json-config", json_config,
+               "Write them to a JSON file whose path is in ATTUNE_CONFIG (and in {json})");
+    c.add_flag("--python-booleans", python_booleans, "Write True and False instead of true and false");
+
+    metrics.add_to(c);
+    c.add_option("--objective", objectives, "maximize:metric or minimize:metric; repeatable")
+        ->take_all()
+        ->allow_extra_args(false);
+    c.add_option("--step-metric", step_metric,
+                 "The metric that is the step (an epoch number); otherwise reports are counted");
+    c.add_option("--report-on", report_on,
+                 "When a report is complete: as soon as the objectives are there, or when the step changes")
+        ->check(CLI::IsMember({"objective", "next-step"}))
+        ->capture_default_str();
+
+    c.add_option("--strategy", strategy, "What proposes: random, grid, sobol ... (default random)");
+    c.add_option("--strategy-option", strategy_options, "name=value; repeatable")
+        ->take_all()
+        ->allow_extra_args(false);
+    c.add_option("--stopping", stopping,
+                 "What ends hopeless trials early: off, median, patience ... (default off)");
+    c.add_option("--stopping-option", stopping_options, "name=value; repeatable")
+        ->take_all()
+        ->allow_extra_args(false);
+    c.add_option("--duplicates", duplicates, "forbid, allow or replicate:times");
+    c.add_option("--fixed", fixed, "name=value for all trials; repeatable")
+        ->take_all()
+        ->allow_extra_args(false);
+    c.add_option("--enqueue", enqueued,
+                 "A configuration as JSON to try first; repeatable; only into a new study")
+        ->take_all()
+        ->allow_extra_args(false);
+    c.add_option("--seed", seed, "Of the study's random numbers (default 0)");
+
+    c.add_option("--trials", trials, "How many trials in all, those of earlier runs counted");
+    c.add_option("--time-limit", time_limit, "For this run: 90s, 15m, 2h, 1h30m");
+    c.add_option("--target", target, "End when the objective is this good");
+    c.add_option("--no-improvement", no_improvement, "End after so many trials without a better one");
+    c.add_option("--trial-time-limit", trial_time_limit, "For each attempt of a trial");
+    c.add_option("--silence-limit", silence_limit, "How long a trial may print nothing");
+    c.add_option("--parallel", parallel, "Trials at once")->check(CLI::Range(1, 4096))->capture_default_str();
+    c.add_option("--retries", retries,
+                 "Further attempts after failures that are not the configuration's fault")
+        ->check(CLI::Range(0, 1000))
+        ->capture_default_str();
+    c.add_option("--max-failures", max_failures, "End after so many failed trials in a row")
+        ->check(CLI::Range(1, 1000000))
+        ->capture_default_str();
+
+    c.add_option("--study", study, "The journal; one that exists is gone on with (default study.attune)");
+    c.add_option("--report", report, "The HTML page at the end (default: the journal's name with .html)");
+    c.add_option("--logs", logs, "Folder for the trials' output (default: the journal's name with .logs)");
+    c.add_option("--checkpoints", checkpoints,
+                 "Folder for checkpoint folders, handed over as {checkpoint_dir}");
+}
+
+StudySetup TuneArguments::setup() const {
+    StudySetup out = setup_from_file(space_file);
+    if (!objectives.empty()) out.objectives.clear();
+    for (const std::string& text : objectives) {
+        const auto [direction, metric] =
+            split(text, ':', "--objective", "maximize:metric or minimize:metric");
+        out.objectives.push_back({metric, direction_from(direction)});
+    }
+    if (out.objectives.empty())
+        throw InvalidOption(
+            "no objective is given: say --objective maximize:metric or put \"objectives\" into " +
+            space_file);
+    if (!strategy.empty() && strategy != out.strategy.name) out.strategy = {strategy};
+    for (auto& [name, value] : pairs_from(strategy_options, "--strategy-option"))
+        out.strategy.options[name] = value;
+    if (!stopping.empty() && stopping != out.stopping.name) out.stopping = {stopping};
+    for (auto& [name, value] : pairs_from(stopping_options, "--stopping-option"))
+        out.stopping.options[name] = value;
+    if (!duplicates.empty()) {
+        const std::string replicate = "replicate:";
+        out.duplicates = duplicates_from_json(
+            duplicates.rfind(replicate, 0) == 0
+                ? Json{{"replicate", value_to_json(value_from_text(duplicates.substr(replicate.size())))}}
+                : Json(duplicates));
+    }
+    for (auto& [name, value] : typed(out.space, pairs_from(fixed, "--fixed")))
+        out.fixed.emplace_back(name, value);
+    check_fixed(out.space, out.fixed);
+    if (seed) out.seed = *seed;
+    if (!study.empty()) out.storage = study;
+    if (out.storage == "memory:" && study.empty()) out.storage = "study.attune";
+    return out;
+}
+
+Limits TuneArguments::limits() const {
+    Limits out;
+    out.max_trials = trials;
+    if (!time_limit.empty())
+        out.max_duration = std::chrono::duration<double>(seconds_from(time_limit, "--time-limit"));
+    out.target = target;
+    out.max_trials_without_improvement = no_improvement;
+    out.max_failures_in_a_row = max_failures;
+    (void)out.any();  // refuses what is out of range before anything runs
+    return out;
+}
+
+ScriptOptions TuneArguments::script(const StudySetup& setup) const {
+    if (command_line.empty() == command_words.empty())
+        throw InvalidOption("name the program once: --command \"python train.py\", or as words after --");
+    ScriptOptions out;
+    CommandOptions& command = out.command;
+    command.command = command_words.empty() ? split_command_line(command_line) : command_words;
+    command.arguments = style_from(style);
+    for (const Parameter& p : setup.space.parameters()) command.parameters.push_back(p.name);
+    if (python_booleans) command.true_text = "True", command.false_text = "False";
+    if (!env_prefix.empty()) command.environment_prefix = env_prefix;
+    command.json_file = json_config;
+    command.extractor = metrics.extractor();
+    for (const Objective& objective : setup.objectives)
+        command.collector.objectives.push_back(objective.metric);
+    command.collector.step_metric = step_metric;
+    if (report_on == "next-step") command.collector.completion = ReportCompletion::on_next_step;
+    if (!trial_time_limit.empty())
+        command.time_limit =
+            std::chrono::duration<double>(seconds_from(trial_time_limit, "--trial-time-limit"));
+    if (!silence_limit.empty())
+        command.silence_limit = std::chrono::duration<double>(seconds_from(silence_limit, "--silence-limit"));
+    command.retry.max_attempts = retries + 1;
+    if (parallel > 1) {  // each library of a child has its own thread count, and each would take all cores
+        const unsigned threads =
+            std::max(1U, std::thread::hardware_concurrency() / static_cast<unsigned>(parallel));
+        for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"})
+            if (std::getenv(name) == nullptr) command.environment.emplace_back(name, std::to_string(threads));
+    }
+    out.checkpoint_folder = checkpoints;
+    return out;
+}
+
+std::vector<event::Values> TuneArguments::enqueued_values() const {
+    std::vector<event::Values> out;
+    for (const std::string& text : enqueued)
+        out.push_back(values_from_json(parse_json(text, "--enqueue"), "--enqueue"));
+    return out;
+}
+
+}  // namespace attune::program

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attune/execute/script.hpp"
+#include "attune/study/limits.hpp"
+#include "metric_arguments.hpp"
+#include "study_setup.hpp"
+
+namespace attune::program {
+
+/// The command line of `attune tune`, and what it comes to.
+struct TuneArguments {
+    std::string space_file;
+    std::string command_line;
+    std::vector<std::string> command_words;
+    std::string style = "automatic", env_prefix;
+    bool json_config = false, python_booleans = false;
+    MetricArguments metrics;
+    std::string step_metric, report_on = "objective";
+    std::vector<std::string> objectives, strategy_options, stopping_options, fixed, enqueued;
+    std::string strategy, stopping, duplicates;
+    std::optional<std::uint64_t> seed;
+    std::string study;
+    std::string report, logs, checkpoints;
+    std::optional<std::int64_t> trials, no_improvement;
+    std::string time_limit, trial_time_limit, silence_limit;
+    std::optional<double> target, max_cost;
+    int parallel = 1, retries = 2, max_failures = 20;
+
+    void add_to(CLI::App& command);
+    /// The study: the space file with the command line over it. Throws under attune::Error.
+    [[nodiscard]] StudySetup setup() const;
+    [[nodiscard]] Limits limits() const;
+    [[nodiscard]] ScriptOptions script(const StudySetup& setup) const;
+    /// The configurations of --enqueue.
+    [[nodiscard]] std::vector<event::Values> enqueued_values() const;
+};
+
+/// Seconds of "90", "90s", "15m", "2h", "1d" or sums such as "1h30m". Throws InvalidOption naming the option.
+[[nodiscard]] double seconds_from(const std::string& text, const std::string& option);
+
+}  // namespace attune::program

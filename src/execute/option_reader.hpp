@@ -1,0 +1,93 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "attune/error.hpp"
+#include "attune/space/value.hpp"
+
+namespace attune::detail {
+
+/// Fills the fields of an options struct from named values. What `take` is called for is what is known;
+/// `finish` refuses the rest.
+class OptionReader {
+  public:
+    OptionReader(std::string owner, const std::map<std::string, Value>& values)
+        : owner_(std::move(owner)), values_(values) {}
+
+    void take(const std::string& name, int& field) {
+        const Value* value = find(name);
+        if (value == nullptr) return;
+        const double number = number_of(name, *value);
+        if (number != std::floor(number) || std::abs(number) > 2e9) refuse(name, *value, "a whole number");
+        field = static_cast<int>(number);
+    }
+    void take(const std::string& name, double& field) {
+        if (const Value* value = find(name)) field = number_of(name, *value);
+    }
+    void take(const std::string& name, std::string& field) {
+        const Value* value = find(name);
+        if (value == nullptr) return;
+        if (!std::holds_alternative<std::string>(*value)) refuse(name, *value, "a string");
+        field = std::get<std::string>(*value);
+    }
+    /// One of the words that `known` maps to enumerators.
+    template <class E>
+    void take(const std::string& name, E& field, const std::map<std::string, E>& known) {
+        const Value* value = find(name);
+        if (value == nullptr) return;
+        const auto found = known.find(to_string(*value));
+        std::string words;
+        for (const auto& [word, enumerator] : known) words += (words.empty() ? "" : ", ") + word;
+        if (found == known.end()) refuse(name, *value, "one of: " + words);
+        field = found->second;
+    }
+    /// All that begin with `prefix`, by the rest of their names.
+    void take_all(const std::string& prefix, const std::string& shown, std::map<std::string, int>& field) {
+        known_.insert(shown);
+        for (const auto& [name, value] : values_) {
+            if (name.rfind(prefix, 0) != 0) continue;
+            take(name, field[name.substr(prefix.size())]);
+            known_.erase(name);
+            taken_.insert(name);
+        }
+    }
+
+    /// Throws InvalidOption for a value that nothing took.
+    void finish() const {
+        std::string list;
+        for (const std::string& name : known_) list += (list.empty() ? "" : ", ") + name;
+        for (const auto& [name, value] : values_)
+            if (!taken_.contains(name))
+                throw InvalidOption(fmt::format("{}: option '{}' is unknown; known: {}", owner_, name,
+                                                list.empty() ? "none" : list));
+    }
+
+  private:
+    const Value* find(const std::string& name) {
+        known_.insert(name);
+        taken_.insert(name);
+        const auto found = values_.find(name);
+        return found == values_.end() ? nullptr : &found->second;
+    }
+    [[nodiscard]] double number_of(const std::string& name, const Value& value) const {
+        if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
+        if (const auto* number = std::get_if<double>(&value)) return *number;
+        refuse(name, value, "a number");
+    }
+    [[noreturn]] void refuse(const std::string& name, const Value& value, const std::string& rule) const {
+        throw InvalidOption(fmt::format("{}: {} ({}) must be {}", owner_, name, to_string(value), rule));
+    }
+
+    std::string owner_;
+    const std::map<std::string, Value>& values_;
+    std::set<std::string> known_, taken_;
+};
+
+}  // namespace attune::detail

@@ -1,0 +1,45 @@
+#include "attune/strategy/by_name.hpp"
+#include "attune/strategy/grid.hpp"
+#include "attune/strategy/random_search.hpp"
+#include "attune/strategy/sobol.hpp"
+#include "option_reader.hpp"
+
+namespace attune {
+
+StrategyRegistry StrategyRegistry::standard() {
+    using detail::OptionReader;
+    StrategyRegistry registry;
+    registry.add("random", [](const Options& options) {
+        OptionReader("random", options).finish();
+        return AnyStrategy(RandomSearch{});
+    });
+    registry.add("sobol", [](const Options& options) {
+        OptionReader("sobol", options).finish();
+        return AnyStrategy(Sobol{});
+    });
+    registry.add("grid", [](const Options& options) {
+        OptionReader reader("grid", options);
+        GridOptions grid;
+        reader.take("levels", grid.levels);
+        reader.take_all("levels_of.", "levels_of.<parameter>", grid.levels_of);
+        reader.finish();
+        return AnyStrategy(Grid(grid));
+    });
+    return registry;
+}
+
+AnyStrategy StrategyRegistry::make(const std::string& name, const Options& options) const {
+    const auto found = makers_.find(name);
+    if (found != makers_.end()) return found->second(options);
+    std::string known;
+    for (const std::string& other : names()) known += (known.empty() ? "" : ", ") + other;
+    throw UnknownName(fmt::format("strategy '{}' is unknown; known: {}", name, known));
+}
+
+std::vector<std::string> StrategyRegistry::names() const {
+    std::vector<std::string> out;
+    for (const auto& [name, make] : makers_) out.push_back(name);
+    return out;
+}
+
+}  // namespace attune
