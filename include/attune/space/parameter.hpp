@@ -88,11 +88,11 @@ class Parameter {
             return std::min(std::floor(unit * n), n - 1);
         }
         if (low == high) return low;
+        if (unit == 0) return low;  // exact whatever the rounding
+        if (unit == 1) return high;
         const auto [bottom, top] = warped_ends();
         const double x = detail::unwarp(scale, bottom + unit * (top - bottom), low, high);
         if (is_grid()) return snap(x);
-        if (unit == 0) return low;
-        if (unit == 1) return high;
         return std::clamp(x, low, high);
     }
 
@@ -129,7 +129,8 @@ class Parameter {
         const double x = number_of(value);
         // Grid points written by people (0.1 + 0.2) differ from ours by rounding; anything more is another
         // value.
-        const double slack = is_grid() ? 1e-9 * grid_step() + 4 * epsilon * std::abs(x) : 0;
+        const double slack =
+            is_grid() ? 1e-9 * grid_step() + 4 * epsilon * std::max(std::abs(low), std::abs(high)) : 0;
         if (!(x >= low - slack && x <= high + slack))
             throw InvalidConfiguration(fmt::format("parameter {}: {} is outside [{}, {}]", name,
                                                    attune::to_string(value), attune::to_string(low),
