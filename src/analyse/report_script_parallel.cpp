@@ -13,7 +13,7 @@ function parallel() {
   const several = objectives.length > 1;
   let k = 0, endedOnly = true;
   const brushes = new Map();  // axis key -> [low, high] as shares of the axis, 0 at the top
-  const axisTop = 46, axisBottom = 330, noneY = 362, height = 384;
+  const axisTop = 46, axisBottom = 330, noneY = 362;
   const shown = parameters.map((p, i) => i).filter(i => varies(parameters[i]));
   const c = chart("parallel", (plot, width) => {
     const used = trials.filter(t => !endedOnly || t.has.every(h => h));
@@ -21,6 +21,7 @@ function parallel() {
     const axes = axesOf(used);
     const inner = Math.max(width, axes.length * 92), gap = (inner - 120) / Math.max(1, axes.length - 1);
     axes.forEach((a, j) => { a.x = 56 + j * gap; });
+    const height = axes.some(a => a.none) ? noneY + 22 : axisBottom + 16;
     const root = svg("svg", {width: inner, height, role: "img", "aria-label": "Parallel coordinates", style: "touch-action: pan-x pan-y"});
     const lines = svg("g", {fill: "none"}), over = svg("g", {"pointer-events": "none"});
     root.append(lines);

@@ -25,7 +25,7 @@ function niceTicks(low, high, count, integer) {
 function logTicks(low, high, count) {
   const decades = Math.log10(high / low);
   if (decades < 1) return niceTicks(low, high, count).filter(v => v > 0);
-  const every = Math.max(1, Math.ceil(decades / (count + 1))), within = decades <= count / 3 ? [1, 2, 5] : [1];
+  const every = Math.max(1, Math.ceil(decades / (count + 1))), within = 3 * decades <= count + 3 ? [1, 2, 5] : [1];
   const ticks = [];
   const last = Math.min(308, Math.ceil(Math.log10(high)));
   for (let p = Math.ceil(Math.floor(Math.log10(low)) / every) * every; p <= last; p += every)
@@ -112,13 +112,14 @@ function fitText(s, width) {
 function frame(host, {width, height, x, y, xTitle, yTitle, strip = false, label, small = false}) {
   const probe = makeScale(y, 0, 1).ticks(small ? 4 : 6);
   const left = Math.min(Math.max(30, 14 + Math.max(...probe.map(t => textWidth(t.label)))), width * .35);
-  const top = yTitle ? 24 : 10, right = 14, bottom = height - (xTitle ? 40 : 24);
+  const top = yTitle ? 24 : 10, right = 14, rows = x.kind === "ordinal" && crowded(x.choices, (width - right - left) / x.choices.length) ? 2 : 1;
+  const bottom = height - (xTitle ? 27 : 11) - 13 * rows;
   const root = svg("svg", {width, height, role: "img", "aria-label": label});
   const X = makeScale(x, left, width - right), Y = makeScale(y, strip ? bottom - 26 : bottom, top);
   for (const t of Y.ticks(small ? 4 : 6)) root.append(
     svg("path", {class: "grid", d: `M${left},${fixed(t.at)}H${width - right}`}),
     svg("text", {x: left - 7, y: t.at + 4, "text-anchor": "end"}, fitText(t.label, left - 10)));
-  drawX(root, X, bottom, width);
+  drawX(root, X, bottom, width, rows);
   if (strip) root.append(svg("path", {class: "grid", d: `M${left},${bottom - 20}H${width - right}`, "stroke-dasharray": "3 3"}));
   root.append(svg("path", {class: "axis", d: `M${left},${top}V${bottom}H${width - right}`}));
   if (yTitle) root.append(svg("text", {class: "title", x: 2, y: 12}, fitText(yTitle, width - 20)));
@@ -128,17 +129,25 @@ function frame(host, {width, height, x, y, xTitle, yTitle, strip = false, label,
   host.append(root);
   return {root, plot, over, X, Y, left, right: width - right, top, bottom, stripY: bottom - 9};
 }
-/// Labels that would touch the one before are left out; on an axis of choices they are cut instead.
-function drawX(root, X, bottom, width) {
-  const ticks = X.ticks(Math.max(3, Math.floor((X.b - X.a) / 75)));
-  let free = -Infinity;
-  for (const t of ticks) {
-    const label = X.kind === "ordinal" ? fitText(t.label, Math.max(26, X.cell - 6)) : t.label;
-    const half = textWidth(label) / 2, at = Math.min(Math.max(t.at, half + 1), width - half - 1);
-    if (at - half < free) continue;
-    free = at + half + 6;
-    root.append(svg("path", {class: "axis", d: `M${fixed(t.at)},${bottom}v4`}), svg("text", {x: fixed(at), y: bottom + 17, "text-anchor": "middle"}, label));
-  }
+/// Both ends of a name, where the middle has to go: names of choices often differ at their end.
+function fitMiddle(s, width) {
+  s = String(s);
+  const c = Array.from(s);
+  for (let n = c.length - 1; n > 2 && textWidth(s) > width; --n)
+    s = c.slice(0, Math.ceil(n / 2)).join("") + "…" + c.slice(c.length - Math.floor(n / 2)).join("");
+  return s;
+}
+const crowded = (choices, cell) => choices.some(v => textWidth(text(v)) > cell - 6);
+/// Labels of choices stand in one row or, by turns, in two. Of other axes, labels that would touch the one before are left out.
+function drawX(root, X, bottom, width, rows = 1) {
+  const ticks = X.ticks(Math.max(3, Math.floor((X.b - X.a) / 75))), free = Array(rows).fill(-Infinity);
+  ticks.forEach((t, i) => {
+    const label = X.kind === "ordinal" ? fitMiddle(t.label, Math.max(26, X.cell * rows - 8)) : t.label;
+    const half = textWidth(label) / 2, at = Math.min(Math.max(t.at, half + 1), width - half - 1), row = i % rows;
+    if (at - half < free[row]) return;
+    free[row] = at + half + 6;
+    root.append(svg("path", {class: "axis", d: `M${fixed(t.at)},${bottom}v${4 + 13 * row}`}), svg("text", {x: fixed(at), y: bottom + 17 + 13 * row, "text-anchor": "middle"}, label));
+  });
 }
 
 // ---------------------------------------------------------------- charts: drawn again when the width or the colours change

@@ -101,6 +101,7 @@ svg .ring { fill: none; stroke: var(--text); stroke-width: 2; }
 .matrix th { max-width: 14rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .matrix td { text-align: center; min-width: 3.4rem; border-radius: 4px; vertical-align: middle; line-height: 1.2; }
 .matrix td b { display: block; font-weight: 600; } .matrix td small { opacity: .85; }
+.matrix tbody th { vertical-align: middle; }
 .matrix .across { vertical-align: bottom; max-width: 7rem; }
 .matrix .none { background: var(--grid); color: var(--muted); } .matrix .none b { font-weight: 400; }
 .matrix .right { background: color-mix(in srgb, var(--completed) var(--shade), var(--card)); }
