@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "attune/files/atomic_file.hpp"
 #include "report_parts.hpp"
 #include "text.hpp"
@@ -81,6 +83,8 @@ void ReportOptions::validate() const {
     if (max_points_per_curve < 3)
         throw InvalidOption(
             fmt::format("report: max_points_per_curve ({}) must be at least 3", max_points_per_curve));
+    if (now_seconds && !std::isfinite(*now_seconds))
+        throw InvalidOption(fmt::format("report: now_seconds ({}) must be finite", *now_seconds));
 }
 
 std::string render_report(const Study& study, const ReportOptions& options) {

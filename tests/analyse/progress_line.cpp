@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "analyse/sample_studies.hpp"
+#include "attune/tune/tuner.hpp"
 
 namespace {
 
@@ -164,4 +165,16 @@ TEST_CASE("options outside their ranges are refused") {
 TEST_CASE("a descriptor that is closed is no terminal and has the usual width") {
     CHECK_FALSE(attune::is_terminal(-1));
     CHECK(attune::terminal_width(-1) == 80);
+}
+
+TEST_CASE("a tuner feeds the line") {
+    std::ostringstream stream;
+    attune::ProgressLine line{stream, {.is_terminal = true, .width = 100, .max_trials = 5}};
+    attune::SearchSpace space;
+    const attune::Handle<double> x = space.continuous("x", 0, 1);
+    attune::Tuner tuner{space, attune::minimize("loss"), line.observer()};
+    (void)tuner.run(attune::Limits{.max_trials = 5}, [&](attune::Trial& trial) { return trial[x]; });
+    line.finish();
+    CHECK(stream.str().find("\r5/5 trials | best ") != std::string::npos);
+    CHECK(stream.str().back() == '\n');
 }

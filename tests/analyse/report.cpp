@@ -180,6 +180,7 @@ TEST_CASE("long curves are thinned and keep their ends and their best") {
     CHECK(std::is_sorted(steps.begin(), steps.end()));
     CHECK(std::count(steps.begin(), steps.end(), 1234) == 1);
     CHECK_THROWS_AS((void)render_report(maker.study, {.max_points_per_curve = 2}), attune::InvalidOption);
+    CHECK_THROWS_AS((void)render_report(maker.study, {.now_seconds = std::nan("")}), attune::InvalidOption);
 }
 
 TEST_CASE("a thousand trials of fifty reports stay a few megabytes") {
