@@ -6,6 +6,7 @@
 #include <deque>
 #include <limits>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -157,6 +158,19 @@ class FeasibilitySearch {
                            [&](std::size_t i) { return is_single(i, box); });
     }
 
+    /// The upper end of the left and the lower end of the right half: on a grid neighbours, so that the
+    /// halves share no value. Precondition: the ends stand for different values.
+    static std::pair<double, double> cut(const Parameter& p, double low, double high) {
+        const double middle = (low + high) / 2;
+        if (!p.is_grid()) return {middle, middle};
+        const auto neighbour = [&](double v, double by) {
+            return p.kind == ParameterKind::categorical ? v + by : p.snap(v + by * p.grid_step());
+        };
+        double left = p.decode(middle);
+        if (left >= p.decode(high)) left = neighbour(left, -1);
+        return {p.encode(left), p.encode(neighbour(left, 1))};
+    }
+
     /// Halves the widest side that still holds more than one value; nothing where there is none.
     [[nodiscard]] std::optional<std::pair<Box, Box>> split(const Box& box) const {
         std::size_t widest = box.low.size();
@@ -167,10 +181,9 @@ class FeasibilitySearch {
             widest = i;
         }
         if (widest == box.low.size()) return std::nullopt;
-        const double middle = (box.low[widest] + box.high[widest]) / 2;
         std::pair<Box, Box> halves{box, box};
-        halves.first.high[widest] = middle;
-        halves.second.low[widest] = middle;
+        std::tie(halves.first.high[widest], halves.second.low[widest]) =
+            cut(space_[widest], box.low[widest], box.high[widest]);
         return halves;
     }
 
