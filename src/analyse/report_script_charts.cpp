@@ -62,7 +62,7 @@ function curves() {
     const steps = all.map(p => p[0]), goal = objectives.findIndex(o => o.metric === metric);
     const low = steps.reduce((p, q) => Math.min(p, q)), high = steps.reduce((p, q) => Math.max(p, q));
     // Curves begin far from where they end: only values very far out are left outside.
-    const d = domain(all.map(p => p[1]), goal < 0 ? 0 : sign(goal), log, 12);
+    const d = domain(all.map(p => p[1]), goal < 0 ? 0 : sign(goal), log, 12, .02);
     const f = frame(plot, {width, height: Math.min(440, 240 + width * .17), label: "Learning curves", xTitle: "step", yTitle: metric,
       x: {kind: "linear", integer: steps.every(Number.isInteger), low: high > low ? low : low - .5, high: high > low ? high : low + .5}, y: {kind: log ? "log" : "linear", ...d}});
     const points = [], ends = [], stars = [], paths = new Map();
@@ -80,7 +80,7 @@ function curves() {
       paths.set(l.trial, path);
       const best = isBest(l.trial);
       f.plot.append(svg("path", {d: path, fill: "none", "stroke-linejoin": "round", "stroke-linecap": "round", stroke: best ? "var(--best)" : stateColour(l.trial.state),
-        "stroke-width": best ? 2.6 : 1.4, "stroke-opacity": best ? 1 : lines.length > 200 ? .3 : .6}));
+        "stroke-width": best ? 2.6 : 1.4, "stroke-opacity": best ? 1 : lines.length > 400 ? .15 : lines.length > 100 ? .35 : .6}));
       if (best) stars.push(bestMark(last.x, last.y));
       else if (l.trial.state !== "completed" || !path.includes("L")) ends.push(last);
     }

@@ -120,7 +120,7 @@ function parallel() {
     for (const d of drawn) {
       const on = keep.has(d), best = isBest(d.trial);
       d.on = on;
-      d.node.setAttribute("stroke-opacity", on ? (best ? 1 : several ? .3 : drawn.length > 200 ? .35 : .65) : .06);
+      d.node.setAttribute("stroke-opacity", on ? (best ? 1 : several ? .3 : drawn.length > 400 ? .2 : drawn.length > 100 ? .4 : .65) : .06);
       d.node.setAttribute("stroke-width", best && on ? 2.6 : 1.4);
     }
     note.replaceChildren(active.length ? `${kept.length} of ${drawn.length} trials pass the brushes. ` : "Drag along an axis to keep the trials that pass there; click it to take the brush away.");

@@ -67,7 +67,7 @@ function makeScale({kind, low, high, choices, integer}, a, b) {
     return logTicks(low, high, count).map(v => low + high - v).reverse();
   };
   return {kind, a, b, low, high, at, clamp: v => Math.min(Math.max(at(Math.min(Math.max(v, low), high)), Math.min(a, b)), Math.max(a, b)),
-    ticks: count => values(count).map(v => ({at: at(v), label: kind === "time" ? (v === 0 ? "0" : duration(v).replace(/ 00[smh]$/, "")) : text(v, 4)}))};
+    ticks: count => values(count).map(v => ({at: at(v), label: kind === "time" ? (v === 0 ? "0" : duration(v).replace(/ 00[smh]$/, "")) : text(v, kind === "reverse_log" ? 8 : 4)}))};
 }
 const parameterScale = (p, a, b) => makeScale(p.kind === "categorical" ? {kind: "ordinal", choices: p.choices}
   : {kind: p.scale, low: p.low, high: p.high, integer: p.kind === "integer"}, a, b);
@@ -76,7 +76,7 @@ const varies = p => p.kind === "categorical" ? p.choices.length > 1 : p.high > p
 /// The range worth drawing. A few far values on the bad side (Tukey's far out fence) would flatten all others: they are left
 /// outside and drawn at the edge. `bad` is 1 where large values are bad, -1 where small ones are, 0 where either may be. Many such
 /// values are a part of the picture and stay inside.
-function domain(values, bad, log, fence = 3) {
+function domain(values, bad, log, fence = 3, share = .1) {
   const to = log ? Math.log : v => v, from = log ? Math.exp : v => v;
   const v = values.filter(x => Number.isFinite(x) && (!log || x > 0)).map(to).sort((p, q) => p - q);
   if (!v.length) return {low: log ? .1 : 0, high: 1, outside: 0};
@@ -84,7 +84,7 @@ function domain(values, bad, log, fence = 3) {
   const quantile = q => v[Math.round(q * (v.length - 1))];
   const reach = fence * (quantile(.75) - quantile(.25));
   if (v.length >= 8 && reach > 0) {
-    const few = n => n <= .1 * v.length;
+    const few = n => n <= share * v.length;
     if (bad >= 0 && few(v.filter(x => x > quantile(.75) + reach).length)) high = v.filter(x => x <= quantile(.75) + reach).pop();
     if (bad <= 0 && few(v.filter(x => x < quantile(.25) - reach).length)) low = v.find(x => x >= quantile(.25) - reach);
   }
@@ -142,7 +142,7 @@ const crowded = (choices, cell) => choices.some(v => textWidth(text(v)) > cell -
 function drawX(root, X, bottom, width, rows = 1) {
   const ticks = X.ticks(Math.max(3, Math.floor((X.b - X.a) / 75))), free = Array(rows).fill(-Infinity);
   ticks.forEach((t, i) => {
-    const label = X.kind === "ordinal" ? fitMiddle(t.label, Math.max(26, X.cell * rows - 8)) : t.label;
+    const label = X.kind === "ordinal" ? fitMiddle(t.label, Math.max(26, X.cell * rows - 6)) : t.label;
     const half = textWidth(label) / 2, at = Math.min(Math.max(t.at, half + 1), width - half - 1), row = i % rows;
     if (at - half < free[row]) return;
     free[row] = at + half + 6;
