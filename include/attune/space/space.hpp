@@ -210,4 +210,5 @@ class SearchSpace {
 
 }  // namespace attune
 
+#include "attune/space/detail/feasibility.hpp"
 #include "attune/space/detail/space_impl.hpp"

@@ -6,6 +6,7 @@
 #include <deque>
 #include <limits>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -193,3 +194,21 @@ class FeasibilitySearch {
 };
 
 }  // namespace attune::detail
+
+namespace attune {
+
+inline void SearchSpace::validate() const {
+    if (schema_->constraints.empty()) return;
+    const auto answer = detail::FeasibilitySearch(*this).run();
+    if (answer == detail::FeasibilitySearch::Answer::feasible) return;
+    std::string constraints;
+    for (const Expression& c : schema_->constraints)
+        constraints += (constraints.empty() ? "'" : "', '") + c.text();
+    throw InvalidSpace(
+        fmt::format("constraints {}': {}", constraints,
+                    answer == detail::FeasibilitySearch::Answer::empty
+                        ? "no configuration of the space satisfies them"
+                        : "no configuration that satisfies them was found; widen the ranges or loosen them"));
+}
+
+}  // namespace attune

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "attune/space/detail/feasibility.hpp"
 #include "attune/space/space.hpp"
 
 namespace attune {
@@ -124,20 +123,6 @@ inline std::size_t SearchSpace::numeric_index(const std::string& text, const std
         throw InvalidSpace(fmt::format("constraint '{}': parameter '{}' holds {}s, constraints need numbers",
                                        text, name, type_name(p.choices.front())));
     return *found;
-}
-
-inline void SearchSpace::validate() const {
-    if (schema_->constraints.empty()) return;
-    const auto answer = detail::FeasibilitySearch(*this).run();
-    if (answer == detail::FeasibilitySearch::Answer::feasible) return;
-    std::string constraints;
-    for (const Expression& c : schema_->constraints)
-        constraints += (constraints.empty() ? "'" : "', '") + c.text();
-    throw InvalidSpace(
-        fmt::format("constraints {}': {}", constraints,
-                    answer == detail::FeasibilitySearch::Answer::empty
-                        ? "no configuration of the space satisfies them"
-                        : "no configuration that satisfies them was found; widen the ranges or loosen them"));
 }
 
 inline Configuration SearchSpace::configuration(
