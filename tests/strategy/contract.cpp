@@ -1,0 +1,20 @@
+#include <doctest/doctest.h>
+
+#include "attune/strategy/gaussian_process.hpp"
+#include "attune/strategy/grid.hpp"
+#include "attune/strategy/random_search.hpp"
+#include "attune/strategy/sobol.hpp"
+#include "support/strategy_contract.hpp"
+
+using namespace attune;
+using attune::test::strategy_contract;
+
+TEST_CASE("random search keeps the contract") { strategy_contract(RandomSearch{}, "random"); }
+TEST_CASE("grid keeps the contract") {
+    strategy_contract(Grid{{.levels = 3}}, "grid", {.ends_when_spent = true});
+}
+TEST_CASE("Sobol keeps the contract") { strategy_contract(Sobol{}, "sobol", {.finds_rare_points = false}); }
+TEST_CASE("the Gaussian process keeps the contract") {
+    strategy_contract(GaussianProcess{{.initial_trials = 4, .candidates = 64}}, "gaussian_process",
+                      {.trials = 10, .finds_rare_points = false});
+}
