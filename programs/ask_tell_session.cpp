@@ -95,9 +95,10 @@ Json AskTellSession::create(const Json& json) {
     if (tuner_) throw InvalidState("create: a study was created before; a session has one");
     const StudySetup setup = setup_from_json(json, "create");
     if (setup.objectives.empty()) throw InvalidJson("create: 'objectives' is missing");
-    tuner_ =
-        std::make_unique<Tuner>(setup.space, setup.objectives, setup.make_strategy(), setup.make_stopping(),
-                                setup.tuner_options(), open_storage(setup.storage, notice_));
+    AnyStrategy strategy = setup.make_strategy();  // what is wrong with these must not leave a file behind
+    AnyStoppingPolicy stopping = setup.make_stopping();
+    tuner_ = std::make_unique<Tuner>(setup.space, setup.objectives, std::move(strategy), std::move(stopping),
+                                     setup.tuner_options(), open_storage(setup.storage, notice_));
     return Json{{"created",
                  {{"trials", tuner_->with_study([](const Study& study) { return study.trials().size(); })}}}};
 }

@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of writing, not a death
     CLI::App app{"Attune tunes the hyperparameters of any program.", "attune"};
     app.set_version_flag("--version", std::string("attune ") + attune::version());
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);  // none at all is refused below: first an unknown one shall be named
     app.footer(
         R"(Exit codes: 0 done; 1 done, but the answer is no (no trial succeeded, a replay differs, a definition found nothing);
 2 wrong arguments or input, or a file that fails; 130 ended by Ctrl-C, with the study kept.)");
@@ -25,6 +25,10 @@ int main(int argc, char** argv) {
     add_export(app, exit_code);
     try {
         app.parse(argc, argv);
+        if (app.get_subcommands().empty()) {
+            std::cerr << "attune: name a subcommand\n\n" << app.help();
+            return refused;
+        }
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? success : refused;
     } catch (const attune::Error& error) {

@@ -52,6 +52,9 @@ int tune(const TuneArguments& arguments) {
     const auto enqueued = arguments.enqueued_values();
     for (const event::Values& values : enqueued) (void)setup.space.configuration(values);
 
+    AnyStrategy strategy = setup.make_strategy();
+    AnyStoppingPolicy stopping = setup.make_stopping();
+
     std::string notice;
     AnyStorage storage = open_storage(path, notice);
     if (!notice.empty()) std::cerr << "attune: " << notice << '\n';
@@ -59,7 +62,7 @@ int tune(const TuneArguments& arguments) {
                                   .width = std::max(20, terminal_width(2)),
                                   .max_trials = limits.max_trials,
                                   .max_duration = limits.max_duration});
-    Tuner tuner{setup.space,           setup.objectives,   setup.make_strategy(),       setup.make_stopping(),
+    Tuner tuner{setup.space,           setup.objectives,   std::move(strategy),         std::move(stopping),
                 setup.tuner_options(), std::move(storage), Threads{arguments.parallel}, line.observer()};
     announce(tuner);
     if (tuner.with_study(

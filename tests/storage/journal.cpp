@@ -253,7 +253,7 @@ TEST_CASE("a journal of another study is refused with what differs") {
     (void)other.integer("depth", 1, 2);
     { Tuner tuner{space, minimize("loss"), Journal{path}}; }
     const auto open = [&] { Tuner tuner{other, maximize("loss"), Journal{path}}; };
-    CHECK_THROWS_WITH_AS(open(), doctest::Contains("parameter lr: differs"), InvalidState);
-    CHECK_THROWS_WITH_AS(open(), doctest::Contains("parameter depth: only in the second"), InvalidState);
+    CHECK_THROWS_WITH_AS(open(), doctest::Contains("parameter lr"), InvalidState);
+    CHECK_THROWS_WITH_AS(open(), doctest::Contains("parameter depth"), InvalidState);
     CHECK_THROWS_WITH_AS(open(), doctest::Contains("the objectives"), InvalidState);
 }

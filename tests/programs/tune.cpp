@@ -1,0 +1,208 @@
+#include <signal.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "attune/storage/journal.hpp"
+#include "attune/study/study.hpp"
+#include "run_attune.hpp"
+#include "support/shared_data.hpp"
+
+using namespace attune;
+using attune::test::Attune;
+using attune::test::contents;
+using attune::test::lines_of;
+using attune::test::put;
+
+namespace {
+
+constexpr const char* space =
+    R"([{"name": "width", "type": "integer", "low": 1, "high": 8}, {"name": "kind", "type": "categorical", "choices": ["a", "b"]}])";
+
+/// A trainer of three epochs whose accuracy grows with the width; prints its arguments first.
+constexpr const char* trainer = R"(echo "called with $*"
+width=0
+for argument in "$@"; do case $argument in --width=*) width=${argument#--width=};; esac; done
+for epoch in 1 2 3; do
+  sleep ${PAUSE:-0}
+  echo "epoch $epoch: accuracy=0.$width$epoch"
+done
+)";
+
+void prepare(const std::filesystem::path& folder) {
+    put(folder / "space.json", space);
+    put(folder / "train.sh", trainer);
+}
+
+std::vector<std::string> tune_arguments(std::vector<std::string> more) {
+    std::vector<std::string> all{
+        "tune",        "space.json",       "--command", "/bin/sh train.sh",
+        "--arguments", "equals",           "--metric",  "accuracy=accuracy=([0-9.]+)",
+        "--objective", "maximize:accuracy"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+Study study_in(const std::filesystem::path& path) {
+    Study study;
+    for (const Event& event : Journal::read_only(path).read(0)) study.apply(event);
+    return study;
+}
+
+std::size_t completed(const std::filesystem::path& path) {
+    try {
+        return study_in(path).count(TrialState::completed);
+    } catch (const StorageError&) {
+        return 0;  // not made yet
+    }
+}
+
+void wait_for_completed(const std::filesystem::path& path, std::size_t trials) {
+    for (int look = 0; look < 2000 && completed(path) < trials; ++look)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    REQUIRE(completed(path) >= trials);
+}
+
+}  // namespace
+
+TEST_CASE("a command is tuned by its log") {
+    const test::TemporaryFolder folder;
+    prepare(folder.path());
+    Attune attune(folder.path());
+    const int code = attune.run(tune_arguments({"--strategy", "grid", "--study", "s.attune", "--fixed",
+                                                "kind=b", "--enqueue", R"({"width": 3, "kind": "a"})"}));
+    CAPTURE(attune.errors());
+    REQUIRE(code == 0);
+    const Study study = study_in(folder.path() / "s.attune");
+    CHECK(study.trials().size() == 9);
+    CHECK(study.count(TrialState::completed) == 9);
+    CHECK(study.trials()[0].configuration.text() == "width=3 kind=a");
+    CHECK(study.trials()[8].configuration.text() == "width=8 kind=b");
+    CHECK(study.trials()[8].reports.size() == 3);
+    CHECK(study.best()->number == 8);
+    CHECK(study.value(*study.best()) == doctest::Approx(0.83));
+    CHECK(contents(folder.path() / "s.logs" / "trial-8.log").find("called with --width=8 --kind=b") !=
+          std::string::npos);
+    CHECK(contents(folder.path() / "s.html").find("<html") != std::string::npos);
+    CHECK(attune.errors().find((folder.path() / "s.attune").string()) != std::string::npos);
+    CHECK(attune.out().find("report: s.html") != std::string::npos);
+
+    CHECK(attune.run({"replay", "s.attune"}) == 0);
+    CHECK(
+        attune.out().find("8 suggestions of strategy 'grid' asked again, 0 differ; 1 trials were enqueued") !=
+        std::string::npos);
+    CHECK(attune.run({"replay", "s.attune", "--strategy", "random"}) == 1);
+    CHECK(attune.run({"status", "s.attune"}) == 0);
+    CHECK(attune.out().find("9 trials, 9 completed") != std::string::npos);
+    CHECK(attune.run({"export", "s.attune"}) == 0);
+    CHECK(lines_of(attune.out()).size() == study.position());
+    CHECK(nlohmann::json::parse(lines_of(attune.out())[0])["kind"] == "created");
+    CHECK(attune.run({"report", "s.attune", "-o", "again.html"}) == 0);
+    CHECK(std::filesystem::exists(folder.path() / "again.html"));
+}
+
+TEST_CASE("hopeless trials are stopped while they run, and failures are data") {
+    const test::TemporaryFolder folder;
+    prepare(folder.path());
+    Attune attune(folder.path());
+    put(folder.path() / "train.sh", R"(case $1 in --width=2) echo "cannot go on" >&2; exit 3;; esac
+echo accuracy=0.5; echo accuracy=0.1; sleep 60; echo accuracy=0.9)");
+    const int code = attune.run(
+        tune_arguments({"--strategy", "grid", "--study", "s.attune", "--fixed", "kind=a", "--stopping",
+                        "patience", "--stopping-option", "patience=1", "--trials", "3"}));
+    CAPTURE(attune.errors());
+    REQUIRE(code == 0);
+    const Study study = study_in(folder.path() / "s.attune");
+    CHECK(study.trials()[0].state == TrialState::stopped);
+    CHECK(study.trials()[0].reports.size() == 2);
+    CHECK(study.trials()[1].state == TrialState::failed);
+    CHECK(study.trials()[1].failure == FailureKind::configuration);
+    CHECK(study.trials()[1].reason.find("cannot go on") != std::string::npos);
+    CHECK(study.end_reason() == "3 trials were run");
+}
+
+TEST_CASE("a run that is killed goes on as the uninterrupted one would have") {
+    const test::TemporaryFolder folder;
+    prepare(folder.path());
+    Attune attune(folder.path());
+    REQUIRE(attune.run(tune_arguments({"--study", "whole.attune", "--trials", "7", "--seed", "4"})) == 0);
+    const Study whole = study_in(folder.path() / "whole.attune");
+
+    REQUIRE(::setenv("PAUSE", "0.1", 1) == 0);
+    const auto part = folder.path() / "part.attune";
+    for (const std::size_t trials : {1, 3}) {
+        const pid_t child =
+            attune.start(tune_arguments({"--study", "part.attune", "--trials", "7", "--seed", "4"}));
+        wait_for_completed(part, trials);
+        REQUIRE(::kill(child, SIGKILL) == 0);
+        CHECK(Attune::wait(child) == -SIGKILL);
+    }
+    REQUIRE(::unsetenv("PAUSE") == 0);
+    REQUIRE(attune.run(tune_arguments({"--study", "part.attune", "--trials", "7", "--seed", "4"})) == 0);
+    CHECK(attune.errors().find("going on after") != std::string::npos);
+    const Study resumed = study_in(part);
+    REQUIRE(resumed.trials().size() == whole.trials().size());
+    for (std::size_t i = 0; i < whole.trials().size(); ++i) {
+        CHECK(resumed.trials()[i].configuration == whole.trials()[i].configuration);
+        CHECK(resumed.trials()[i].state == TrialState::completed);
+        CHECK(resumed.trials()[i].metrics == whole.trials()[i].metrics);
+    }
+    CHECK(attune.run({"replay", "part.attune"}) == 0);
+}
+
+TEST_CASE("Ctrl-C keeps the study") {
+    const test::TemporaryFolder folder;
+    prepare(folder.path());
+    Attune attune(folder.path());
+    REQUIRE(::setenv("PAUSE", "0.2", 1) == 0);
+    const pid_t child = attune.start(tune_arguments({"--study", "s.attune", "--trials", "50"}));
+    wait_for_completed(folder.path() / "s.attune", 1);
+    REQUIRE(::kill(child, SIGINT) == 0);
+    CHECK(Attune::wait(child) == 130);
+    REQUIRE(::unsetenv("PAUSE") == 0);
+    const Study study = study_in(folder.path() / "s.attune");
+    CHECK(study.end_reason() == "cancelled by the host");
+    CHECK(study.count(TrialState::running) == 0);
+    CHECK(study.count(TrialState::failed) == 0);
+    CHECK(attune.errors().find("the study is kept") != std::string::npos);
+}
+
+TEST_CASE("wrong input is refused before anything runs") {
+    const test::TemporaryFolder folder;
+    prepare(folder.path());
+    Attune attune(folder.path());
+    const auto refused = [&](const std::vector<std::string>& arguments, const std::string& message) {
+        CHECK(attune.run(arguments) == 2);
+        CAPTURE(attune.errors());
+        CHECK(attune.errors().find(message) != std::string::npos);
+        CHECK_FALSE(std::filesystem::exists(folder.path() / "study.attune"));
+    };
+    refused({"tune", "missing.json", "--command", "x"}, "missing.json: cannot be read");
+    refused(tune_arguments({"--time-limit", "soon"}), "--time-limit 'soon' must be a time");
+    refused(tune_arguments({"--strategy", "magic"}), "strategy 'magic' is unknown; known: ");
+    refused(tune_arguments({"--fixed", "wdith=3"}), "parameter 'wdith' is unknown");
+    refused(tune_arguments({"--fixed", "width=30"}), "parameter width: 30 is outside [1, 8]");
+    refused(tune_arguments({"--enqueue", R"({"width": 3})"}), "parameter kind: has no value");
+    refused(tune_arguments({"--metric", "loss=[0-9]+"}), "loss");
+    refused(tune_arguments({"--target", "x"}), "--target");
+    refused({"tune", "space.json", "--command", "train", "--objective", "maximize:a"},
+            "no metric is defined");
+    refused({"tune", "space.json", "--command", "train {widht}", "--objective", "maximize:a", "--json-lines"},
+            "widht");
+    refused({"status", "missing.attune"}, "missing.attune: cannot be opened for reading");
+    refused({"frobnicate"}, "frobnicate");
+    refused({}, "subcommand");
+}
+
+TEST_CASE("definitions are tried on a log") {
+    const test::TemporaryFolder folder;
+    Attune attune(folder.path());
+    put(folder.path() / "log", "epoch 1 acc: 0.5\nepoch 2 acc: 0.75\n{\"loss\": 0.25}\n");
+    CHECK(attune.run({"extract", "log", "--metric", "accuracy=acc: ([0-9.]+)"}) == 0);
+    CHECK(attune.out().find("0.75") != std::string::npos);
+    CHECK(attune.run({"extract", "log", "--metric", "accuracy=accuracy: ([0-9.]+)"}) == 1);
+    CHECK(attune.run({"extract", "log", "--json-lines"}) == 0);
+    CHECK(attune.out().find("loss: 1 numbers, first 0.25, last 0.25") != std::string::npos);
+    CHECK(attune.run({"extract", "log", "--metric", "accuracy=acc: [0-9.]+"}) == 2);
+}
