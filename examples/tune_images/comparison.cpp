@@ -36,7 +36,7 @@ std::string compare_with_scratch(const FineTuningTask& task, const Evaluation& t
     scratch.weights = nullptr;
     scratch.features = nullptr;
     scratch.recipe.frozen_stages = 0;
-    scratch.recipe.epochs *= 3;
+    scratch.recipe.validate_every = 5;
     scratch.recipe.test_views = {View{}};
     double best_validation = -1;
     NetworkPtr best;

@@ -15,6 +15,6 @@ struct PairedDifference {
 /// Both evaluations must be of the same rows.
 [[nodiscard]] PairedDifference paired_bootstrap(const attune::Evaluation& a, const attune::Evaluation& b);
 
-/// Trains the task's network from random weights, everything trainable and three times as long, at the best of several learning rates by
-/// validation accuracy, and says how it does on the test part beside the tuned one.
+/// Trains the task's network from random weights, everything trainable, at the best of several learning rates by validation
+/// accuracy, and says how it does on the test part beside the tuned one.
 [[nodiscard]] std::string compare_with_scratch(const attune::FineTuningTask& task, const attune::Evaluation& tuned, Messages& messages);

@@ -134,10 +134,10 @@ Inputs make_inputs(const Options& options, Messages& messages) {
     const std::string model = "resnet20";
     const fs::path file = options.out / "backbone.safetensors";
     if (!fs::exists(file)) {
-        FineTuningTask task{.model = model, .data = draw_patterns(220, options.seed)};
+        FineTuningTask task{.model = model, .data = draw_patterns(130, options.seed)};
         task.recipe = {.frozen_stages = 0, .optimizer = OptimizerKind::adamw, .learning_rate = 4e-3, .weight_decay = 1e-2,
-                       .schedule = {.kind = ScheduleKind::one_cycle}, .epochs = 6, .batch_size = 48, .seed = options.seed};
-        messages.note(fmt::format("training a backbone ({}) on {} drawn patterns of 12 kinds", model, task.data.size()));
+                       .schedule = {.kind = ScheduleKind::one_cycle}, .epochs = 5, .batch_size = 48, .seed = options.seed};
+        messages.note(fmt::format("training a backbone ({}) on {} drawn textures of 18 kinds", model, task.data.size()));
         NetworkPtr network = task.make_network();
         FitOptions how;
         how.on_epoch = [&](const EpochReport& report) {

@@ -59,6 +59,8 @@ Recipe base_recipe(const Options& options, const ImageData& data, const Augmenta
     recipe.schedule.kind = ScheduleKind::cosine;
     recipe.schedule.warm_up_epochs = static_cast<double>(recipe.epochs) / 10;
     recipe.gradient_clip_norm = 1;
+    recipe.batch_norm = BatchNormPolicy::all_frozen;  // few images estimate statistics badly
+    recipe.decay_biases_and_norms = false;
     recipe.augmentation = augmentation;
     recipe.test_views = views_of(augmentation);
     recipe.seed = options.seed;

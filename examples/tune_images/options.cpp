@@ -18,8 +18,8 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     app.add_option("--strategy", options.strategy, "gaussian_process, sobol, random or grid")->capture_default_str();
     app.add_option("--stopping", options.stopping, "median, patience or off")->capture_default_str();
     app.add_option("--unfreeze", options.unfreeze,
-                   "what trains: head, all, auto (the study chooses between the head and the last quarter), a number of stages, or the "
-                   "first stage that trains, such as features.14")->capture_default_str();
+                   "what trains: head, all, auto (the study chooses between the head and the last quarter), any (these or "
+                   "everything), a number of stages, or the first stage that trains, such as features.14")->capture_default_str();
     app.add_option("--views", options.views,
                    "how pictures are varied: none, flip (mirrored), dihedral (mirrored and turned, for textures seen from above), or auto: "
                    "whatever a probe on the validation part finds harmless")->capture_default_str();
@@ -42,5 +42,6 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error);
     }
+    if (options.data.empty() && app.count("--unfreeze") == 0) options.unfreeze = "any";  // the built-in backbone is small
     return std::nullopt;
 }

@@ -15,7 +15,7 @@ namespace {
 
 using attune::RandomStream;
 
-constexpr int side = 48;
+constexpr int side = 32;
 constexpr double pi = 3.14159265358979323846;
 
 /// Grey values of a picture, row by row; about 0 is dark and 1 is bright.
@@ -46,7 +46,7 @@ Canvas hills(RandomStream& random, int cells) {
 /// Brushed metal: hills, fine lines along one direction and grain.
 Canvas metal(RandomStream& random) {
     const Canvas slow = hills(random, 3);
-    const double angle = random.uniform(0, pi), level = random.uniform(0.4, 0.65), brush = random.uniform(0.0, 0.05), grain = random.uniform(0.02, 0.07);
+    const double angle = random.uniform(0, pi), level = random.uniform(0.4, 0.65), brush = random.uniform(0.0, 0.03), grain = random.uniform(0.01, 0.04);
     std::array<double, 256> lines{};
     for (double& v : lines) v = random.normal();
     Canvas canvas{};
@@ -82,40 +82,40 @@ void draw_line(Canvas& canvas, double x, double y, double angle, double length, 
 void scratches(Canvas& canvas, RandomStream& random) {
     const double angle = random.uniform(0, pi);
     for (std::uint64_t n = 1 + random.below(3); n > 0; --n)
-        draw_line(canvas, random.uniform(0, side), random.uniform(0, side), angle + random.uniform(-0.15, 0.15), random.uniform(18, 45),
-                  random.uniform(-0.004, 0.004), random.uniform(0.6, 0.9), random.uniform(0.12, 0.3));
+        draw_line(canvas, random.uniform(0, side), random.uniform(0, side), angle + random.uniform(-0.15, 0.15), random.uniform(14, 32),
+                  random.uniform(-0.004, 0.004), random.uniform(0.5, 0.8), random.uniform(0.2, 0.35));
 }
 
 void pits(Canvas& canvas, RandomStream& random) {
-    for (std::uint64_t n = 12 + random.below(25); n > 0; --n)
-        darken(canvas, random.uniform(0, side), random.uniform(0, side), random.uniform(0.8, 1.8), random.uniform(0.15, 0.35));
+    for (std::uint64_t n = 8 + random.below(14); n > 0; --n)
+        darken(canvas, random.uniform(0, side), random.uniform(0, side), random.uniform(0.7, 1.4), random.uniform(0.15, 0.35));
 }
 
 void patches(Canvas& canvas, RandomStream& random) {
     for (std::uint64_t n = 1 + random.below(3); n > 0; --n)
-        darken(canvas, random.uniform(8, side - 8), random.uniform(8, side - 8), random.uniform(5, 10), random.uniform(0.12, 0.3), random.uniform(1, 1.8), random.uniform(0, pi));
+        darken(canvas, random.uniform(6, side - 6), random.uniform(6, side - 6), random.uniform(3.5, 7), random.uniform(0.12, 0.3), random.uniform(1, 1.8), random.uniform(0, pi));
 }
 
 void crazing(Canvas& canvas, RandomStream& random) {
-    for (std::uint64_t n = 14 + random.below(12); n > 0; --n)
-        draw_line(canvas, random.uniform(0, side), random.uniform(0, side), random.uniform(0, 2 * pi), random.uniform(6, 16), random.uniform(-0.12, 0.12), 0.6,
-                  -random.uniform(0.08, 0.18));
+    for (std::uint64_t n = 10 + random.below(8); n > 0; --n)
+        draw_line(canvas, random.uniform(0, side), random.uniform(0, side), random.uniform(0, 2 * pi), random.uniform(4, 11), random.uniform(-0.12, 0.12), 0.6,
+                  -random.uniform(0.14, 0.24));
 }
 
 void inclusions(Canvas& canvas, RandomStream& random) {
     const double angle = random.uniform(0, pi);
     for (std::uint64_t n = 2 + random.below(4); n > 0; --n)
-        darken(canvas, random.uniform(6, side - 6), random.uniform(6, side - 6), random.uniform(1.0, 1.8), random.uniform(0.2, 0.4), random.uniform(3, 6), angle + random.uniform(-0.1, 0.1));
+        darken(canvas, random.uniform(4, side - 4), random.uniform(4, side - 4), random.uniform(0.8, 1.4), random.uniform(0.2, 0.4), random.uniform(3, 5), angle + random.uniform(-0.1, 0.1));
 }
 
 void rolled_in_scale(Canvas& canvas, RandomStream& random) {
-    const Canvas fine = hills(random, 14);
+    const Canvas fine = hills(random, 10);
     const double depth = random.uniform(0.12, 0.25), threshold = random.uniform(0.05, 0.3);
     for (std::size_t i = 0; i < canvas.size(); ++i) canvas[i] -= depth / (1 + std::exp(-14 * (fine[i] - threshold)));
 }
 
 
-/// The k-th of twelve patterns at coordinates in periods, as a brightness in [0, 1].
+/// The k-th of twelve regular patterns at coordinates in periods, as a brightness in [0, 1].
 double pattern(int kind, double u, double v) {
     const auto wave = [](double x) { return 0.5 + 0.5 * std::sin(2 * pi * x); };
     const auto cell = [](double x) { return x - std::floor(x); };
@@ -133,6 +133,24 @@ double pattern(int kind, double u, double v) {
         case 10: return wave(u + 0.35 * std::sin(2 * pi * v));
         default: return wave(std::atan2(v - 2, u - 2) * 1.5 / pi * 2);
     }
+}
+
+/// Irregular textures: clouds of three grain sizes, rice, confetti and hairs.
+Canvas irregular(int kind, RandomStream& random) {
+    if (kind < 3) {
+        Canvas clouds = hills(random, 2 + 5 * kind + static_cast<int>(random.below(3)));
+        for (double& value : clouds) value = 0.5 + 0.5 * value;
+        return clouds;
+    }
+    Canvas canvas{};
+    canvas.fill(0.8);
+    for (std::uint64_t n = 10 + random.below(15); n > 0; --n) {
+        const double x = random.uniform(0, side), y = random.uniform(0, side), angle = random.uniform(0, pi);
+        if (kind == 3) darken(canvas, x, y, 0.9, 0.6, 3, angle);
+        if (kind == 4) darken(canvas, x, y, random.uniform(1.2, 2.2), 0.5);
+        if (kind == 5) draw_line(canvas, x, y, angle, random.uniform(10, 25), random.uniform(-0.1, 0.1), 0.6, -0.5);
+    }
+    return canvas;
 }
 
 using Bytes = std::vector<std::uint8_t>;
@@ -175,7 +193,7 @@ attune::ImageData draw_surfaces(const SurfaceCounts& per_class, std::uint64_t se
 }
 
 attune::ImageData draw_patterns(std::int64_t per_class, std::uint64_t seed) {
-    constexpr int kinds = 12;
+    constexpr int regular = 12, kinds = 18;
     Bytes pixels;
     std::vector<std::int64_t> labels;
     std::vector<std::string> classes;
@@ -184,15 +202,21 @@ attune::ImageData draw_patterns(std::int64_t per_class, std::uint64_t seed) {
     for (std::int64_t k = 0; k < per_class; ++k)
         for (int kind = 0; kind < kinds; ++kind) {
             RandomStream random(seed ^ 0x5eed, labels.size(), attune::Purpose::user);
-            const double scale = random.uniform(0.06, 0.25), u0 = random.uniform(), v0 = random.uniform(), tilt = random.uniform(-0.2, 0.2), noise = random.uniform(0.03, 0.2);
+            const double scale = random.uniform(0.08, 0.3), u0 = random.uniform(), v0 = random.uniform(), tilt = random.uniform(-0.2, 0.2), noise = random.uniform(0.03, 0.2);
             const double contrast = random.uniform(0.3, 1), floor = random.uniform(0, 1 - contrast);
-            Canvas canvas{};
-            for_each_pixel(canvas, [&](double x, double y, double) {
-                const double u = scale * (x * std::cos(tilt) - y * std::sin(tilt)) + u0, v = scale * (x * std::sin(tilt) + y * std::cos(tilt)) + v0;
-                return floor + contrast * pattern(kind, u, v) + noise * random.normal();
-            });
+            Canvas canvas = kind < regular ? Canvas{} : irregular(kind - regular, random);
+            if (kind < regular)
+                for_each_pixel(canvas, [&](double x, double y, double) {
+                    const double u = scale * (x * std::cos(tilt) - y * std::sin(tilt)) + u0, v = scale * (x * std::sin(tilt) + y * std::cos(tilt)) + v0;
+                    return pattern(kind, u, v);
+                });
+            for (double& value : canvas) value = floor + contrast * value + noise * random.normal();
             std::array<double, 3> dark{}, bright{};
-            for (std::size_t i = 0; i < 3; ++i) dark[i] = random.uniform(0, 0.4), bright[i] = random.uniform(0.6, 1);
+            const bool grey = random.below(2) == 0;
+            for (std::size_t i = 0; i < 3; ++i) {
+                dark[i] = grey && i > 0 ? dark[0] : random.uniform(0, 0.4);
+                bright[i] = grey && i > 0 ? bright[0] : random.uniform(0.6, 1);
+            }
             append(pixels, canvas, dark, bright);
             (k % 10 == 9 ? rows.validation : rows.train).push_back(static_cast<std::int64_t>(labels.size()));
             labels.push_back(kind);

@@ -40,6 +40,7 @@ TrainedDepths trained_depths(const std::string& text, const std::vector<std::str
     if (text == "head") return {0};
     if (text == "all") return {count};
     if (text == "auto") return {0, std::max<std::size_t>(1, (count + 2) / 4)};
+    if (text == "any") return {0, std::max<std::size_t>(1, (count + 2) / 4), count};
     for (std::size_t i = 0; i < count; ++i)
         if (stage_names[i] == text) return {count - i};
     std::size_t number = 0;
@@ -47,12 +48,11 @@ TrainedDepths trained_depths(const std::string& text, const std::vector<std::str
     if (fault == std::errc() && end == text.data() + text.size() && number <= count) return {number};
     std::string names;
     for (const std::string& name : stage_names) names += (names.empty() ? "" : ", ") + name;
-    throw InvalidOption(fmt::format("unfreeze '{}' must be head, all, auto, a number of stages up to {}, or one of the stages {}", text, count, names));
+    throw InvalidOption(fmt::format("unfreeze '{}' must be head, all, auto, any, a number of stages up to {}, or one of the stages {}", text, count, names));
 }
 
 SearchSpace fine_tuning_space(const TrainedDepths& depths) {
     SearchSpace space;
-    const bool some_train = *std::max_element(depths.begin(), depths.end()) > 0;
     if (depths.size() > 1) {
         Parameter depth;
         depth.name = depth_name;
@@ -60,19 +60,12 @@ SearchSpace fine_tuning_space(const TrainedDepths& depths) {
         for (const std::size_t d : depths) depth.choices.emplace_back(static_cast<std::int64_t>(d));
         space.declare(std::move(depth));
     }
-    space.continuous("learning_rate", 1e-4, 1e-2, Scale::log);
-    space.continuous("weight_decay", 1e-5, 1e-1, Scale::log);
-    space.continuous("label_smoothing", 0.0, 0.2);
+    // Pretrained layers want a tenth of a fresh head's rate: the two are searched apart, as a rate and a multiple of it.
+    space.continuous("learning_rate", 1e-4, 2e-3, Scale::log);
+    space.continuous("head_learning_rate_multiplier", 1.0, 20.0, Scale::log);
+    space.continuous("weight_decay", 1e-4, 2e-1, Scale::log);
+    space.continuous("label_smoothing", 0.0, 0.15);
     space.continuous("head_dropout", 0.0, 0.5);
-    if (some_train) {
-        auto multiplier = space.continuous("head_learning_rate_multiplier", 1.0, 20.0, Scale::log);
-        if (depths.size() > 1) {
-            std::vector<Value> training;
-            for (const std::size_t d : depths)
-                if (d > 0) training.emplace_back(static_cast<std::int64_t>(d));
-            space.set_condition(multiplier.index, Condition::one_of(0, std::move(training)));
-        }
-    }
     return space;
 }
 
@@ -81,10 +74,10 @@ std::vector<std::pair<std::string, Value>> default_configuration(const TrainedDe
     std::vector<std::pair<std::string, Value>> values;
     if (depths.size() > 1) values.emplace_back(depth_name, static_cast<std::int64_t>(depths.front()));
     values.emplace_back("learning_rate", recipe.learning_rate);
-    values.emplace_back("weight_decay", std::max(recipe.weight_decay, 1e-5));
+    values.emplace_back("head_learning_rate_multiplier", recipe.head_learning_rate_multiplier);
+    values.emplace_back("weight_decay", std::max(recipe.weight_decay, 1e-4));
     values.emplace_back("label_smoothing", recipe.label_smoothing);
     values.emplace_back("head_dropout", recipe.head_dropout);
-    if (depths.front() > 0) values.emplace_back("head_learning_rate_multiplier", recipe.head_learning_rate_multiplier);
     return values;
 }
 

@@ -56,7 +56,10 @@ torch::Tensor TrainingInputs::batch(std::span<const std::int64_t> rows, std::int
     std::ranges::copy(rows, index.data_ptr<std::int64_t>());
     const auto pixels = augment(data_.pixels().index_select(0, index), rows, recipe_.augmentation,
                                 recipe_.seed, epoch, data_.image_size(), recipe_.image_size);
-    return network_.forward_stages(normalise(pixels, network_.input), 0, cut_);
+    const auto images = normalise(pixels, network_.input);
+    if (cut_ == 0) return images;
+    // The same layout as kept features are computed in, so that keeping them changes no bit of the training.
+    return network_.forward_stages(images.contiguous(at::MemoryFormat::ChannelsLast), 0, cut_).contiguous();
 }
 
 torch::Tensor TrainingInputs::kept_batch(std::span<const std::int64_t> rows, std::int64_t epoch) const {

@@ -21,12 +21,12 @@ namespace attune {
 using TrainedDepths = std::vector<std::size_t>;
 
 /// Reads how much is to be trained: "head", "all", a number of stages, the name of the first stage that trains (such as
-/// "features.14" or "layer4"), or "auto" (the head alone, or the last quarter of the stages: the study finds out).
+/// "features.14" or "layer4"), "auto" (the head alone or the last quarter of the stages: the study finds out) or "any" (these or all).
 /// `stage_names` are the network's. Throws InvalidOption that lists what is understood.
 [[nodiscard]] TrainedDepths trained_depths(const std::string& text, const std::vector<std::string>& stage_names);
 
-/// A search space for fine-tuning that fits most image sets: learning rate, weight decay, label smoothing, dropout, depth
-/// where `depths` leaves a choice and, where stages train, the head's multiple of the learning rate.
+/// A search space for fine-tuning with AdamW that fits most image sets: learning rate of pretrained stages, the head's multiple
+/// of it, weight decay, label smoothing, dropout and, where `depths` leaves a choice, depth.
 [[nodiscard]] SearchSpace fine_tuning_space(const TrainedDepths& depths);
 
 /// The point of `fine_tuning_space` that is the library's default recipe, for the first trial: a study then never ends below the default.
