@@ -118,7 +118,8 @@ void TuneArguments::add_to(CLI::App& c) {
         ->check(CLI::IsMember({"objective", "next-step"}))
         ->capture_default_str();
 
-    c.add_option("--strategy", strategy, "What proposes: random, grid, sobol ... (default random)");
+    c.add_option("--strategy", strategy,
+                 "What proposes: random, grid, sobol, gaussian_process ... (default random)");
     c.add_option("--strategy-option", strategy_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);

@@ -1,4 +1,5 @@
 #include "attune/strategy/by_name.hpp"
+#include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
@@ -24,6 +25,19 @@ StrategyRegistry StrategyRegistry::standard() {
         reader.take_all("levels_of.", "levels_of.<parameter>", grid.levels_of);
         reader.finish();
         return AnyStrategy(Grid(grid));
+    });
+    registry.add("gaussian_process", [](const Options& options) {
+        OptionReader reader("gaussian_process", options);
+        GaussianProcessOptions process;
+        reader.take("initial_trials", process.initial_trials);
+        reader.take<Warping>("warping", process.warping,
+                             {{"none", Warping::none}, {"half_rank", Warping::half_rank}});
+        reader.take("candidates", process.candidates);
+        reader.take("starts", process.starts);
+        reader.take("always_refit_below", process.always_refit_below);
+        reader.take("refit_growth", process.refit_growth);
+        reader.finish();
+        return AnyStrategy(GaussianProcess(process));
     });
     return registry;
 }

@@ -183,3 +183,19 @@ TEST_CASE("several objectives have a front") {
     CHECK(best[1]["trial"] == 1);
     CHECK(Json::parse(answers[4])["best"].size() == 2);
 }
+
+TEST_CASE("a study of Gaussian processes replays from its journal, fits included") {
+    const attune::test::TemporaryFolder folder;
+    Attune attune(folder.path());
+    std::string input =
+        R"({"create": {"space": [{"name": "x", "type": "continuous", "low": 0, "high": 1}, {"name": "n", "type": "integer", "low": 1, "high": 9}], "objectives": [{"metric": "loss", "direction": "minimize"}], "strategy": {"name": "gaussian_process", "options": {"initial_trials": 4}}, "seed": 3, "storage": "s.attune"}})";
+    input += "\n";
+    for (int trial = 0; trial < 9; ++trial)
+        input += "{\"ask\": {}}\n{\"tell\": {\"trial\": " + std::to_string(trial) +
+                 ", \"metrics\": {\"loss\": " + std::to_string((trial * 7) % 5) + "}}}\n";
+    REQUIRE(attune.run({"ask-tell"}, input) == 0);
+    CHECK(attune.out().find("error") == std::string::npos);
+    CHECK(attune.run({"replay", "s.attune"}) == 0);
+    CHECK(attune.out().find("9 suggestions of strategy 'gaussian_process' asked again, 0 differ") !=
+          std::string::npos);
+}
