@@ -3,6 +3,7 @@
 /// Everything of attune::core that needs no linear algebra: spaces, studies, random, grid and Sobol search, the median rule,
 /// patience, memory, threads and the tuner. For Gaussian processes include attune/bayes.hpp.
 
+#include "attune/analyse/pareto.hpp"
 #include "attune/error.hpp"
 #include "attune/execute/inline.hpp"
 #include "attune/execute/threads.hpp"
@@ -14,6 +15,7 @@
 #include "attune/storage/memory.hpp"
 #include "attune/strategy/grid.hpp"
 #include "attune/strategy/random_search.hpp"
+#include "attune/strategy/sobol.hpp"
 #include "attune/study/limits.hpp"
 #include "attune/study/study.hpp"
 #include "attune/tune/tuner.hpp"
