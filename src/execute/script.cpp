@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "attune/error.hpp"
+#include "attune/tune/tuner.hpp"
 
 namespace attune {
 namespace {
