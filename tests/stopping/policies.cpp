@@ -141,6 +141,14 @@ TEST_CASE("the median rule compares with the median of running averages at the s
     CHECK(!stops(c.report(median(5), m, 2, 4.5)));  // too few to compare with
 }
 
+TEST_CASE("the median rule does not stop for the rounding of an average of equal values") {
+    const double level = 287.0 / 288;
+    Curves c(maximize("acc"));
+    c.completed(std::vector<double>(7, level));
+    const std::int64_t n = c.begin();
+    for (int step = 1; step <= 7; ++step) CHECK(!stops(c.report(median(), n, step, level)));
+}
+
 TEST_CASE("the median rule turns with the direction") {
     Curves c(maximize("acc"));
     c.completed({0.5});

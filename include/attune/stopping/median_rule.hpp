@@ -62,7 +62,9 @@ class MedianRule {
                     averages.push_back(*average);
         if (averages.size() < static_cast<std::size_t>(options_.minimum_trials)) return {};
         const double middle = median(averages);
-        if (!objective.better(middle, value->second)) return {};
+        // An average of equal values differs from them in the last bit, which is no reason to stop.
+        const bool equal = std::abs(value->second - middle) <= 1e-12 * std::abs(middle);
+        if (equal || !objective.better(middle, value->second)) return {};
         return {Decision::stop,
                 fmt::format("{} = {:.6g} at step {} is worse than the median {:.6g} of {} trials",
                             objective.metric, value->second, report.step, middle, averages.size())};

@@ -1,0 +1,154 @@
+#include "support/doctest_torch.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "attune/error.hpp"
+#include "attune/finetune/evaluate/evaluation.hpp"
+#include "attune/finetune/study/compute_threads.hpp"
+#include "attune/finetune/study/evaluation_sections.hpp"
+#include "attune/finetune/study/fine_tuning_objective.hpp"
+#include "attune/finetune/study/probe_views.hpp"
+#include "attune/finetune/study/recipe_space.hpp"
+#include "attune/storage/memory.hpp"
+#include "attune/tune/tuner.hpp"
+#include "finetune/support/tiny_network.hpp"
+#include "support/shared_data.hpp"
+
+using namespace attune;
+
+namespace {
+
+/// A task on the tiny network that trains in milliseconds.
+FineTuningTask tiny_task(const std::filesystem::path& models = {}) {
+    ModelZoo zoo;
+    zoo.add({"tiny", "Tiny", 2, 100, {.image_size = 16, .minimum_size = 8}, [](std::int64_t classes) { return std::make_shared<test::TinyNetwork>(classes); }});
+    FineTuningTask task{.model = "tiny", .zoo = zoo, .data = test::striped_images(60, 2), .models_folder = models};
+    task.recipe.epochs = 3;
+    task.recipe.batch_size = 8;
+    return task;
+}
+
+Configuration point(const SearchSpace& space, const std::vector<std::pair<std::string, Value>>& values) { return space.configuration(values); }
+
+std::size_t files_in(const std::filesystem::path& folder) {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+}  // namespace
+
+TEST_CASE("parameters of a space set the options of a recipe that have their names") {
+    SearchSpace space;
+    space.continuous("learning_rate", 1e-5, 1.0);
+    space.categorical("optimizer", {"sgd", "adamw"});
+    space.categorical("horizontal_flip", {false, true});
+    space.integer("trained_stages", 0, 9);
+    const Recipe base{.epochs = 7};
+    const Recipe recipe = recipe_for(point(space, {{"learning_rate", 0.25}, {"optimizer", std::string("sgd")}, {"horizontal_flip", true}, {"trained_stages", std::int64_t{2}}}), base, 5);
+    CHECK(recipe.learning_rate == 0.25);
+    CHECK(recipe.optimizer == OptimizerKind::sgd);
+    CHECK(recipe.augmentation.horizontal_flip);
+    CHECK(recipe.frozen_stages == 3);
+    CHECK(recipe.epochs == 7);
+    CHECK_THROWS_AS((void)recipe_for(point(space, {{"learning_rate", 0.25}, {"optimizer", std::string("sgd")}, {"horizontal_flip", true}, {"trained_stages", std::int64_t{6}}}), base, 5),
+                    InvalidOption);
+    SearchSpace other;
+    other.continuous("lr", 0, 1);
+    CHECK_THROWS_AS((void)recipe_for(point(other, {{"lr", 0.5}}), base, 5), UnknownName);
+}
+
+TEST_CASE("depths are read from words, numbers and stage names") {
+    const std::vector<std::string> names{"a", "b", "c", "d", "e", "f", "g", "h"};
+    CHECK(trained_depths("head", names) == TrainedDepths{0});
+    CHECK(trained_depths("all", names) == TrainedDepths{8});
+    CHECK(trained_depths("auto", names) == TrainedDepths{0, 2});
+    CHECK(trained_depths("any", names) == TrainedDepths{0, 2, 8});
+    CHECK(trained_depths("3", names) == TrainedDepths{3});
+    CHECK(trained_depths("g", names) == TrainedDepths{2});
+    CHECK_THROWS_WITH_AS((void)trained_depths("9", names), doctest::Contains("'9'"), InvalidOption);
+    CHECK_THROWS_AS((void)trained_depths("-1", names), InvalidOption);
+}
+
+TEST_CASE("the default configuration lies in its space and stands for the default recipe") {
+    for (const TrainedDepths& depths : {TrainedDepths{0}, TrainedDepths{0, 2}, TrainedDepths{4}}) {
+        const SearchSpace space = fine_tuning_space(depths);
+        const Recipe recipe = recipe_for(space.configuration(default_configuration(depths)), Recipe{}, 5);
+        CHECK(recipe.learning_rate == Recipe{}.learning_rate);
+        CHECK(recipe.label_smoothing == Recipe{}.label_smoothing);
+        CHECK(recipe.head_learning_rate_multiplier == Recipe{}.head_learning_rate_multiplier);
+    }
+}
+
+TEST_CASE("a study over recipes keeps the models of the best trial and of the default, and no others") {
+    const test::TemporaryFolder folder;
+    FineTuningObjective objective(tiny_task(folder.path()));
+    Tuner tuner{fine_tuning_space({0, 1}), maximize("validation_accuracy"), TunerOptions{.seed = 4}};
+    tuner.enqueue(default_configuration({0, 1}));
+    const Outcome outcome = tuner.run({.max_trials = 8}, [&](Trial& trial) { objective(trial); });
+    CHECK(outcome.study().count(TrialState::failed) == 0);
+    const TrialRecord* best = best_fine_tuned(outcome.study());
+    REQUIRE(best != nullptr);
+    CHECK(std::filesystem::exists(objective.model_path(0)));
+    CHECK(std::filesystem::exists(objective.model_path(best->number)));
+    CHECK(files_in(folder.path()) == (best->number == 0 ? 1 : 2));
+    for (const TrialRecord& trial : outcome.study().trials()) {
+        CHECK(trial.reports.size() == 3);
+        CHECK(trial.metric("validation_accuracy") <= best->metric("validation_accuracy"));
+    }
+}
+
+TEST_CASE("a trial that is run again gives the same bits") {
+    FineTuningObjective objective(tiny_task());
+    const SearchSpace space = fine_tuning_space({0, 2});
+    std::vector<std::vector<double>> losses;
+    for (int run = 0; run < 2; ++run) {
+        Tuner tuner{space, maximize("validation_accuracy"), TunerOptions{.seed = 9}};
+        const Outcome outcome = tuner.run({.max_trials = 3}, [&](Trial& trial) { objective(trial); });
+        losses.emplace_back();
+        for (const TrialRecord& trial : outcome.study().trials()) losses.back().push_back(trial.metric("train_loss"));
+    }
+    CHECK(losses[0] == losses[1]);
+}
+
+TEST_CASE("a loss that is not finite fails the trial, not the run") {
+    FineTuningTask task = tiny_task();
+    task.recipe.optimizer = OptimizerKind::sgd;
+    FineTuningObjective objective(task);
+    SearchSpace space;
+    space.continuous("learning_rate", 1e30, 1e35, Scale::log);
+    Tuner tuner{space, maximize("validation_accuracy")};
+    const Outcome outcome = tuner.run({.max_trials = 2}, [&](Trial& trial) { objective(trial); });
+    CHECK(outcome.study().count(TrialState::failed) == 2);
+    CHECK(outcome.study().trial(0).failure == FailureKind::configuration);
+    CHECK_FALSE(outcome.study().trial(0).reason.empty());
+}
+
+TEST_CASE("a probe of views takes what keeps the accuracy and refuses what spoils it") {
+    const FineTuningTask task = tiny_task();
+    const NetworkPtr network = task.make_network();
+    const auto features = std::make_shared<FeatureCache>(task.make_network(), task.data);
+    const ViewProbe anything = probe_views(*network, features, 1, -100);
+    CHECK(anything.chosen.horizontal_flip);
+    CHECK(anything.chosen.quarter_turns);
+    const ViewProbe nothing = probe_views(*network, features, 1, 100);
+    CHECK(nothing.plain > 0.5);
+    CHECK_FALSE(nothing.chosen.horizontal_flip);
+}
+
+TEST_CASE("sections of an evaluation name its part and show its mistakes") {
+    const FineTuningTask task = tiny_task();
+    const NetworkPtr network = task.make_network();
+    const Evaluation evaluation = evaluate(*network, task.data, Split::test);
+    const auto sections = evaluation_sections(evaluation, task.data, "test");
+    REQUIRE(sections.size() == 3);
+    for (const ReportSection& section : sections) CHECK_FALSE(section.html.empty());
+    CHECK(sections[1].title.find("test") != std::string::npos);
+    CHECK((sections[2].html.find("data:image/png") != std::string::npos) == (evaluation.wrong() > 0));
+}
+
+TEST_CASE("thread counts below one are refused") {
+    CHECK_THROWS_AS(set_compute_threads(0), InvalidOption);
+    set_compute_threads(1);
+    CHECK(at::get_num_threads() == 1);
+}
