@@ -239,7 +239,7 @@ TEST_CASE("ranges that cannot be are refused, naming the parameter, the value an
     };
     constexpr auto real = ParameterKind::continuous, whole = ParameterKind::integer;
     constexpr auto linear = Scale::linear;
-    refused(real, 2, 1, linear, {}, {"lr", "low (2)", "high (1)", "above"});
+    refused(real, 2, 1, linear, {}, {"lr", "low (2) must", "high (1)"});
     refused(real, not_a_number, 1, linear, {}, {"lr", "nan", "finite"});
     refused(real, 0, inf, linear, {}, {"lr", "inf", "finite"});
     refused(real, -1.7e308, 1.7e308, linear, {}, {"lr", "wider than a double"});
