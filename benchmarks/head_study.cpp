@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
         const auto prepared = now();
         const TrainedDepths head_only{0};
         FineTuningObjective objective(task);
-        Tuner tuner{fine_tuning_space(head_only), maximize("validation_accuracy"), RandomSearch{}};
+        Tuner tuner{fine_tuning_space(head_only), fine_tuning_aim(), RandomSearch{}};
         const Outcome outcome = tuner.run({.max_trials = trials}, [&](Trial& trial) { objective(trial); });
         const auto end = now();
         const double pass = seconds(begin, prepared), study = seconds(prepared, end);

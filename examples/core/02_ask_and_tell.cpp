@@ -18,7 +18,7 @@ int main() {
     tuner.enqueue({{"lr", 0.1}, {"batch", std::int64_t{64}}, {"accumulation", std::int64_t{2}}, {"optimizer", std::string("adam")}});
 
     while (auto trial = tuner.ask()) {
-        double loss = std::abs(std::log10((*trial)[lr]) + 2) + std::abs((*trial)[batch] * (*trial)[accumulation] - 256.0) / 256;
+        double loss = std::abs(std::log10((*trial)[lr]) + 2) + std::abs(static_cast<double>((*trial)[batch] * (*trial)[accumulation]) - 256) / 256;
         if (trial->find(nesterov).value_or(false)) loss -= 0.1;  // inactive with adam: find() gives nothing
         const auto number = trial->number();
         if (loss > 3)

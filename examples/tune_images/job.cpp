@@ -184,7 +184,7 @@ int run_job(const Options& options, const Inputs& inputs, Messages& messages, st
     if (options.time_limit_seconds > 0) time_limit = std::chrono::duration<double>(options.time_limit_seconds);
     ProgressLine line(std::cerr, {.is_terminal = !options.quiet && is_terminal(2), .width = terminal_width(2), .max_trials = options.trials, .max_duration = time_limit,
                                   .line_per_trial = !options.quiet});
-    Tuner tuner{fine_tuning_space(depths), maximize("validation_accuracy"), strategy_of(options), stopping_of(options, task.recipe.epochs),
+    Tuner tuner{fine_tuning_space(depths), fine_tuning_aim(), strategy_of(options), stopping_of(options, task.recipe.epochs),
                 Threads{options.parallel}, Journal{journal}, line.observer(),
                 TunerOptions{.name = "tune_images", .seed = options.seed, .settings = settings, .environment = describe_environment()}};
     const Study before = tuner.study();
@@ -206,8 +206,7 @@ int run_job(const Options& options, const Inputs& inputs, Messages& messages, st
         return 3;
     }
 
-    const TrialRecord* best = best_fine_tuned(outcome.study());
-    if (best == nullptr) (void)outcome.best();  // throws, naming the study
+    const TrialRecord* best = &outcome.best();  // throws, naming the study, where no trial came to a value
     const bool has_test = !inputs.data.split().test.empty();
     const Split part = has_test ? Split::test : Split::validation;
     Finalists finalists{evaluate_saved(objective, outcome.study(), best->number, inputs, part, options.out / "model.safetensors"), std::nullopt};

@@ -17,6 +17,7 @@
 #include "attune/files/weights.hpp"
 #include "attune/metrics/dry_run.hpp"
 #include "attune/metrics/json_lines_metrics.hpp"
+#include "attune/metrics/number.hpp"
 #include "attune/metrics/regex_metrics.hpp"
 #include "attune/stopping/by_name.hpp"
 #include "attune/storage/journal.hpp"

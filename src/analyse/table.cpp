@@ -30,7 +30,8 @@ std::vector<Ranked> ranking(const Study& study) {
     const std::vector<std::size_t> front =
         several ? nondominated_sort(seen.losses).rank : std::vector<std::size_t>(order.size(), 0);
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return front[a] != front[b] ? front[a] < front[b] : seen.losses[a][0] < seen.losses[b][0];
+        return front[a] != front[b] ? front[a] < front[b]
+                                    : study.beats(study.trial(seen.trials[a]), study.trial(seen.trials[b]));
     });
     std::vector<Ranked> out;
     for (const std::size_t i : order)
@@ -57,6 +58,8 @@ std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& ro
     for (std::size_t k = 0; k < study.objectives().size(); ++k)
         add(study.objectives()[k].metric, true,
             [&](const Ranked& r) { return detail::short_number(study.value(*r.trial, k)); });
+    if (const auto& second = study.objective().tie_break)
+        add(second->metric, true, [&](const Ranked& r) { return detail::short_number(r.trial->metric(second->metric)); });
     add("seconds", true, [](const Ranked& r) { return fmt::format("{:.1f}", r.trial->duration_seconds()); });
     add("step", true, [](const Ranked& r) {
         return r.trial->reports.empty() ? "-" : detail::short_number(r.trial->reports.back().step);

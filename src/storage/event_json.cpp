@@ -7,6 +7,21 @@
 namespace attune {
 namespace {
 
+Json objective_json(const Objective& objective) {
+    Json out{{"metric", JsonObject::text_json(objective.metric)}, {"direction", to_string(objective.direction)}};
+    if (const auto& second = objective.tie_break)
+        out["then"] = Json{{"metric", JsonObject::text_json(second->metric)}, {"direction", to_string(second->direction)}};
+    return out;
+}
+
+Objective objective_from(const Json& json) {
+    const JsonObject o(json, "objective", {"metric", "direction", "then"});
+    Objective objective{o.text("metric"), direction_from(o.text("direction"))};
+    if (!o.has("then")) return objective;
+    const JsonObject second(o.at("then"), "objective.then", {"metric", "direction"});
+    return objective.then({second.text("metric"), direction_from(second.text("direction"))});
+}
+
 using detail::JsonObject;
 
 /// The words of the kinds, in the order of EventBody: part of the file format.
@@ -40,8 +55,7 @@ void write(Json& out, const event::Created& e) {
     out["constraints"] = std::move(space["constraints"]);
     Json objectives = Json::array();
     for (const Objective& objective : e.objectives)
-        objectives.push_back({{"metric", JsonObject::text_json(objective.metric)},
-                              {"direction", to_string(objective.direction)}});
+        objectives.push_back(objective_json(objective));
     out["objectives"] = std::move(objectives);
     out["final_value"] = e.final_value == event::FinalValue::best_report ? "best_report" : "last_report";
     out["settings"] = texts_json(e.settings);
@@ -142,8 +156,7 @@ event::Created read_created(const Json& json) {
     e.seed = o.integer<std::uint64_t>("seed");
     e.space = space_from_json(Json{{"space", o.at("space")}, {"constraints", o.at("constraints")}});
     for (const Json& element : o.list("objectives")) {
-        const JsonObject objective(element, "objective", {"metric", "direction"});
-        e.objectives.push_back({objective.text("metric"), direction_from(objective.text("direction"))});
+        e.objectives.push_back(objective_from(element));
     }
     using event::FinalValue;
     e.final_value =

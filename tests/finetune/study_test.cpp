@@ -83,11 +83,11 @@ TEST_CASE("the default configuration lies in its space and stands for the defaul
 TEST_CASE("a study over recipes keeps the models of the best trial and of the default, and no others") {
     const test::TemporaryFolder folder;
     FineTuningObjective objective(tiny_task(folder.path()));
-    Tuner tuner{fine_tuning_space({0, 1}), maximize("validation_accuracy"), TunerOptions{.seed = 4}};
+    Tuner tuner{fine_tuning_space({0, 1}), fine_tuning_aim(), TunerOptions{.seed = 4}};
     tuner.enqueue(default_configuration({0, 1}));
     const Outcome outcome = tuner.run({.max_trials = 8}, [&](Trial& trial) { objective(trial); });
     CHECK(outcome.study().count(TrialState::failed) == 0);
-    const TrialRecord* best = best_fine_tuned(outcome.study());
+    const TrialRecord* best = outcome.study().best();
     REQUIRE(best != nullptr);
     CHECK(std::filesystem::exists(objective.model_path(0)));
     CHECK(std::filesystem::exists(objective.model_path(best->number)));
@@ -103,7 +103,7 @@ TEST_CASE("a trial that is run again gives the same bits") {
     const SearchSpace space = fine_tuning_space({0, 2});
     std::vector<std::vector<double>> losses;
     for (int run = 0; run < 2; ++run) {
-        Tuner tuner{space, maximize("validation_accuracy"), TunerOptions{.seed = 9}};
+        Tuner tuner{space, fine_tuning_aim(), TunerOptions{.seed = 9}};
         const Outcome outcome = tuner.run({.max_trials = 3}, [&](Trial& trial) { objective(trial); });
         losses.emplace_back();
         for (const TrialRecord& trial : outcome.study().trials()) losses.back().push_back(trial.metric("train_loss"));
@@ -117,7 +117,7 @@ TEST_CASE("a loss that is not finite fails the trial, not the run") {
     FineTuningObjective objective(task);
     SearchSpace space;
     space.continuous("learning_rate", 1e30, 1e35, Scale::log);
-    Tuner tuner{space, maximize("validation_accuracy")};
+    Tuner tuner{space, fine_tuning_aim()};
     const Outcome outcome = tuner.run({.max_trials = 2}, [&](Trial& trial) { objective(trial); });
     CHECK(outcome.study().count(TrialState::failed) == 2);
     CHECK(outcome.study().trial(0).failure == FailureKind::configuration);

@@ -17,6 +17,7 @@
 #include "attune/gp/fit_text.hpp"
 #include "attune/gp/output_transform.hpp"
 #include "attune/gp/study_space.hpp"
+#include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/strategy.hpp"
 
@@ -80,7 +81,7 @@ class GaussianProcess {
         }
         if (space.dimensions() > 0 && !seen.values.empty())
             if (auto modelled = by_model(study, request, space, seen)) return modelled;
-        return fallback(study, request, space);
+        return fallback(study, request);
     }
 
   private:
@@ -379,25 +380,11 @@ class GaussianProcess {
         return suggestion;
     }
 
-    /// Where the model has nothing to add: uniform draws, or nothing when all are refused.
-    static std::optional<Suggestion> fallback(const Study& study, const SuggestionRequest& request,
-                                              const StudySpace& space) {
-        if (const auto all = space.enumerate(1e5)) {
-            for (Eigen::Index i = 0; i < all->rows(); ++i)
-                if (space.admits(all->row(i)))
-                    return Suggestion{space.configuration(all->row(i)), "what is left of the space",
-                                      "filling", ""};
-            return std::nullopt;
-        }
-        RandomStream stream = request.stream(study, Purpose::retry);
-        std::vector<double> unit(study.space().size());
-        for (int draw = 0; draw < 2000; ++draw) {
-            for (double& u : unit) u = stream.uniform();
-            Configuration configuration = request.decode(study.space(), unit);
-            if (request.admits(study, configuration))
-                return Suggestion{std::move(configuration), "uniform draw", "filling", ""};
-        }
-        return std::nullopt;
+    /// Where the model has nothing to add: uniform draws, or nothing when the space is spent.
+    static std::optional<Suggestion> fallback(const Study& study, const SuggestionRequest& request) {
+        std::optional<Suggestion> suggestion = RandomSearch{}.suggest(study, request);
+        if (suggestion) suggestion->role = "filling";
+        return suggestion;
     }
 
     GaussianProcessOptions options_;

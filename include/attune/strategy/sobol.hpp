@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "attune/strategy/random_search.hpp"
 #include "attune/strategy/strategy.hpp"
 
 namespace attune {
@@ -108,7 +109,7 @@ class Sobol {
                 return Suggestion{std::move(configuration), "point of the scrambled Sobol sequence", "sobol",
                                   ""};
         }
-        return std::nullopt;
+        return RandomSearch{}.suggest(study, request);  // constraints leave little, or the space is nearly spent
     }
 
   private:

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,10 +23,22 @@ enum class Direction { minimize, maximize };
     return direction == Direction::minimize ? "minimize" : "maximize";
 }
 
+/// Decides between trials whose objective is equal, such as the loss between trials of the same accuracy.
+struct TieBreak {
+    std::string metric;
+    Direction direction = Direction::minimize;
+
+    friend bool operator==(const TieBreak&, const TieBreak&) = default;
+};
+
 /// A metric and which way is better. Several make a multi-objective study.
 struct Objective {
     std::string metric;
     Direction direction = Direction::minimize;
+    std::optional<TieBreak> tie_break{};  ///< used for the best trial alone, not by strategies
+
+    /// The same with a second metric that decides between equals: `maximize("accuracy").then(minimize("loss"))`.
+    [[nodiscard]] Objective then(const Objective& second) const { return {metric, direction, TieBreak{second.metric, second.direction}}; }
 
     /// Whether a is strictly better than b; NaN is worse than every number and never better.
     [[nodiscard]] bool better(double a, double b) const {

@@ -101,7 +101,19 @@ class Study {
         return told;
     }
 
-    /// The completed or stopped trial with the best value of the first objective; ties go to the earlier one.
+    /// Whether a is ahead of b, both with a value: by the first objective, then by its tie break, then as the earlier trial.
+    [[nodiscard]] bool beats(const TrialRecord& a, const TrialRecord& b) const {
+        if (const double x = value(a), y = value(b); x != y) return objective().better(x, y);
+        if (const auto& second = objective().tie_break) {
+            const Objective other{second->metric, second->direction};
+            if (other.better(a.metric(other.metric), b.metric(other.metric))) return true;
+            if (other.better(b.metric(other.metric), a.metric(other.metric))) return false;
+        }
+        return a.number < b.number;
+    }
+
+    /// The completed or stopped trial with the best value of the first objective; equals are told apart by its tie break,
+    /// then the earlier one wins.
     [[nodiscard]] const TrialRecord* best() const { return best_ < 0 ? nullptr : &trial(best_); }
 
     /// How many trials that count (failures of the environment do not) were asked with this configuration.
@@ -216,11 +228,7 @@ class Study {
         if (record.state != TrialState::completed && record.state != TrialState::stopped) return;
         const double value = this->value(record);
         if (std::isnan(value)) return;
-        if (best_ >= 0) {
-            const double held = this->value(trial(best_));
-            if (!objective().better(value, held) && !(value == held && record.number < best_)) return;
-        }
-        best_ = record.number;
+        if (best_ < 0 || beats(record, trial(best_))) best_ = record.number;
     }
 
     event::Created created_;

@@ -31,15 +31,7 @@ NetworkPtr FineTuningTask::make_network() const {
     return network;
 }
 
-const TrialRecord* best_fine_tuned(const Study& study) {
-    const TrialRecord* best = nullptr;
-    const auto score = [](const TrialRecord& t) { return FineTuningScore{t.metric(accuracy_name), t.metric(loss_name)}; };
-    for (const TrialRecord& trial : study.trials()) {
-        if (!trial.finished() || trial.state == TrialState::failed) continue;
-        if (best == nullptr || score(*best) < score(trial)) best = &trial;
-    }
-    return best;
-}
+Objective fine_tuning_aim() { return maximize(accuracy_name).then(minimize(loss_name)); }
 
 FineTuningObjective::FineTuningObjective(FineTuningTask task) : task_(std::move(task)), stage_count_(task_.make_network()->stages().size()) {
     if (!task_.models_folder.empty()) std::filesystem::create_directories(task_.models_folder);
@@ -50,7 +42,7 @@ std::filesystem::path FineTuningObjective::model_path(std::int64_t trial) const 
 }
 
 void FineTuningObjective::remember(const Study& study) {
-    const TrialRecord* best = best_fine_tuned(study);
+    const TrialRecord* best = study.best();
     if (best == nullptr || !std::filesystem::exists(model_path(best->number))) return;
     const std::lock_guard lock(mutex_);
     best_ = {FineTuningScore{best->metric(accuracy_name), best->metric(loss_name)}, best->number};

@@ -33,7 +33,10 @@ struct FineTuningTask {
     [[nodiscard]] NetworkPtr make_network() const;
 };
 
-/// How good a trial is, for choosing among equals: validation accuracy first, then the lower validation loss.
+/// What a fine-tuning study aims at: validation accuracy, and among equals (small validation parts have many) the lower loss.
+[[nodiscard]] Objective fine_tuning_aim();
+
+/// How good a trial is by that aim.
 struct FineTuningScore {
     double accuracy = 0;
     double loss = 0;
@@ -42,11 +45,8 @@ struct FineTuningScore {
     }
 };
 
-/// The finished trial of a fine-tuning study that is best by FineTuningScore, or null.
-[[nodiscard]] const TrialRecord* best_fine_tuned(const Study& study);
-
 /// An objective for Tuner::run that fine-tunes a network by the recipe of the trial's configuration (see recipe_for), reports every
-/// epoch, stops when told to and ends with `validation_accuracy` (the objective, to maximise), `validation_loss`, `best_epoch`.
+/// epoch, stops when told to and ends with `validation_accuracy` and `validation_loss` (see fine_tuning_aim) and `best_epoch`.
 ///
 /// The model of a trial that is the best so far is on disk before the study hears of the result, so a crash between the two loses
 /// nothing; models that are neither the best nor trial 0 (the default recipe, for comparison) are removed again. A loss
