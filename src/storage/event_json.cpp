@@ -7,6 +7,8 @@
 namespace attune {
 namespace {
 
+using detail::JsonObject;
+
 Json objective_json(const Objective& objective) {
     Json out{{"metric", JsonObject::text_json(objective.metric)}, {"direction", to_string(objective.direction)}};
     if (const auto& second = objective.tie_break)
@@ -21,8 +23,6 @@ Objective objective_from(const Json& json) {
     const JsonObject second(o.at("then"), "objective.then", {"metric", "direction"});
     return objective.then({second.text("metric"), direction_from(second.text("direction"))});
 }
-
-using detail::JsonObject;
 
 /// The words of the kinds, in the order of EventBody: part of the file format.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kinds{
