@@ -21,7 +21,7 @@ namespace attune {
 
 /// What the trials of a fine-tuning study share.
 struct FineTuningTask {
-    std::string model;                              ///< a name of the zoo
+    std::string model{};                            ///< a name of the zoo
     ModelZoo zoo = ModelZoo::standard();
     std::shared_ptr<const TensorFile> weights{};    ///< pretrained; null: random ones drawn from the recipe's seed
     ImageData data;                                 ///< with training and validation parts
