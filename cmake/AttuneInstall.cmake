@@ -29,6 +29,7 @@ install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATAD
 
 # pkg-config: one template, filled for each component.
 function(attune_pkg_config component description requires libs libs_private)
+  file(RELATIVE_PATH PC_PREFIX_FROM_HERE "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
   set(PC_NAME "attune-${component}")
   set(PC_DESCRIPTION "${description}")
   set(PC_REQUIRES "${requires}")

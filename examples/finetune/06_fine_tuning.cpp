@@ -16,7 +16,7 @@ int main() {
         pixels[i] += i % 2 == 0 ? wave.view({1, side, 1}) : wave.view({1, 1, side});
         labels.push_back(i % 2);
     }
-    attune::ImageData data(pixels.to(torch::kUInt8), labels, {"across", "along"});
+    attune::ImageData data(pixels.to(torch::kUInt8), labels, {"across", "along"}, {}, {}, {.image_size = side});
     data = attune::complete_split(data, {.validation = 0.25, .test = 0.25}, 1);
 
     attune::NetworkPtr network = attune::ModelZoo::standard().make("resnet20", 2);

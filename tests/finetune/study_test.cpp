@@ -116,7 +116,7 @@ TEST_CASE("a loss that is not finite fails the trial, not the run") {
     task.recipe.optimizer = OptimizerKind::sgd;
     FineTuningObjective objective(task);
     SearchSpace space;
-    space.continuous("learning_rate", 1e30, 1e35, Scale::log);
+    space.continuous("learning_rate", 1e39, 1e40, Scale::log);
     Tuner tuner{space, fine_tuning_aim()};
     const Outcome outcome = tuner.run({.max_trials = 2}, [&](Trial& trial) { objective(trial); });
     CHECK(outcome.study().count(TrialState::failed) == 2);

@@ -218,6 +218,9 @@ ImageData::ImageData(at::Tensor pixels, std::vector<std::int64_t> labels, std::v
     store->framing = framing;
     store_ = std::move(store);
     split_ = checked(std::move(split), size());
+    if (!split_.train.empty() || !split_.validation.empty() || !split_.test.empty()) return;
+    split_.train.resize(static_cast<std::size_t>(size()));
+    std::iota(split_.train.begin(), split_.train.end(), std::int64_t{0});
 }
 
 ImageData::ImageData(std::shared_ptr<const Store> store, SplitRows split)

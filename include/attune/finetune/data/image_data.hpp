@@ -79,7 +79,8 @@ struct SplitRows {
 /// several threads at once.
 class ImageData {
   public:
-    /// `pixels` N x 3 x S x S uint8; labels in [0, classes). Names may be empty. Throws InvalidOption.
+    /// `pixels` N x 3 x S x S uint8; labels in [0, classes). Names may be empty. Without a split all rows are training rows.
+    /// Throws InvalidOption.
     ImageData(at::Tensor pixels, std::vector<std::int64_t> labels, std::vector<std::string> classes,
               std::vector<std::string> names = {}, SplitRows split = {}, Framing framing = {});
 

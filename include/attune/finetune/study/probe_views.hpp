@@ -24,6 +24,6 @@ struct ViewProbe {
 /// `kept_share` of the accuracy above chance is taken as harmless. Textures seen from above pass all; photographs pass mirroring;
 /// digits pass none. Takes one forward pass of the validation part for each change. `network` has a head for the data's classes;
 /// its head is trained by this.
-[[nodiscard]] ViewProbe probe_views(Network& network, const std::shared_ptr<FeatureCache>& features, std::uint64_t seed, double kept_share = 0.7);
+[[nodiscard]] ViewProbe probe_views(Network& network, const std::shared_ptr<FeatureCache>& features, std::uint64_t seed, double kept_share = 0.6);
 
 }  // namespace attune
