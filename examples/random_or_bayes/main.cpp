@@ -101,11 +101,16 @@ double train(const Problem& problem, const torch::Tensor& start, std::uint64_t s
     std::vector<std::int64_t> order(static_cast<std::size_t>(problem.train.labels.size(0)));
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
     constexpr std::size_t batch = 100;
+    const double steps = static_cast<double>(epochs) * std::floor(static_cast<double>(order.size()) / batch);
+    double step = 0;
     for (int epoch = 0; epoch < epochs; ++epoch) {
         network.train();
         random.shuffle(order);
         for (std::size_t i = 0; i + batch <= order.size(); i += batch) {
             const torch::Tensor rows = torch::tensor(std::vector<std::int64_t>(order.begin() + static_cast<std::ptrdiff_t>(i), order.begin() + static_cast<std::ptrdiff_t>(i + batch)));
+            // Half a cosine down to nothing: what is left at the end is the settings' doing, not the last batches'.
+            const double factor = attune::schedule::cosine(step++, steps);
+            for (auto& group : optimizer.param_groups()) static_cast<torch::optim::SGDOptions&>(group.options()).lr(lr * factor);
             optimizer.zero_grad();
             const torch::Tensor loss = torch::nn::functional::cross_entropy(network.forward(problem.train.images.index_select(0, rows)), problem.train.labels.index_select(0, rows));
             loss.backward();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "attune/error.hpp"
 #include "attune/files/fingerprint.hpp"
