@@ -24,7 +24,7 @@ struct Settings {
     fs::path data;
     int repeats = 1;
     int epochs = 4;
-    int train = 2000;
+    int train = 2500;
     int validation = 2000;
     int bayes_trials = 30;
     int random_trials = 120;
