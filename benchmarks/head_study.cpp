@@ -1,4 +1,5 @@
-// What a study over head hyperparameters costs beside one pass that computes the features of all images: both in one run. Prints JSON.
+// What a study over head hyperparameters costs beside one pass that computes the features of all images: both
+// in one run. Prints JSON.
 //     head_study --data photos --weights mobilenet_v2.safetensors --trials 30
 #include <attune/finetune.hpp>
 
@@ -22,9 +23,16 @@ int main(int argc, char** argv) {
     CLI11_PARSE(app, argc, argv);
     try {
         const auto now = [] { return std::chrono::steady_clock::now(); };
-        const auto seconds = [](auto from, auto to) { return std::chrono::duration<double>(to - from).count(); };
-        FineTuningTask task{.weights = std::make_shared<const TensorFile>(state_dict_of(read_weights(weights))),
-                            .data = complete_split(load_image_data(list_images(data), {.framing = {.image_size = image_size > 0 ? image_size : 224, .mode = ResizeMode::squash}}), {}, 1)};
+        const auto seconds = [](auto from, auto to) {
+            return std::chrono::duration<double>(to - from).count();
+        };
+        FineTuningTask task{
+            .weights = std::make_shared<const TensorFile>(state_dict_of(read_weights(weights))),
+            .data =
+                complete_split(load_image_data(list_images(data),
+                                               {.framing = {.image_size = image_size > 0 ? image_size : 224,
+                                                            .mode = ResizeMode::squash}}),
+                               {}, 1)};
         task.model = nearest_model(*task.weights);
         task.recipe.epochs = epochs;
         set_compute_threads(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
@@ -41,9 +49,17 @@ int main(int argc, char** argv) {
         const Outcome outcome = tuner.run({.max_trials = trials}, [&](Trial& trial) { objective(trial); });
         const auto end = now();
         const double pass = seconds(begin, prepared), study = seconds(prepared, end);
-        std::printf("%s\n", nlohmann::json{{"images", task.data.size()}, {"feature_pass_seconds", pass}, {"study_seconds", study}, {"trials", trials}, {"epochs", epochs},
-                                           {"total_over_pass", (pass + study) / pass}, {"allowed_seconds", 1.5 * pass + 10}, {"within", pass + study <= 1.5 * pass + 10},
-                                           {"best_validation_accuracy", outcome.best_value()}}.dump(2).c_str());
+        std::printf("%s\n", nlohmann::json{{"images", task.data.size()},
+                                           {"feature_pass_seconds", pass},
+                                           {"study_seconds", study},
+                                           {"trials", trials},
+                                           {"epochs", epochs},
+                                           {"total_over_pass", (pass + study) / pass},
+                                           {"allowed_seconds", 1.5 * pass + 10},
+                                           {"within", pass + study <= 1.5 * pass + 10},
+                                           {"best_validation_accuracy", outcome.best_value()}}
+                                .dump(2)
+                                .c_str());
     } catch (const Error& error) {
         std::fprintf(stderr, "head_study: %s\n", error.what());
         return 1;

@@ -1,4 +1,5 @@
-// Finds the minimum of a function with a known optimum in three ways. Branin has its least value, 0.397887, at three points.
+// Finds the minimum of a function with a known optimum in three ways. Branin has its least value, 0.397887,
+// at three points.
 #include <attune/bayes.hpp>
 #include <attune/core.hpp>
 
@@ -22,8 +23,10 @@ int main() {
 
     const auto search = [&](const char* name, attune::AnyStrategy strategy) {
         attune::Tuner tuner{space, attune::minimize("branin"), strategy, attune::TunerOptions{.seed = 1}};
-        const auto outcome = tuner.run({.max_trials = 36}, [&](attune::Trial& trial) { return branin(trial[x], trial[y]); });
-        std::printf("%-18s %.6f after %zu trials (%s)\n", name, outcome.best_value(), outcome.study().trials().size(), outcome.best().configuration.text().c_str());
+        const auto outcome =
+            tuner.run({.max_trials = 36}, [&](attune::Trial& trial) { return branin(trial[x], trial[y]); });
+        std::printf("%-18s %.6f after %zu trials (%s)\n", name, outcome.best_value(),
+                    outcome.study().trials().size(), outcome.best().configuration.text().c_str());
         return outcome.best_value();
     };
     search("random", attune::RandomSearch{});

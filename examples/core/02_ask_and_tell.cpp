@@ -15,10 +15,14 @@ int main() {
     space.constrain("batch * accumulation <= 512");
 
     attune::Tuner tuner{space, attune::minimize("loss"), attune::RandomSearch{}};
-    tuner.enqueue({{"lr", 0.1}, {"batch", std::int64_t{64}}, {"accumulation", std::int64_t{2}}, {"optimizer", std::string("adam")}});
+    tuner.enqueue({{"lr", 0.1},
+                   {"batch", std::int64_t{64}},
+                   {"accumulation", std::int64_t{2}},
+                   {"optimizer", std::string("adam")}});
 
     while (auto trial = tuner.ask()) {
-        double loss = std::abs(std::log10((*trial)[lr]) + 2) + std::abs(static_cast<double>((*trial)[batch] * (*trial)[accumulation]) - 256) / 256;
+        double loss = std::abs(std::log10((*trial)[lr]) + 2) +
+                      std::abs(static_cast<double>((*trial)[batch] * (*trial)[accumulation]) - 256) / 256;
         if (trial->find(nesterov).value_or(false)) loss -= 0.1;  // inactive with adam: find() gives nothing
         const auto number = trial->number();
         if (loss > 3)
@@ -29,6 +33,7 @@ int main() {
     }
     const auto fixed = tuner.ask({{"optimizer", std::string("sgd")}});  // one ask with a value fixed
     const attune::Study study = tuner.study();
-    std::printf("best: trial %lld, loss %.3f, %s\n", static_cast<long long>(study.best()->number), study.value(*study.best()), study.best()->configuration.text().c_str());
+    std::printf("best: trial %lld, loss %.3f, %s\n", static_cast<long long>(study.best()->number),
+                study.value(*study.best()), study.best()->configuration.text().c_str());
     return fixed && (*fixed)[optimizer] == "sgd" ? 0 : 1;
 }

@@ -1,11 +1,12 @@
-// Random search against Bayesian optimisation on a real training: a small residual network, its learning rate, momentum and
-// weight decay. 120 random trials, eight at a time, beside 30 Gaussian-process trials, two at a time; repeated with other seeds.
+// Random search against Bayesian optimisation on a real training: a small residual network, its learning
+// rate, momentum and weight decay. 120 random trials, eight at a time, beside 30 Gaussian-process trials, two
+// at a time; repeated with other seeds.
 //
 //     random_or_bayes --data cifar-10-folder --repeats 10
 //
 // prints both curves and how often the 30 reach what the 120 reach. Without --data the images are drawn.
-#include <attune/finetune.hpp>
 #include <torch/torch.h>
+#include <attune/finetune.hpp>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -44,10 +45,17 @@ struct Problem {
 
 struct BlockImpl : torch::nn::Module {
     BlockImpl(int in, int out, int stride)
-        : first(register_module("first", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false)))),
-          second(register_module("second", torch::nn::Conv2d(torch::nn::Conv2dOptions(out, out, 3).padding(1).bias(false)))),
-          norm1(register_module("norm1", torch::nn::BatchNorm2d(out))), norm2(register_module("norm2", torch::nn::BatchNorm2d(out))) {
-        if (stride != 1 || in != out) shortcut = register_module("shortcut", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 1).stride(stride).bias(false)));
+        : first(register_module(
+              "first",
+              torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false)))),
+          second(register_module(
+              "second", torch::nn::Conv2d(torch::nn::Conv2dOptions(out, out, 3).padding(1).bias(false)))),
+          norm1(register_module("norm1", torch::nn::BatchNorm2d(out))),
+          norm2(register_module("norm2", torch::nn::BatchNorm2d(out))) {
+        if (stride != 1 || in != out)
+            shortcut = register_module(
+                "shortcut",
+                torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 1).stride(stride).bias(false)));
     }
     torch::Tensor forward(const torch::Tensor& x) {
         const torch::Tensor y = norm2(second(torch::relu(norm1(first(x)))));
@@ -60,9 +68,12 @@ TORCH_MODULE(Block);
 
 struct SmallResNet : torch::nn::Module {
     explicit SmallResNet(std::int64_t classes)
-        : stem(register_module("stem", torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 8, 3).padding(1).bias(false)))),
-          norm(register_module("norm", torch::nn::BatchNorm2d(8))), one(register_module("one", Block(8, 8, 1))),
-          two(register_module("two", Block(8, 16, 2))), three(register_module("three", Block(16, 32, 2))),
+        : stem(register_module("stem",
+                               torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 8, 3).padding(1).bias(false)))),
+          norm(register_module("norm", torch::nn::BatchNorm2d(8))),
+          one(register_module("one", Block(8, 8, 1))),
+          two(register_module("two", Block(8, 16, 2))),
+          three(register_module("three", Block(16, 32, 2))),
           head(register_module("head", torch::nn::Linear(32, classes))) {}
     torch::Tensor forward(torch::Tensor x) {
         x = three(two(one(torch::relu(norm(stem(x))))));
@@ -80,13 +91,19 @@ double accuracy(SmallResNet& network, const Part& part) {
     std::int64_t right = 0;
     for (std::int64_t i = 0; i < part.labels.size(0); i += 500) {
         const std::int64_t end = std::min<std::int64_t>(i + 500, part.labels.size(0));
-        right += network.forward(part.images.slice(0, i, end)).argmax(1).eq(part.labels.slice(0, i, end)).sum().item<std::int64_t>();
+        right += network.forward(part.images.slice(0, i, end))
+                     .argmax(1)
+                     .eq(part.labels.slice(0, i, end))
+                     .sum()
+                     .item<std::int64_t>();
     }
     return static_cast<double>(right) / static_cast<double>(part.labels.size(0));
 }
 
-/// The same start and order of images for every trial of a repeat, so that trials differ in nothing but their settings.
-double train(const Problem& problem, const torch::Tensor& start, std::uint64_t seed, int epochs, double lr, double momentum, double decay) {
+/// The same start and order of images for every trial of a repeat, so that trials differ in nothing but their
+/// settings.
+double train(const Problem& problem, const torch::Tensor& start, std::uint64_t seed, int epochs, double lr,
+             double momentum, double decay) {
     SmallResNet network(problem.classes);
     {
         const torch::NoGradGuard no_gradients;
@@ -96,7 +113,8 @@ double train(const Problem& problem, const torch::Tensor& start, std::uint64_t s
             at += p.numel();
         }
     }
-    torch::optim::SGD optimizer(network.parameters(), torch::optim::SGDOptions(lr).momentum(momentum).weight_decay(decay));
+    torch::optim::SGD optimizer(network.parameters(),
+                                torch::optim::SGDOptions(lr).momentum(momentum).weight_decay(decay));
     attune::RandomStream random(seed, 0, attune::Purpose::user);
     std::vector<std::int64_t> order(static_cast<std::size_t>(problem.train.labels.size(0)));
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
@@ -107,12 +125,18 @@ double train(const Problem& problem, const torch::Tensor& start, std::uint64_t s
         network.train();
         random.shuffle(order);
         for (std::size_t i = 0; i + batch <= order.size(); i += batch) {
-            const torch::Tensor rows = torch::tensor(std::vector<std::int64_t>(order.begin() + static_cast<std::ptrdiff_t>(i), order.begin() + static_cast<std::ptrdiff_t>(i + batch)));
-            // Half a cosine down to nothing: what is left at the end is the settings' doing, not the last batches'.
+            const torch::Tensor rows = torch::tensor(
+                std::vector<std::int64_t>(order.begin() + static_cast<std::ptrdiff_t>(i),
+                                          order.begin() + static_cast<std::ptrdiff_t>(i + batch)));
+            // Half a cosine down to nothing: what is left at the end is the settings' doing, not the last
+            // batches'.
             const double factor = attune::schedule::cosine(step++, steps);
-            for (auto& group : optimizer.param_groups()) static_cast<torch::optim::SGDOptions&>(group.options()).lr(lr * factor);
+            for (auto& group : optimizer.param_groups())
+                static_cast<torch::optim::SGDOptions&>(group.options()).lr(lr * factor);
             optimizer.zero_grad();
-            const torch::Tensor loss = torch::nn::functional::cross_entropy(network.forward(problem.train.images.index_select(0, rows)), problem.train.labels.index_select(0, rows));
+            const torch::Tensor loss = torch::nn::functional::cross_entropy(
+                network.forward(problem.train.images.index_select(0, rows)),
+                problem.train.labels.index_select(0, rows));
             loss.backward();
             optimizer.step();
         }
@@ -131,7 +155,8 @@ torch::Tensor starting_weights(std::int64_t classes, std::uint64_t seed) {
 // ---- data
 
 Part part_of(const attune::ImageData& data, const std::vector<std::int64_t>& rows, std::size_t most) {
-    const std::vector<std::int64_t> chosen(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(most, rows.size())));
+    const std::vector<std::int64_t> chosen(
+        rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(most, rows.size())));
     const torch::Tensor index = torch::tensor(chosen);
     torch::Tensor images = data.pixels().index_select(0, index).to(torch::kFloat) / 255;
     images = (torch::adaptive_avg_pool2d(images, {16, 16}) - 0.47) / 0.25;
@@ -140,16 +165,24 @@ Part part_of(const attune::ImageData& data, const std::vector<std::int64_t>& row
 
 Problem load(const Settings& settings) {
     if (settings.data.empty()) {
-        const attune::ImageData drawn = attune::complete_split(draw_patterns(static_cast<std::int64_t>(settings.train + settings.validation) / 12 + 1, 1), {.validation = 0.5}, 1);
+        const attune::ImageData drawn = attune::complete_split(
+            draw_patterns(static_cast<std::int64_t>(settings.train + settings.validation) / 12 + 1, 1),
+            {.validation = 0.5}, 1);
         std::vector<std::int64_t> rows(static_cast<std::size_t>(drawn.size()));
         for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
         attune::RandomStream(1, 0, attune::Purpose::user).shuffle(rows);
-        const auto middle = rows.begin() + std::min<std::ptrdiff_t>(settings.train, static_cast<std::ptrdiff_t>(rows.size() / 2));
-        return {part_of(drawn, {rows.begin(), middle}, rows.size()), part_of(drawn, {middle, rows.end()}, static_cast<std::size_t>(settings.validation)), drawn.class_count()};
+        const auto middle = rows.begin() + std::min<std::ptrdiff_t>(
+                                               settings.train, static_cast<std::ptrdiff_t>(rows.size() / 2));
+        return {part_of(drawn, {rows.begin(), middle}, rows.size()),
+                part_of(drawn, {middle, rows.end()}, static_cast<std::size_t>(settings.validation)),
+                drawn.class_count()};
     }
-    const attune::ImageData data = attune::from_raw_images(attune::read_cifar({settings.data / "train_batch.bin"}), attune::read_cifar({settings.data / "test_batch.bin"}),
-                                                           {}, {.framing = {.image_size = 32}});
-    return {part_of(data, data.split().train, static_cast<std::size_t>(settings.train)), part_of(data, data.split().test, static_cast<std::size_t>(settings.validation)), data.class_count()};
+    const attune::ImageData data = attune::from_raw_images(
+        attune::read_cifar({settings.data / "train_batch.bin"}),
+        attune::read_cifar({settings.data / "test_batch.bin"}), {}, {.framing = {.image_size = 32}});
+    return {part_of(data, data.split().train, static_cast<std::size_t>(settings.train)),
+            part_of(data, data.split().test, static_cast<std::size_t>(settings.validation)),
+            data.class_count()};
 }
 
 // ---- the two searches
@@ -163,17 +196,23 @@ std::vector<double> best_so_far(const attune::Study& study) {
     return curve;
 }
 
-std::vector<double> search(const Problem& problem, const Settings& settings, attune::AnyStrategy strategy, int trials, int at_once, std::uint64_t seed) {
+std::vector<double> search(const Problem& problem, const Settings& settings, attune::AnyStrategy strategy,
+                           int trials, int at_once, std::uint64_t seed) {
     attune::SearchSpace space;
     const auto lr = space.continuous("lr", 0.001, 0.5, attune::Scale::log);
     const auto momentum = space.continuous("momentum", 0.0, 0.99);
     const auto decay = space.continuous("weight_decay", 0.0, 0.001);
     const torch::Tensor start = starting_weights(problem.classes, seed);
-    attune::Tuner tuner{space, attune::maximize("accuracy"), std::move(strategy), attune::Threads{at_once}, attune::TunerOptions{.seed = seed}};
-    return best_so_far(tuner.run({.max_trials = trials}, [&](attune::Trial& trial) {
-        attune::set_compute_threads(1);
-        return train(problem, start, seed, settings.epochs, trial[lr], trial[momentum], trial[decay]);
-    }).study());
+    attune::Tuner tuner{space, attune::maximize("accuracy"), std::move(strategy), attune::Threads{at_once},
+                        attune::TunerOptions{.seed = seed}};
+    return best_so_far(tuner
+                           .run({.max_trials = trials},
+                                [&](attune::Trial& trial) {
+                                    attune::set_compute_threads(1);
+                                    return train(problem, start, seed, settings.epochs, trial[lr],
+                                                 trial[momentum], trial[decay]);
+                                })
+                           .study());
 }
 
 void print_curve(const char* name, const std::vector<double>& curve) {
@@ -188,7 +227,9 @@ void print_curve(const char* name, const std::vector<double>& curve) {
 int main(int argc, char** argv) {
     Settings settings;
     CLI::App app{"120 random trials against 30 of a Gaussian process on a small residual network"};
-    app.add_option("--data", settings.data, "folder with train_batch.bin and test_batch.bin of CIFAR-10's layout (default: drawn images)");
+    app.add_option(
+        "--data", settings.data,
+        "folder with train_batch.bin and test_batch.bin of CIFAR-10's layout (default: drawn images)");
     app.add_option("--repeats", settings.repeats, "with seeds 1, 2, ...")->capture_default_str();
     app.add_option("--epochs", settings.epochs, "of each training")->capture_default_str();
     app.add_option("--train", settings.train, "training images")->capture_default_str();
@@ -203,17 +244,22 @@ int main(int argc, char** argv) {
         int reached = 0;
         for (int repeat = 1; repeat <= settings.repeats; ++repeat) {
             const auto seed = static_cast<std::uint64_t>(repeat);
-            const auto bayes = search(problem, settings, attune::GaussianProcess{}, settings.bayes_trials, 2, seed);
-            const auto random = search(problem, settings, attune::RandomSearch{}, settings.random_trials, 8, seed + 1000);
+            const auto bayes =
+                search(problem, settings, attune::GaussianProcess{}, settings.bayes_trials, 2, seed);
+            const auto random =
+                search(problem, settings, attune::RandomSearch{}, settings.random_trials, 8, seed + 1000);
             reached += bayes.back() >= random.back();
-            std::printf("repeat %d: %d Gaussian-process trials reach %.4f, %d random ones %.4f\n", repeat, settings.bayes_trials, bayes.back(), settings.random_trials, random.back());
+            std::printf("repeat %d: %d Gaussian-process trials reach %.4f, %d random ones %.4f\n", repeat,
+                        settings.bayes_trials, bayes.back(), settings.random_trials, random.back());
             print_curve("bayes", bayes);
             print_curve("random", random);
             std::fflush(stdout);
             runs.push_back({{"seed", seed}, {"bayes", bayes}, {"random", random}});
         }
-        std::printf("the Gaussian process reaches at least what random search reaches in %d of %d repeats\n", reached, settings.repeats);
-        if (settings.json) std::printf("%s\n", nlohmann::json{{"reached", reached}, {"runs", runs}}.dump().c_str());
+        std::printf("the Gaussian process reaches at least what random search reaches in %d of %d repeats\n",
+                    reached, settings.repeats);
+        if (settings.json)
+            std::printf("%s\n", nlohmann::json{{"reached", reached}, {"runs", runs}}.dump().c_str());
         return 0;
     } catch (const attune::Error& error) {
         std::fprintf(stderr, "random_or_bayes: %s\n", error.what());

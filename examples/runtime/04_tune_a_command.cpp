@@ -1,5 +1,6 @@
-// Tunes a program it knows nothing about: a shell script that "trains" and prints its progress. The metrics are read from the output as
-// it comes, hopeless runs are ended early, and an extractor of one's own reads a line that no regular expression is made for.
+// Tunes a program it knows nothing about: a shell script that "trains" and prints its progress. The metrics
+// are read from the output as it comes, hopeless runs are ended early, and an extractor of one's own reads a
+// line that no regular expression is made for.
 #include <attune/runtime.hpp>
 
 #include <cstdio>
@@ -22,7 +23,8 @@ struct PipeSeparated {
 
 // Both kinds in one: the parts are values, so putting them together is a matter of calling them.
 struct TrainingLog {
-    attune::RegexMetrics accuracy{std::vector<attune::MetricDefinition>{{"accuracy", R"(validation: accuracy=([0-9\.]+))"}}};
+    attune::RegexMetrics accuracy{
+        std::vector<attune::MetricDefinition>{{"accuracy", R"(validation: accuracy=([0-9\.]+))"}}};
     PipeSeparated resources;
     std::vector<attune::MetricValue> extract(std::string_view line) {
         auto values = accuracy.extract(line);
@@ -60,7 +62,8 @@ int main() {
     script.command.collector.objectives = {"accuracy"};
     script.log_folder = folder / "logs";
 
-    attune::Tuner tuner{space, attune::maximize("accuracy"), attune::GaussianProcess{}, attune::MedianRule{}, attune::Threads{2}};
+    attune::Tuner tuner{space, attune::maximize("accuracy"), attune::GaussianProcess{}, attune::MedianRule{},
+                        attune::Threads{2}};
     const auto outcome = tuner.run({.max_trials = 25}, attune::ScriptObjective{script});
     std::printf("%s", attune::best_trials_table(outcome.study(), {.rows = 5}).c_str());
     attune::write_report(outcome.study(), folder / "report.html");

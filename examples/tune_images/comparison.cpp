@@ -16,7 +16,8 @@ PairedDifference paired_bootstrap(const Evaluation& a, const Evaluation& b) {
     if (a.rows != b.rows) throw InvalidOption("paired bootstrap: the evaluations are of different images");
     std::vector<double> gain;
     for (std::size_t i = 0; i < a.rows.size(); ++i)
-        gain.push_back(static_cast<double>(a.predicted[i] == a.labels[i]) - static_cast<double>(b.predicted[i] == b.labels[i]));
+        gain.push_back(static_cast<double>(a.predicted[i] == a.labels[i]) -
+                       static_cast<double>(b.predicted[i] == b.labels[i]));
     constexpr std::size_t draws = 10'000;
     RandomStream random(0, 0, Purpose::user);
     std::vector<double> means(draws);
@@ -44,10 +45,14 @@ std::string compare_with_scratch(const FineTuningTask& task, const Evaluation& t
         scratch.recipe.learning_rate = learning_rate;
         NetworkPtr network = scratch.make_network();
         const FitResult result = fit(*network, {scratch.data}, scratch.recipe);
-        messages.note(fmt::format("from scratch at learning rate {}: validation accuracy {:.3f}", learning_rate, result.best_validation_accuracy));
-        if (result.best_validation_accuracy > best_validation) best_validation = result.best_validation_accuracy, best = network;
+        messages.note(fmt::format("from scratch at learning rate {}: validation accuracy {:.3f}",
+                                  learning_rate, result.best_validation_accuracy));
+        if (result.best_validation_accuracy > best_validation)
+            best_validation = result.best_validation_accuracy, best = network;
     }
     const Evaluation evaluation = evaluate(*best, scratch.data, Split::test, {.worst = 0});
     const PairedDifference d = paired_bootstrap(tuned, evaluation);
-    return fmt::format("the same network from scratch: {:.4f}; transfer gains {:+.4f}, 95 % interval [{:+.4f}, {:+.4f}]", evaluation.metrics.accuracy, d.mean, d.low, d.high);
+    return fmt::format(
+        "the same network from scratch: {:.4f}; transfer gains {:+.4f}, 95 % interval [{:+.4f}, {:+.4f}]",
+        evaluation.metrics.accuracy, d.mean, d.low, d.high);
 }

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "attune/finetune/data/image_data.hpp"
 #include "attune/files/tensor_data.hpp"
+#include "attune/finetune/data/image_data.hpp"
 #include "messages.hpp"
 #include "options.hpp"
 
@@ -18,8 +18,10 @@ struct Inputs {
     std::map<std::string, std::string> identity;
 };
 
-/// Lists, checks and decodes the images, makes what the split lacks, reads the weights. Throws attune::Error with one message.
+/// Lists, checks and decodes the images, makes what the split lacks, reads the weights. Throws attune::Error
+/// with one message.
 [[nodiscard]] Inputs read_inputs(const Options& options, Messages& messages);
 
-/// Draws images by formula and trains a small backbone on another task; the backbone is kept in the output folder.
+/// Draws images by formula and trains a small backbone on another task; the backbone is kept in the output
+/// folder.
 [[nodiscard]] Inputs make_inputs(const Options& options, Messages& messages);

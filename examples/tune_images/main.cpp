@@ -1,5 +1,5 @@
-// The main job: given labelled images and pretrained weights, tune how the network is fine-tuned, early-stop hopeless trials,
-// and write the best model and a report. See --help.
+// The main job: given labelled images and pretrained weights, tune how the network is fine-tuned, early-stop
+// hopeless trials, and write the best model and a report. See --help.
 #include <filesystem>
 #include <iostream>
 
@@ -16,8 +16,9 @@
 
 namespace {
 
-// Activations are large and short-lived. By default glibc maps and unmaps each of them, and the kernel clears every page again:
-// a forward pass then spends about a third of its time there. A program may decide that for its process, a library may not.
+// Activations are large and short-lived. By default glibc maps and unmaps each of them, and the kernel clears
+// every page again: a forward pass then spends about a third of its time there. A program may decide that for
+// its process, a library may not.
 void keep_freed_memory() {
 #if defined(__GLIBC__)
     mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -33,12 +34,18 @@ int main(int argc, char** argv) {
     Messages messages(options.quiet);
     keep_freed_memory();
     try {
-        attune::StopOnSignal stop;  // Ctrl-C or SIGTERM: trials end, the study stays; a second one ends at once
-        if (!options.data.empty() && !std::filesystem::exists(options.data)) throw attune::FileError(options.data.string() + ": no such file or folder");
-        if (!options.weights.empty() && !std::filesystem::exists(options.weights)) throw attune::FileError(options.weights.string() + ": no such file");
-        if (options.data.empty() && !options.weights.empty()) throw attune::InvalidOption("--weights is given without --data; the built-in images have their own backbone");
+        attune::StopOnSignal
+            stop;  // Ctrl-C or SIGTERM: trials end, the study stays; a second one ends at once
+        if (!options.data.empty() && !std::filesystem::exists(options.data))
+            throw attune::FileError(options.data.string() + ": no such file or folder");
+        if (!options.weights.empty() && !std::filesystem::exists(options.weights))
+            throw attune::FileError(options.weights.string() + ": no such file");
+        if (options.data.empty() && !options.weights.empty())
+            throw attune::InvalidOption(
+                "--weights is given without --data; the built-in images have their own backbone");
         std::filesystem::create_directories(options.out);
-        const Inputs inputs = options.data.empty() ? make_inputs(options, messages) : read_inputs(options, messages);
+        const Inputs inputs =
+            options.data.empty() ? make_inputs(options, messages) : read_inputs(options, messages);
         return run_job(options, inputs, messages, stop.token());
     } catch (const attune::Error& error) {
         std::cerr << "tune_images: " << error.what() << '\n';

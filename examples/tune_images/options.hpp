@@ -7,9 +7,10 @@
 
 /// What the command line of tune_images says.
 struct Options {
-    std::filesystem::path data;     ///< empty: surfaces drawn by formula
-    std::filesystem::path weights;  ///< empty: with own data a backbone trained here; with real data random weights
-    std::string model;              ///< empty: told by the weights
+    std::filesystem::path data;  ///< empty: surfaces drawn by formula
+    std::filesystem::path
+        weights;        ///< empty: with own data a backbone trained here; with real data random weights
+    std::string model;  ///< empty: told by the weights
     std::filesystem::path out = "tune_images-out";
     std::int64_t trials = 12;
     std::int64_t epochs = 0;  ///< 0: by the number of training images

@@ -1,7 +1,7 @@
 #pragma once
 
-/// Everything of attune::core that needs no linear algebra: spaces, studies, random, grid and Sobol search, the median rule,
-/// patience, memory, threads and the tuner. For Gaussian processes include attune/bayes.hpp.
+/// Everything of attune::core that needs no linear algebra: spaces, studies, random, grid and Sobol search,
+/// the median rule, patience, memory, threads and the tuner. For Gaussian processes include attune/bayes.hpp.
 
 #include "attune/analyse/pareto.hpp"
 #include "attune/error.hpp"

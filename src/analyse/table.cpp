@@ -59,7 +59,8 @@ std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& ro
         add(study.objectives()[k].metric, true,
             [&](const Ranked& r) { return detail::short_number(study.value(*r.trial, k)); });
     if (const auto& second = study.objective().tie_break)
-        add(second->metric, true, [&](const Ranked& r) { return detail::short_number(r.trial->metric(second->metric)); });
+        add(second->metric, true,
+            [&](const Ranked& r) { return detail::short_number(r.trial->metric(second->metric)); });
     add("seconds", true, [](const Ranked& r) { return fmt::format("{:.1f}", r.trial->duration_seconds()); });
     add("step", true, [](const Ranked& r) {
         return r.trial->reports.empty() ? "-" : detail::short_number(r.trial->reports.back().step);

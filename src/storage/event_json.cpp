@@ -10,9 +10,11 @@ namespace {
 using detail::JsonObject;
 
 Json objective_json(const Objective& objective) {
-    Json out{{"metric", JsonObject::text_json(objective.metric)}, {"direction", to_string(objective.direction)}};
+    Json out{{"metric", JsonObject::text_json(objective.metric)},
+             {"direction", to_string(objective.direction)}};
     if (const auto& second = objective.tie_break)
-        out["then"] = Json{{"metric", JsonObject::text_json(second->metric)}, {"direction", to_string(second->direction)}};
+        out["then"] = Json{{"metric", JsonObject::text_json(second->metric)},
+                           {"direction", to_string(second->direction)}};
     return out;
 }
 
@@ -54,8 +56,7 @@ void write(Json& out, const event::Created& e) {
     out["space"] = std::move(space["space"]);
     out["constraints"] = std::move(space["constraints"]);
     Json objectives = Json::array();
-    for (const Objective& objective : e.objectives)
-        objectives.push_back(objective_json(objective));
+    for (const Objective& objective : e.objectives) objectives.push_back(objective_json(objective));
     out["objectives"] = std::move(objectives);
     out["final_value"] = e.final_value == event::FinalValue::best_report ? "best_report" : "last_report";
     out["settings"] = texts_json(e.settings);

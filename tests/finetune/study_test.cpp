@@ -23,14 +23,19 @@ namespace {
 /// A task on the tiny network that trains in milliseconds.
 FineTuningTask tiny_task(const std::filesystem::path& models = {}) {
     ModelZoo zoo;
-    zoo.add({"tiny", "Tiny", 2, 100, {.image_size = 16, .minimum_size = 8}, [](std::int64_t classes) { return std::make_shared<test::TinyNetwork>(classes); }});
-    FineTuningTask task{.model = "tiny", .zoo = zoo, .data = test::striped_images(60, 2), .models_folder = models};
+    zoo.add({"tiny", "Tiny", 2, 100, {.image_size = 16, .minimum_size = 8}, [](std::int64_t classes) {
+                 return std::make_shared<test::TinyNetwork>(classes);
+             }});
+    FineTuningTask task{
+        .model = "tiny", .zoo = zoo, .data = test::striped_images(60, 2), .models_folder = models};
     task.recipe.epochs = 3;
     task.recipe.batch_size = 8;
     return task;
 }
 
-Configuration point(const SearchSpace& space, const std::vector<std::pair<std::string, Value>>& values) { return space.configuration(values); }
+Configuration point(const SearchSpace& space, const std::vector<std::pair<std::string, Value>>& values) {
+    return space.configuration(values);
+}
 
 std::size_t files_in(const std::filesystem::path& folder) {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
@@ -45,13 +50,21 @@ TEST_CASE("parameters of a space set the options of a recipe that have their nam
     space.categorical("horizontal_flip", {false, true});
     space.integer("trained_stages", 0, 9);
     const Recipe base{.epochs = 7};
-    const Recipe recipe = recipe_for(point(space, {{"learning_rate", 0.25}, {"optimizer", std::string("sgd")}, {"horizontal_flip", true}, {"trained_stages", std::int64_t{2}}}), base, 5);
+    const Recipe recipe = recipe_for(point(space, {{"learning_rate", 0.25},
+                                                   {"optimizer", std::string("sgd")},
+                                                   {"horizontal_flip", true},
+                                                   {"trained_stages", std::int64_t{2}}}),
+                                     base, 5);
     CHECK(recipe.learning_rate == 0.25);
     CHECK(recipe.optimizer == OptimizerKind::sgd);
     CHECK(recipe.augmentation.horizontal_flip);
     CHECK(recipe.frozen_stages == 3);
     CHECK(recipe.epochs == 7);
-    CHECK_THROWS_AS((void)recipe_for(point(space, {{"learning_rate", 0.25}, {"optimizer", std::string("sgd")}, {"horizontal_flip", true}, {"trained_stages", std::int64_t{6}}}), base, 5),
+    CHECK_THROWS_AS((void)recipe_for(point(space, {{"learning_rate", 0.25},
+                                                   {"optimizer", std::string("sgd")},
+                                                   {"horizontal_flip", true},
+                                                   {"trained_stages", std::int64_t{6}}}),
+                                     base, 5),
                     InvalidOption);
     SearchSpace other;
     other.continuous("lr", 0, 1);
@@ -106,7 +119,8 @@ TEST_CASE("a trial that is run again gives the same bits") {
         Tuner tuner{space, fine_tuning_aim(), TunerOptions{.seed = 9}};
         const Outcome outcome = tuner.run({.max_trials = 3}, [&](Trial& trial) { objective(trial); });
         losses.emplace_back();
-        for (const TrialRecord& trial : outcome.study().trials()) losses.back().push_back(trial.metric("train_loss"));
+        for (const TrialRecord& trial : outcome.study().trials())
+            losses.back().push_back(trial.metric("train_loss"));
     }
     CHECK(losses[0] == losses[1]);
 }

@@ -9,12 +9,12 @@
 
 namespace {
 
-using attune::RegressionFitOptions;
 using attune::Hyperparameters;
 using attune::InputMetric;
 using attune::Points;
 using attune::Purpose;
 using attune::RandomStream;
+using attune::RegressionFitOptions;
 
 template <class Kernel>
 void check_gradient() {
@@ -63,12 +63,14 @@ TEST_CASE("a fit tells the dimension that matters from the one that does not") {
     Eigen::VectorXd y(40);
     for (Eigen::Index i = 0; i < 40; ++i) y[i] = std::sin(9.0 * x(i, 0)) + 0.05 * stream.normal();
     const auto metric = InputMetric::numeric(2);
-    const auto fit = attune::fit_hyperparameters<>(metric, x, y, starts(2), RegressionFitOptions::with_priors(2));
+    const auto fit =
+        attune::fit_hyperparameters<>(metric, x, y, starts(2), RegressionFitOptions::with_priors(2));
     CHECK(fit.hyperparameters.length_scales[0] < 0.8);
     CHECK(fit.hyperparameters.length_scales[1] > 3.0 * fit.hyperparameters.length_scales[0]);
     CHECK(std::sqrt(fit.hyperparameters.noise_variance) < 0.15);
     CHECK(fit.evaluations > 2);
-    const auto again = attune::fit_hyperparameters<>(metric, x, y, starts(2), RegressionFitOptions::with_priors(2));
+    const auto again =
+        attune::fit_hyperparameters<>(metric, x, y, starts(2), RegressionFitOptions::with_priors(2));
     CHECK(again.hyperparameters == fit.hyperparameters);
 }
 
@@ -103,7 +105,8 @@ TEST_CASE("bounds hold and wrong options are refused") {
     options.length_scale = {0.4, 0.2};
     CHECK_THROWS_WITH_AS(attune::fit_hyperparameters<>(metric, x, y, starts(1), options),
                          doctest::Contains("length_scale"), attune::InvalidOption);
-    CHECK_THROWS_AS(attune::fit_hyperparameters<>(metric, x, y, {}, RegressionFitOptions{}), attune::InvalidOption);
+    CHECK_THROWS_AS(attune::fit_hyperparameters<>(metric, x, y, {}, RegressionFitOptions{}),
+                    attune::InvalidOption);
 }
 
 TEST_CASE("the prior's slope agrees with its density and its mode is where it says") {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-// The layering, in words that a test keeps: a folder may include itself and what is listed for it. error.hpp and
-// version.hpp lie below everything, the umbrella headers above.
+// The layering, in words that a test keeps: a folder may include itself and what is listed for it. error.hpp
+// and version.hpp lie below everything, the umbrella headers above.
 namespace {
 
 namespace fs = std::filesystem;
@@ -30,13 +30,17 @@ const std::map<std::string, Rule> rules{
     {"tune", {{"space", "study", "strategy", "stopping", "storage", "execute"}, {"fmt/"}}},
     {"metrics", {{"space", "study"}, {"fmt/", "nlohmann/", "re2/"}}},
     {"files", {{"space", "study"}, {"fmt/", "nlohmann/", "zlib.h", "jpeglib.h", "jerror.h", "png.h"}}},
-    {"analyse", {{"space", "study", "files", "tune", "strategy", "storage", "execute", "stopping"}, {"fmt/", "nlohmann/"}}},
-    {"finetune", {{"space", "study", "gp", "strategy", "stopping", "storage", "execute", "tune", "metrics", "files", "analyse"},
-                  {"fmt/", "nlohmann/", "torch/", "ATen/", "c10/", "omp.h"}}},
+    {"analyse",
+     {{"space", "study", "files", "tune", "strategy", "storage", "execute", "stopping"},
+      {"fmt/", "nlohmann/"}}},
+    {"finetune",
+     {{"space", "study", "gp", "strategy", "stopping", "storage", "execute", "tune", "metrics", "files",
+       "analyse"},
+      {"fmt/", "nlohmann/", "torch/", "ATen/", "c10/", "omp.h"}}},
 };
 
-/// The include lines of a file: what stands between the quotes or brackets. Quoted names that are found beside the file and stay in
-/// its role's folder (the first one below `top`) are neighbours and need no rule.
+/// The include lines of a file: what stands between the quotes or brackets. Quoted names that are found
+/// beside the file and stay in its role's folder (the first one below `top`) are neighbours and need no rule.
 std::vector<std::string> includes(const fs::path& file, const fs::path& top) {
     std::vector<std::string> out;
     std::ifstream stream(file);
@@ -47,13 +51,16 @@ std::vector<std::string> includes(const fs::path& file, const fs::path& top) {
         if (open == std::string::npos || close <= open) continue;
         const std::string name = line.substr(open + 1, close - open - 1);
         const fs::path beside = fs::weakly_canonical(file.parent_path() / name);
-        const bool neighbour = line[open] == '"' && fs::exists(beside) && *fs::relative(beside, fs::weakly_canonical(top)).begin() == role;
+        const bool neighbour = line[open] == '"' && fs::exists(beside) &&
+                               *fs::relative(beside, fs::weakly_canonical(top)).begin() == role;
         if (!neighbour) out.push_back(name);
     }
     return out;
 }
 
-bool is_foreign(const std::string& include) { return include.find('/') != std::string::npos || include.find('.') != std::string::npos; }
+bool is_foreign(const std::string& include) {
+    return include.find('/') != std::string::npos || include.find('.') != std::string::npos;
+}
 
 void check_file(const fs::path& file, const fs::path& top, const std::string& folder, const Rule& rule) {
     for (const std::string& include : includes(file, top)) {
@@ -62,15 +69,20 @@ void check_file(const fs::path& file, const fs::path& top, const std::string& fo
             const std::string rest = include.substr(7);
             const auto slash = rest.find('/');
             const std::string target = slash == std::string::npos ? "" : rest.substr(0, slash);
-            const bool allowed = target == folder || rule.folders.count(target) > 0 || rest == "error.hpp" || rest == "version.hpp";
+            const bool allowed = target == folder || rule.folders.count(target) > 0 || rest == "error.hpp" ||
+                                 rest == "version.hpp";
             CHECK(allowed);
-        } else if (is_foreign(include) && include.rfind("sys/", 0) != 0 && include.find(".h") == include.size() - 2 && include.find('/') == std::string::npos) {
+        } else if (is_foreign(include) && include.rfind("sys/", 0) != 0 &&
+                   include.find(".h") == include.size() - 2 && include.find('/') == std::string::npos) {
             // A C header of the system, or one of the libraries without a folder of their own.
-            static const std::set<std::string> guarded{"zlib.h", "jpeglib.h", "png.h", "LBFGS.h", "LBFGSB.h", "omp.h", "sqlite3.h"};
+            static const std::set<std::string> guarded{"zlib.h",   "jpeglib.h", "png.h",    "LBFGS.h",
+                                                       "LBFGSB.h", "omp.h",     "sqlite3.h"};
             if (guarded.count(include) == 0) continue;
-            CHECK(std::any_of(rule.libraries.begin(), rule.libraries.end(), [&](const std::string& l) { return include.rfind(l, 0) == 0; }));
+            CHECK(std::any_of(rule.libraries.begin(), rule.libraries.end(),
+                              [&](const std::string& l) { return include.rfind(l, 0) == 0; }));
         } else if (is_foreign(include) && include.rfind("sys/", 0) != 0 && include.rfind("linux/", 0) != 0) {
-            CHECK(std::any_of(rule.libraries.begin(), rule.libraries.end(), [&](const std::string& l) { return include.rfind(l, 0) == 0; }));
+            CHECK(std::any_of(rule.libraries.begin(), rule.libraries.end(),
+                              [&](const std::string& l) { return include.rfind(l, 0) == 0; }));
         }
     }
 }
@@ -88,7 +100,8 @@ TEST_CASE("every folder includes only what its layer may") {
             if (!entry.is_regular_file() || relative.has_parent_path() == false) continue;
             INFO("folder " << folder << " has no rule");
             REQUIRE(rule != rules.end());
-            if (entry.path().extension() == ".hpp" || entry.path().extension() == ".cpp") check_file(entry.path(), top, folder, rule->second), ++files;
+            if (entry.path().extension() == ".hpp" || entry.path().extension() == ".cpp")
+                check_file(entry.path(), top, folder, rule->second), ++files;
         }
     CHECK(files > 50);
 }
@@ -104,7 +117,8 @@ TEST_CASE("core.hpp reaches neither Eigen nor libtorch nor a library of runtime"
         for (const std::string& include : includes(root / header, root / "attune")) {
             INFO(header << " includes " << include);
             if (include.rfind("attune/", 0) == 0) open.push_back(include);
-            for (const char* dear : {"Eigen/", "torch/", "nlohmann/", "re2/", "boost/math/"}) CHECK(include.rfind(dear, 0) != 0);
+            for (const char* dear : {"Eigen/", "torch/", "nlohmann/", "re2/", "boost/math/"})
+                CHECK(include.rfind(dear, 0) != 0);
         }
     }
     CHECK(seen.size() > 15);

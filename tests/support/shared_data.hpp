@@ -27,7 +27,8 @@ inline void count_skip(const std::string& what, const std::string& why) {
     std::printf("[attune] skipped: %s: %s\n", what.c_str(), why.c_str());
 }
 
-/// The path of `relative` in the shared folder, or nothing (counted and printed as a skip) where it is missing.
+/// The path of `relative` in the shared folder, or nothing (counted and printed as a skip) where it is
+/// missing.
 inline std::optional<std::filesystem::path> shared(const std::string& relative) {
     namespace fs = std::filesystem;
     const char* named = std::getenv("ATTUNE_SHARED");

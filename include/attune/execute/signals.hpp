@@ -5,9 +5,10 @@
 
 namespace attune {
 
-/// For programs: turns SIGINT and SIGTERM into a stop request, so that trials end, checkpoints are written and the study
-/// stays. A second signal ends the process at once. The library itself never installs handlers; a host that makes this object
-/// asks for it. One at a time in a process (InvalidState otherwise); the former handlers come back when it goes.
+/// For programs: turns SIGINT and SIGTERM into a stop request, so that trials end, checkpoints are written
+/// and the study stays. A second signal ends the process at once. The library itself never installs handlers;
+/// a host that makes this object asks for it. One at a time in a process (InvalidState otherwise); the former
+/// handlers come back when it goes.
 class StopOnSignal {
   public:
     StopOnSignal();

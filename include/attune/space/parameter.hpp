@@ -185,8 +185,8 @@ class Parameter {
             throw InvalidSpace(
                 fmt::format("parameter {}: the range [{}, {}] must be finite", name, text(low), text(high)));
         if (low > high)
-            throw InvalidSpace(fmt::format("parameter {}: low ({}) must be below high ({})", name,
-                                           text(low), text(high)));
+            throw InvalidSpace(
+                fmt::format("parameter {}: low ({}) must be below high ({})", name, text(low), text(high)));
         if (!std::isfinite(high - low))
             throw InvalidSpace(fmt::format("parameter {}: the range [{}, {}] is wider than a double can hold",
                                            name, text(low), text(high)));

@@ -15,25 +15,29 @@ namespace attune {
 
 /// Where a study lives: append events, read events.
 ///
-/// `append(events, expected)` adds all of them or none, and only where exactly `expected` events are there already; it
-/// returns whether it did. On return they are as durable as the storage promises. `read(from)` gives the events from position
-/// `from` on. Both throw StorageError. Positions are dense and in the order of commitment.
+/// `append(events, expected)` adds all of them or none, and only where exactly `expected` events are there
+/// already; it returns whether it did. On return they are as durable as the storage promises. `read(from)`
+/// gives the events from position `from` on. Both throw StorageError. Positions are dense and in the order of
+/// commitment.
 template <class S>
 concept Storage = std::movable<std::remove_cvref_t<S>> &&
     requires(std::remove_cvref_t<S>& storage, std::span<const Event> events, std::uint64_t position) {
-        { storage.append(events, position) } -> std::same_as<bool>;
-        { storage.read(position) } -> std::same_as<std::vector<Event>>;
-    };
+    { storage.append(events, position) } -> std::same_as<bool>;
+    { storage.read(position) } -> std::same_as<std::vector<Event>>;
+};
 
-/// Any storage, held by value; move-only, since two owners of one file make no sense. Not thread-safe: the tuner
-/// serialises its calls.
+/// Any storage, held by value; move-only, since two owners of one file make no sense. Not thread-safe: the
+/// tuner serialises its calls.
 class AnyStorage {
   public:
     template <class S>
-        requires(!std::same_as<std::remove_cvref_t<S>, AnyStorage> && Storage<S>)
-    AnyStorage(S&& storage) : held_(std::make_unique<Model<std::remove_cvref_t<S>>>(std::forward<S>(storage))) {}  // NOLINT: converts by intent
+    requires(!std::same_as<std::remove_cvref_t<S>, AnyStorage> && Storage<S>) AnyStorage(S&& storage)
+        : held_(std::make_unique<Model<std::remove_cvref_t<S>>>(std::forward<S>(storage))) {
+    }  // NOLINT: converts by intent
 
-    [[nodiscard]] bool append(std::span<const Event> events, std::uint64_t expected) { return held_->append(events, expected); }
+    [[nodiscard]] bool append(std::span<const Event> events, std::uint64_t expected) {
+        return held_->append(events, expected);
+    }
     [[nodiscard]] std::vector<Event> read(std::uint64_t from) { return held_->read(from); }
     /// Where it is, for messages: its `location()` member, or "memory".
     [[nodiscard]] std::string location() const { return held_->location(); }
@@ -49,7 +53,9 @@ class AnyStorage {
     struct Model final : Interface {
         template <class U>
         explicit Model(U&& held) : storage(std::forward<U>(held)) {}
-        bool append(std::span<const Event> events, std::uint64_t expected) override { return storage.append(events, expected); }
+        bool append(std::span<const Event> events, std::uint64_t expected) override {
+            return storage.append(events, expected);
+        }
         std::vector<Event> read(std::uint64_t from) override { return storage.read(from); }
         [[nodiscard]] std::string location() const override {
             if constexpr (requires { std::string(storage.location()); })

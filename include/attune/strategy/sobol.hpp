@@ -109,7 +109,8 @@ class Sobol {
                 return Suggestion{std::move(configuration), "point of the scrambled Sobol sequence", "sobol",
                                   ""};
         }
-        return RandomSearch{}.suggest(study, request);  // constraints leave little, or the space is nearly spent
+        return RandomSearch{}.suggest(study,
+                                      request);  // constraints leave little, or the space is nearly spent
     }
 
   private:

@@ -37,8 +37,11 @@ struct Objective {
     Direction direction = Direction::minimize;
     std::optional<TieBreak> tie_break{};  ///< used for the best trial alone, not by strategies
 
-    /// The same with a second metric that decides between equals: `maximize("accuracy").then(minimize("loss"))`.
-    [[nodiscard]] Objective then(const Objective& second) const { return {metric, direction, TieBreak{second.metric, second.direction}}; }
+    /// The same with a second metric that decides between equals:
+    /// `maximize("accuracy").then(minimize("loss"))`.
+    [[nodiscard]] Objective then(const Objective& second) const {
+        return {metric, direction, TieBreak{second.metric, second.direction}};
+    }
 
     /// Whether a is strictly better than b; NaN is worse than every number and never better.
     [[nodiscard]] bool better(double a, double b) const {

@@ -101,7 +101,8 @@ class Study {
         return told;
     }
 
-    /// Whether a is ahead of b, both with a value: by the first objective, then by its tie break, then as the earlier trial.
+    /// Whether a is ahead of b, both with a value: by the first objective, then by its tie break, then as the
+    /// earlier trial.
     [[nodiscard]] bool beats(const TrialRecord& a, const TrialRecord& b) const {
         if (const double x = value(a), y = value(b); x != y) return objective().better(x, y);
         if (const auto& second = objective().tie_break) {
@@ -112,8 +113,8 @@ class Study {
         return a.number < b.number;
     }
 
-    /// The completed or stopped trial with the best value of the first objective; equals are told apart by its tie break,
-    /// then the earlier one wins.
+    /// The completed or stopped trial with the best value of the first objective; equals are told apart by
+    /// its tie break, then the earlier one wins.
     [[nodiscard]] const TrialRecord* best() const { return best_ < 0 ? nullptr : &trial(best_); }
 
     /// How many trials that count (failures of the environment do not) were asked with this configuration.

@@ -11,7 +11,8 @@
 namespace attune {
 namespace {
 
-// Building a network draws from torch's default generator. Under one lock and from one seed the draw is the same for every trial.
+// Building a network draws from torch's default generator. Under one lock and from one seed the draw is the
+// same for every trial.
 std::mutex& building_mutex() {
     static std::mutex mutex;
     return mutex;
@@ -33,7 +34,8 @@ NetworkPtr FineTuningTask::make_network() const {
 
 Objective fine_tuning_aim() { return maximize(accuracy_name).then(minimize(loss_name)); }
 
-FineTuningObjective::FineTuningObjective(FineTuningTask task) : task_(std::move(task)), stage_count_(task_.make_network()->stages().size()) {
+FineTuningObjective::FineTuningObjective(FineTuningTask task)
+    : task_(std::move(task)), stage_count_(task_.make_network()->stages().size()) {
     if (!task_.models_folder.empty()) std::filesystem::create_directories(task_.models_folder);
 }
 
@@ -75,7 +77,9 @@ void FineTuningObjective::operator()(Trial& trial) {
     if (result.end == FitEnd::not_finite) throw TrialFailure(FailureKind::configuration, result.message);
     const FineTuningScore score{result.best_validation_accuracy, result.best_validation_loss};
     ModelCard model = card(recipe);
-    model.notes = {{"trial", std::to_string(trial.number())}, {accuracy_name, to_string(score.accuracy)}, {loss_name, to_string(score.loss)}};
+    model.notes = {{"trial", std::to_string(trial.number())},
+                   {accuracy_name, to_string(score.accuracy)},
+                   {loss_name, to_string(score.loss)}};
     keep_if_best(trial.number(), score, *network, model);
     trial.tell(Metrics{{accuracy_name, score.accuracy},
                        {loss_name, score.loss},
@@ -83,7 +87,8 @@ void FineTuningObjective::operator()(Trial& trial) {
                        {"train_loss", result.last_train_loss}});
 }
 
-void FineTuningObjective::keep_if_best(std::int64_t trial, FineTuningScore score, Network& network, const ModelCard& card) {
+void FineTuningObjective::keep_if_best(std::int64_t trial, FineTuningScore score, Network& network,
+                                       const ModelCard& card) {
     if (task_.models_folder.empty()) return;
     const std::lock_guard lock(mutex_);
     const bool best = !best_ || best_->first < score;
@@ -91,7 +96,8 @@ void FineTuningObjective::keep_if_best(std::int64_t trial, FineTuningScore score
     if (!best) return;
     const auto before = best_;
     best_ = {score, trial};
-    if (before && before->second != 0 && before->second != trial) std::filesystem::remove(model_path(before->second));
+    if (before && before->second != 0 && before->second != trial)
+        std::filesystem::remove(model_path(before->second));
 }
 
 std::pair<NetworkPtr, ModelCard> FineTuningObjective::refit(const Configuration& configuration) {

@@ -16,7 +16,8 @@ double accuracy_through(Network& network, const ImageData& data, const View& vie
 
 }  // namespace
 
-ViewProbe probe_views(Network& network, const std::shared_ptr<FeatureCache>& features, std::uint64_t seed, double kept_share) {
+ViewProbe probe_views(Network& network, const std::shared_ptr<FeatureCache>& features, std::uint64_t seed,
+                      double kept_share) {
     const ImageData& data = features->data();
     Recipe recipe;
     recipe.seed = seed;
@@ -25,13 +26,18 @@ ViewProbe probe_views(Network& network, const std::shared_ptr<FeatureCache>& fea
     recipe.epochs = std::clamp<std::int64_t>(20'000 / std::max<std::int64_t>(train, 1), 10, 100);
     (void)fit(network, {data, features}, recipe);
     ViewProbe probe;
-    probe.plain = evaluate(network, data, Split::validation, {.worst = 0, .features = features, .frozen_stages = network.stages().size()}).metrics.accuracy;
+    probe.plain = evaluate(network, data, Split::validation,
+                           {.worst = 0, .features = features, .frozen_stages = network.stages().size()})
+                      .metrics.accuracy;
     probe.mirrored = accuracy_through(network, data, {.horizontal_flip = true});
     const double chance = 1.0 / static_cast<double>(data.class_count());
-    const auto harmless = [&](double accuracy) { return accuracy - chance >= kept_share * (probe.plain - chance); };
+    const auto harmless = [&](double accuracy) {
+        return accuracy - chance >= kept_share * (probe.plain - chance);
+    };
     if (!harmless(probe.mirrored)) return probe;
     probe.chosen.horizontal_flip = true;
-    probe.turned = std::min(accuracy_through(network, data, {.quarter_turns = 1}), accuracy_through(network, data, {.vertical_flip = true}));
+    probe.turned = std::min(accuracy_through(network, data, {.quarter_turns = 1}),
+                            accuracy_through(network, data, {.vertical_flip = true}));
     probe.chosen.quarter_turns = harmless(probe.turned);
     return probe;
 }

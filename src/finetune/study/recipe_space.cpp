@@ -22,12 +22,14 @@ Recipe recipe_for(const Configuration& configuration, const Recipe& base, std::s
             const std::int64_t trained = std::stoll(to_string(value));
             const auto count = static_cast<std::int64_t>(stage_count);
             if (trained < 0 || trained > count)
-                throw InvalidOption(fmt::format("trained_stages ({}) must be from 0 to the network's {} stages", trained, count));
+                throw InvalidOption(fmt::format(
+                    "trained_stages ({}) must be from 0 to the network's {} stages", trained, count));
             text["frozen_stages"] = std::to_string(count - trained);
         } else if (text.contains(name)) {
             text[name] = to_string(value);
         } else {
-            throw UnknownName(fmt::format("parameter '{}' is no option of a recipe (see Recipe::to_text)", name));
+            throw UnknownName(
+                fmt::format("parameter '{}' is no option of a recipe (see Recipe::to_text)", name));
         }
     }
     Recipe recipe = recipe_from_text(text);
@@ -48,7 +50,9 @@ TrainedDepths trained_depths(const std::string& text, const std::vector<std::str
     if (fault == std::errc() && end == text.data() + text.size() && number <= count) return {number};
     std::string names;
     for (const std::string& name : stage_names) names += (names.empty() ? "" : ", ") + name;
-    throw InvalidOption(fmt::format("unfreeze '{}' must be head, all, auto, any, a number of stages up to {}, or one of the stages {}", text, count, names));
+    throw InvalidOption(fmt::format(
+        "unfreeze '{}' must be head, all, auto, any, a number of stages up to {}, or one of the stages {}",
+        text, count, names));
 }
 
 SearchSpace fine_tuning_space(const TrainedDepths& depths) {
@@ -60,7 +64,8 @@ SearchSpace fine_tuning_space(const TrainedDepths& depths) {
         for (const std::size_t d : depths) depth.choices.emplace_back(static_cast<std::int64_t>(d));
         space.declare(std::move(depth));
     }
-    // Pretrained layers want a tenth of a fresh head's rate: the two are searched apart, as a rate and a multiple of it.
+    // Pretrained layers want a tenth of a fresh head's rate: the two are searched apart, as a rate and a
+    // multiple of it.
     space.continuous("learning_rate", 1e-4, 2e-3, Scale::log);
     space.continuous("head_learning_rate_multiplier", 1.0, 20.0, Scale::log);
     space.continuous("weight_decay", 1e-4, 2e-1, Scale::log);

@@ -27,8 +27,10 @@ torch::Tensor index_of(std::span<const std::int64_t> rows) {
 torch::Tensor input_of(Network& network, const ImageData& data, const View& view,
                        std::span<const std::int64_t> rows) {
     const auto pixels = data.pixels().index_select(0, index_of(rows));
-    // Channels last is the layout that depthwise convolutions run in: SqueezeNet takes a third of the time, MobileNetV2 two thirds.
-    return normalise(render(pixels, view, data.image_size()), network.input).contiguous(at::MemoryFormat::ChannelsLast);
+    // Channels last is the layout that depthwise convolutions run in: SqueezeNet takes a third of the time,
+    // MobileNetV2 two thirds.
+    return normalise(render(pixels, view, data.image_size()), network.input)
+        .contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 struct Key {

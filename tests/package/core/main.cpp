@@ -8,7 +8,9 @@ int main() {
     attune::SearchSpace space;
     auto x = space.continuous("x", -1.0, 2.0);
     attune::Tuner tuner{space, attune::minimize("y"), attune::GaussianProcess{}};
-    const auto outcome = tuner.run({.max_trials = 15}, [&](attune::Trial& trial) { return (trial[x] - 0.5) * (trial[x] - 0.5); });
-    std::printf("best y %g at x %g: %s\n", outcome.best_value(), outcome.best().configuration[x], outcome.reason().c_str());
+    const auto outcome = tuner.run({.max_trials = 15},
+                                   [&](attune::Trial& trial) { return (trial[x] - 0.5) * (trial[x] - 0.5); });
+    std::printf("best y %g at x %g: %s\n", outcome.best_value(), outcome.best().configuration[x],
+                outcome.reason().c_str());
     return outcome.best_value() < 0.01 ? 0 : 1;
 }

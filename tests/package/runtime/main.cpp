@@ -12,7 +12,10 @@ int main() {
     std::size_t trials = 0;
     for (const int until : {3, 6}) {
         attune::Tuner tuner{space, attune::minimize("y"), attune::Journal{path}};
-        trials = tuner.run({.max_trials = until}, [&](attune::Trial& trial) { return trial[x]; }).study().trials().size();
+        trials = tuner.run({.max_trials = until}, [&](attune::Trial& trial) { return trial[x]; })
+                     .study()
+                     .trials()
+                     .size();
     }
     std::filesystem::remove(path);
     std::printf("%zu trials, attune %s\n", trials, attune::version().c_str());

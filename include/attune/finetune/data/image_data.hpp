@@ -30,8 +30,8 @@ enum class ResizeMode {
 [[nodiscard]] ResizeMode resize_mode_from_name(const std::string& name);
 [[nodiscard]] std::string to_string(ResizeMode mode);
 
-/// Resizes antialiased and bilinear, 3 x height x width: bytes as PIL does, bit for bit, floating-point numbers as
-/// torchvision does.
+/// Resizes antialiased and bilinear, 3 x height x width: bytes as PIL does, bit for bit, floating-point
+/// numbers as torchvision does.
 [[nodiscard]] at::Tensor resize_image(const at::Tensor& pixels, std::int64_t height, std::int64_t width);
 
 /// Sizes in pixels of the square that is kept of every picture.
@@ -79,8 +79,8 @@ struct SplitRows {
 /// several threads at once.
 class ImageData {
   public:
-    /// `pixels` N x 3 x S x S uint8; labels in [0, classes). Names may be empty. Without a split all rows are training rows.
-    /// Throws InvalidOption.
+    /// `pixels` N x 3 x S x S uint8; labels in [0, classes). Names may be empty. Without a split all rows are
+    /// training rows. Throws InvalidOption.
     ImageData(at::Tensor pixels, std::vector<std::int64_t> labels, std::vector<std::string> classes,
               std::vector<std::string> names = {}, SplitRows split = {}, Framing framing = {});
 

@@ -21,19 +21,21 @@ namespace attune {
 
 /// What the trials of a fine-tuning study share.
 struct FineTuningTask {
-    std::string model{};                            ///< a name of the zoo
+    std::string model{};  ///< a name of the zoo
     ModelZoo zoo = ModelZoo::standard();
-    std::shared_ptr<const TensorFile> weights{};    ///< pretrained; null: random ones drawn from the recipe's seed
-    ImageData data;                                 ///< with training and validation parts
-    Recipe recipe{};                                ///< what the configuration does not say
-    std::shared_ptr<FeatureCache> features{};       ///< outputs of frozen stages; null: none are shared
-    std::filesystem::path models_folder{};          ///< where the models of the best trials are kept; empty: nowhere
+    std::shared_ptr<const TensorFile>
+        weights{};                             ///< pretrained; null: random ones drawn from the recipe's seed
+    ImageData data;                            ///< with training and validation parts
+    Recipe recipe{};                           ///< what the configuration does not say
+    std::shared_ptr<FeatureCache> features{};  ///< outputs of frozen stages; null: none are shared
+    std::filesystem::path models_folder{};  ///< where the models of the best trials are kept; empty: nowhere
 
     /// A network for the task: pretrained where there are weights, with a fresh head for the data's classes.
     [[nodiscard]] NetworkPtr make_network() const;
 };
 
-/// What a fine-tuning study aims at: validation accuracy, and among equals (small validation parts have many) the lower loss.
+/// What a fine-tuning study aims at: validation accuracy, and among equals (small validation parts have many)
+/// the lower loss.
 [[nodiscard]] Objective fine_tuning_aim();
 
 /// How good a trial is by that aim.
@@ -45,12 +47,14 @@ struct FineTuningScore {
     }
 };
 
-/// An objective for Tuner::run that fine-tunes a network by the recipe of the trial's configuration (see recipe_for), reports every
-/// epoch, stops when told to and ends with `validation_accuracy` and `validation_loss` (see fine_tuning_aim) and `best_epoch`.
+/// An objective for Tuner::run that fine-tunes a network by the recipe of the trial's configuration (see
+/// recipe_for), reports every epoch, stops when told to and ends with `validation_accuracy` and
+/// `validation_loss` (see fine_tuning_aim) and `best_epoch`.
 ///
-/// The model of a trial that is the best so far is on disk before the study hears of the result, so a crash between the two loses
-/// nothing; models that are neither the best nor trial 0 (the default recipe, for comparison) are removed again. A loss
-/// that is not finite fails the trial. Thread-safe: trials run side by side.
+/// The model of a trial that is the best so far is on disk before the study hears of the result, so a crash
+/// between the two loses nothing; models that are neither the best nor trial 0 (the default recipe, for
+/// comparison) are removed again. A loss that is not finite fails the trial. Thread-safe: trials run side by
+/// side.
 class FineTuningObjective {
   public:
     explicit FineTuningObjective(FineTuningTask task);
