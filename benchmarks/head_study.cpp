@@ -11,6 +11,7 @@
 #include <thread>
 
 int main(int argc, char** argv) {
+    attune::keep_freed_memory();
     using namespace attune;
     std::filesystem::path data, weights;
     std::int64_t trials = 30, epochs = 20, image_size = 0;

@@ -5,34 +5,17 @@
 
 #include "attune/error.hpp"
 #include "attune/execute/signals.hpp"
+#include "attune/finetune/study/keep_freed_memory.hpp"
 #include "inputs.hpp"
 #include "job.hpp"
 #include "messages.hpp"
 #include "options.hpp"
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
-namespace {
-
-// Activations are large and short-lived. By default glibc maps and unmaps each of them, and the kernel clears
-// every page again: a forward pass then spends about a third of its time there. A program may decide that for
-// its process, a library may not.
-void keep_freed_memory() {
-#if defined(__GLIBC__)
-    mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    mallopt(M_TRIM_THRESHOLD, 2'000'000'000);
-#endif
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
     Options options;
     if (const auto code = parse_options(argc, argv, options)) return *code;
     Messages messages(options.quiet);
-    keep_freed_memory();
+    attune::keep_freed_memory();
     try {
         attune::StopOnSignal
             stop;  // Ctrl-C or SIGTERM: trials end, the study stays; a second one ends at once

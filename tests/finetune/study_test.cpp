@@ -9,6 +9,7 @@
 #include "attune/finetune/study/compute_threads.hpp"
 #include "attune/finetune/study/evaluation_sections.hpp"
 #include "attune/finetune/study/fine_tuning_objective.hpp"
+#include "attune/finetune/study/keep_freed_memory.hpp"
 #include "attune/finetune/study/probe_views.hpp"
 #include "attune/finetune/study/recipe_space.hpp"
 #include "attune/storage/memory.hpp"

@@ -2,11 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cstdio>
+#include <cstring>
 
 #include "support/shared_data.hpp"
 
 // Runs the tests, then says how many cases found their data and how many were skipped for the lack of it.
-// 77 tells ctest that nothing but skipped cases was there.
+// 77 tells ctest that a program of reference tests found nothing but skipped cases.
 int main(int argc, char** argv) {
     doctest::Context context(argc, argv);
     const int result = context.run();
@@ -14,5 +15,6 @@ int main(int argc, char** argv) {
     if (counts.run + counts.skipped > 0)
         std::printf("[attune] reference cases run: %ld, skipped: %ld\n", counts.run, counts.skipped);
     if (context.shouldExit() || result != 0) return result;
-    return counts.run == 0 && counts.skipped > 0 ? 77 : 0;
+    const bool only_references = std::strstr(argv[0], "_fixtures") != nullptr;
+    return only_references && counts.run == 0 && counts.skipped > 0 ? 77 : 0;
 }
