@@ -62,7 +62,8 @@ ModelCard FineTuningObjective::card(const Recipe& recipe) const {
 
 void FineTuningObjective::operator()(Trial& trial) {
     const Recipe recipe = recipe_for(trial.configuration(), task_.recipe, stage_count_);
-    // A head on kept features is a small matrix product: starting a second thread for it costs more than it brings.
+    // A head on kept features is a small matrix product: starting a second thread for it costs more than it
+    // brings.
     const bool head_alone = task_.features != nullptr && recipe.frozen_in(stage_count_) == stage_count_;
     set_compute_threads(head_alone ? 1 : trial.threads());
     NetworkPtr network = task_.make_network();
