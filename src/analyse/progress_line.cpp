@@ -106,7 +106,7 @@ class ProgressLine::State {
 
     [[nodiscard]] std::string text(double elapsed) const {
         std::string line = options_.max_trials ? fmt::format("{}/{} trials", done_, *options_.max_trials)
-                                               : fmt::format("{} trials", done_);
+                                               : detail::counted(done_, "trial");
         const auto add = [&](const std::string& part) { line += " | " + part; };
         if (!best_.empty()) add(best_);
         std::string states = fmt::format("{} running", running_);
@@ -138,11 +138,21 @@ class ProgressLine::State {
             for (std::size_t k = 0; k < study.objectives().size(); ++k)
                 line += fmt::format(" {}={}", study.objectives()[k].metric,
                                     detail::short_number(study.value(trial, k)));
+            if (const auto& second = study.objective().tie_break)
+                line +=
+                    fmt::format(" {}={}", second->metric, detail::short_number(trial.metric(second->metric)));
         }
         line += " in " + detail::short_duration(trial.duration_seconds());
         if (!trial.reason.empty()) line += " (" + trial.reason + ")";
-        if (study.best() == &trial) line += " *best*";
+        if (study.best() == &trial) line += wins_by_tie_break(study, trial) ? " *best of equals*" : " *best*";
         stream_ << detail::printable(line) << '\n' << std::flush;
+    }
+
+    /// Whether another trial has the same value, so that the tie break decided.
+    static bool wins_by_tie_break(const Study& study, const TrialRecord& best) {
+        return std::any_of(study.trials().begin(), study.trials().end(), [&](const TrialRecord& other) {
+            return &other != &best && other.finished() && study.value(other) == study.value(best);
+        });
     }
 
     std::mutex mutex_;

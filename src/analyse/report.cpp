@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <fstream>
+#include <system_error>
 
 #include "attune/files/atomic_file.hpp"
 #include "report_parts.hpp"
@@ -15,6 +17,10 @@ namespace {
 constexpr const char* policy =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; form-action "
     "'none'; base-uri 'none'";
+
+// What tells a report from any other file; it stands near the beginning.
+constexpr const char* generator = "<meta name=\"generator\" content=\"Attune\">";
+constexpr std::size_t head_bytes = 4096;
 
 std::string chart(const std::string& id, const std::string& title) {
     return detail::section_html(id, title,
@@ -62,9 +68,9 @@ std::string head(const std::string& title) {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" content=\"Attune\">\n"
+        "<meta name=\"color-scheme\" content=\"light dark\">\n{}\n"
         "<title>{}</title>\n<style>\n{}</style>\n</head>\n",
-        policy, title, detail::report_style());
+        policy, generator, title, detail::report_style());
 }
 
 std::string scripts() {
@@ -103,7 +109,27 @@ std::string render_report(const Study& study, const ReportOptions& options) {
     return page + scripts() + "</body>\n</html>\n";
 }
 
+void check_report_path(const std::filesystem::path& path) {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    if (!std::filesystem::exists(status)) return;
+    if (!std::filesystem::is_regular_file(status))
+        throw FileError(path.string() + ": is no regular file; a report is not written over it");
+    std::ifstream stream(path, std::ios::binary);
+    std::string beginning(head_bytes, '\0');
+    stream.read(beginning.data(), static_cast<std::streamsize>(beginning.size()));
+    if (stream.bad() || !stream.is_open())
+        throw FileError(path.string() +
+                        ": exists and cannot be read; a report is written only over a report");
+    beginning.resize(static_cast<std::size_t>(stream.gcount()));
+    if (!beginning.empty() && beginning.find(generator) == std::string::npos)
+        throw FileError(path.string() +
+                        ": exists and is no report of Attune; a report is written over another report, over "
+                        "an empty file or to a new place, and over nothing else");
+}
+
 void write_report(const Study& study, const std::filesystem::path& path, const ReportOptions& options) {
+    check_report_path(path);
     write_file_atomically(path, std::string_view(render_report(study, options)));
 }
 

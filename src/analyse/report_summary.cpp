@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "attune/analyse/pareto.hpp"
+#include "attune/analyse/work_time.hpp"
 #include "report_parts.hpp"
 #include "text.hpp"
 
@@ -26,10 +27,12 @@ std::string best_tile(const Study& study) {
         for (const Objective& objective : study.objectives())
             names += (names.empty() ? "" : ", ") + std::string(to_string(objective.direction)) + " " +
                      objective.metric;
-        return tile("Pareto front", fmt::format("{} trial{}", size, size == 1 ? "" : "s"), safe(names));
+        return tile("Pareto front", counted(size, "trial"), safe(names));
     }
-    const std::string goal =
+    std::string goal =
         safe(std::string(to_string(study.objective().direction)) + " " + study.objective().metric);
+    if (const auto& second = study.objective().tie_break)
+        goal += safe(fmt::format(", among equals {} {}", to_string(second->direction), second->metric));
     const TrialRecord* best = study.best();
     if (best == nullptr) return tile("Best value", "none", goal);
     return tile("Best value", short_number(study.value(*best)),
@@ -52,11 +55,17 @@ std::string trials_tile(const Study& study) {
                 "<span class=\"statebar\">" + bar + "</span>" + counts);
 }
 
+/// The time of the search alone: what a program does before the first trial and after the last is not in the
+/// study.
 std::string time_tile(const Study& study) {
     double spent = 0;
     for (const TrialRecord& trial : study.trials()) spent += trial.duration_seconds();
-    return tile("Wall time", short_duration(study.latest_seconds() - study.created_seconds()),
-                short_duration(spent) + " in trials");
+    const WorkTime time = work_time(study);
+    std::string about = short_duration(spent) + " summed over trials";
+    if (!time.pauses.empty()) about += "; " + counted(time.pauses.size(), "pause") + " left out";
+    const std::string begun = date_and_time(time.begun_seconds), ended = date_and_time(time.ended_seconds);
+    if (!begun.empty() && !study.trials().empty()) about += "; begun " + begun + ", ended " + ended + " UTC";
+    return tile("Search time", short_duration(time.seconds), about);
 }
 
 std::string two_columns(const std::map<std::string, std::string>& rows) {
@@ -107,7 +116,7 @@ std::string best_trial(const Study& study, const TrialRecord& trial) {
     for (const auto& [name, value] : trial.metrics) result[name] = short_number(value, 8);
     std::string about = fmt::format("Trial {}, {} after {}", trial.number, to_string(trial.state),
                                     short_duration(trial.duration_seconds()));
-    if (!trial.reports.empty()) about += fmt::format(" and {} reports", trial.reports.size());
+    if (!trial.reports.empty()) about += " and " + counted(trial.reports.size(), "report");
     if (!trial.suggestion_reason.empty()) about += "; asked for because: " + trial.suggestion_reason;
     std::string text =
         "<p class=\"note\">" + safe(about) + "</p>\n<div class=\"columns\">" +

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attune/analyse/pareto.hpp"
+#include "attune/analyse/work_time.hpp"
 #include "text.hpp"
 
 namespace attune {
@@ -105,10 +106,11 @@ std::string footer(const Study& study, std::size_t ranked, std::size_t shown) {
         if (study.count(state) > 0)
             counts +=
                 fmt::format("{}{} {}", counts.empty() ? ": " : ", ", study.count(state), to_string(state));
-    std::string text = fmt::format("{} trials{}", study.trials().size(), counts);
+    std::string text = detail::counted(study.trials().size(), "trial") + counts;
     if (shown < ranked) text += fmt::format("; the best {} of {} with a value are shown", shown, ranked);
-    text += fmt::format("\nTotal time {}",
-                        detail::short_duration(study.latest_seconds() - study.created_seconds()));
+    const WorkTime time = work_time(study);
+    text += fmt::format("\nSearch time {}{}", detail::short_duration(time.seconds),
+                        time.pauses.empty() ? "" : ", pauses left out");
     if (!study.end_reason().empty()) text += "; ended because " + detail::printable(study.end_reason());
     return text + "\n";
 }

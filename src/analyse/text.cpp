@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <ctime>
 
 #include "attune/space/value.hpp"
 
@@ -134,6 +135,20 @@ std::string pad_left(std::string text, std::size_t width) {
 
 std::string short_number(double number, int digits) {
     return std::isfinite(number) ? fmt::format("{:.{}g}", number, digits) : to_string(number);
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string date_and_time(double seconds_since_1970) {
+    constexpr double first = 5e8, last = 2.5e11;  // the years 1985 to 9892
+    if (!(seconds_since_1970 > first && seconds_since_1970 < last)) return "";
+    const auto whole = static_cast<std::time_t>(seconds_since_1970);
+    std::tm parts{};
+    if (::gmtime_r(&whole, &parts) == nullptr) return "";
+    return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                       parts.tm_hour, parts.tm_min);
 }
 
 std::string short_duration(double seconds) {

@@ -178,3 +178,21 @@ TEST_CASE("a tuner feeds the line") {
     CHECK(stream.str().find("\r5/5 trials | best ") != std::string::npos);
     CHECK(stream.str().back() == '\n');
 }
+
+TEST_CASE("the line of a trial that is best among equals says so and shows what decided") {
+    std::ostringstream stream;
+    attune::ProgressLine line(stream, {.line_per_trial = true, .clock = [] { return 0.0; }});
+    attune::SearchSpace space;
+    (void)space.continuous("x", 0, 1);
+    attune::test::StudyMaker maker(space, {attune::maximize("accuracy").then(attune::minimize("loss"))});
+    for (const double loss : {0.5, 0.25, 0.75}) {
+        const auto trial = maker.begin(maker.draw(0));
+        maker.finish(trial, attune::TrialState::completed, {{"accuracy", 0.9}, {"loss", loss}});
+        line.on_event(maker.study, {attune::test::first_second,
+                                    attune::event::Finished{trial, {}, {}, {}, {}, {}, {}, {}}});
+    }
+    CHECK(stream.str() ==
+          "trial 0 completed accuracy=0.9 loss=0.5 in 0.0s *best*\n"
+          "trial 1 completed accuracy=0.9 loss=0.25 in 0.0s *best of equals*\n"
+          "trial 2 completed accuracy=0.9 loss=0.75 in 0.0s\n");
+}

@@ -203,6 +203,29 @@ TEST_CASE("a report is written whole or not at all") {
     CHECK_THROWS_AS((void)render_report(attune::Study{}), attune::InvalidState);
 }
 
+TEST_CASE("a report replaces reports and empty files, and nothing else") {
+    const attune::test::TemporaryFolder folder;
+    const auto path = folder.path() / "report.html";
+    const auto content = [&] {
+        std::ifstream stream(path);
+        return std::string(std::istreambuf_iterator<char>(stream), {});
+    };
+    const attune::Study study = attune::test::empty_study();
+    std::ofstream(path) << "epoch,accuracy\n1,0.5\n";
+    CHECK_THROWS_WITH_AS(attune::write_report(study, path), doctest::Contains("no report of Attune"),
+                         attune::FileError);
+    CHECK_THROWS_WITH_AS(attune::check_report_path(path), doctest::Contains(path.c_str()), attune::FileError);
+    CHECK(content() == "epoch,accuracy\n1,0.5\n");
+    std::ofstream(path) << "<!DOCTYPE html><title>a page of another program</title>";
+    CHECK_THROWS_AS(attune::write_report(study, path), attune::FileError);
+    std::ofstream(path, std::ios::trunc).close();
+    attune::write_report(study, path);
+    attune::write_report(attune::test::training_study(), path);
+    CHECK(content() == render_report(attune::test::training_study()));
+    CHECK_THROWS_WITH_AS(attune::write_report(study, folder.path()), doctest::Contains("no regular file"),
+                         attune::FileError);
+}
+
 TEST_CASE("sections of other components stand in the page") {
     const auto matrix = attune::confusion_matrix_section({"cat", "<dog>"}, {{9, 1}, {0, 30}});
     CHECK(matrix.html.find("39 of 40 cases right (97.5%)") != std::string::npos);

@@ -30,7 +30,7 @@ TEST_CASE("the table of the best trials") {
           "   2      0  completed   0.5      3.0    12  sgd        0.0123457       0.9\n"
           "\n"
           "4 trials: 2 completed, 1 stopped, 1 failed; the best 2 of 3 with a value are shown\n"
-          "Total time 1m 05s; ended because 4 trials were run\n");
+          "Search time 1m 05s; ended because 4 trials were run\n");
     CHECK(attune::best_trials_table(maker.study, {.rows = 0, .footer = false}) ==
           "No trial came to a value.\n");
     CHECK_THROWS_AS((void)attune::best_trials_table(maker.study, {.max_cell_width = 3}),
@@ -58,7 +58,13 @@ TEST_CASE("tables of any study hold no control characters and stay aligned") {
     CHECK(text.find('\x1b') == std::string::npos);
     CHECK(text.find("www...") != std::string::npos);
     CHECK(attune::best_trials_table(attune::test::empty_study()) ==
-          "No trial came to a value.\n\n0 trials\nTotal time 0.0s\n");
+          "No trial came to a value.\n\n0 trials\nSearch time 0.0s\n");
     CHECK(attune::best_trials_table(attune::test::failed_study()).find("6 trials: 6 failed") !=
           std::string::npos);
+}
+
+TEST_CASE("counts of one are told in the singular") {
+    attune::test::StudyMaker maker(attune::test::training_space(), {attune::minimize("loss")});
+    maker.finish(maker.begin(maker.draw(0)), attune::TrialState::completed, {{"loss", 1}});
+    CHECK(attune::best_trials_table(maker.study).find("\n1 trial: 1 completed\n") != std::string::npos);
 }

@@ -42,8 +42,13 @@ struct ReportOptions {
 /// the study was not created yet, and InvalidOption.
 [[nodiscard]] std::string render_report(const Study& study, const ReportOptions& options = {});
 
+/// Throws FileError, naming the file, where write_report would refuse to replace what is at `path`: anything
+/// but a report of Attune (known by its generator mark) or an empty file. For programs that want to know
+/// before the work is done.
+void check_report_path(const std::filesystem::path& path);
+
 /// Writes render_report to `path`, which holds either its old content or the whole new one, whatever happens.
-/// Throws FileError.
+/// Throws FileError, also for what check_report_path refuses.
 void write_report(const Study& study, const std::filesystem::path& path, const ReportOptions& options = {});
 
 /// Text for HTML: `& < > " '` become references.
