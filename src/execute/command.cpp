@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "attune/error.hpp"
+#include "attune/execute/detail/nearest_name.hpp"
 #include "command_line.hpp"
 #include "command_run.hpp"
 
@@ -86,8 +87,9 @@ void CommandOptions::validate() const {
         if (!contains(parameters, name) && !is_context_name(name))
             throw InvalidOption(fmt::format(
                 "command: the placeholder '{{{}}}' is no parameter of the space, whose parameters are {}, "
-                "and none of {} (write {{{{{}}}}} for the text itself)",
-                name, fmt::join(parameters, ", "), fmt::join(kContextNames, ", "), name));
+                "and none of {} (write {{{{{}}}}} for the text itself){}",
+                name, fmt::join(parameters, ", "), fmt::join(kContextNames, ", "), name,
+                detail::suggestion(name, parameters)));
 }
 
 Command::Command(CommandOptions options) : options_(std::move(options)) {
@@ -157,6 +159,11 @@ std::vector<std::pair<std::string, std::string>> Command::environment(
         result.emplace_back(std::move(variable), value_text(options_, value));
     }
     return result;
+}
+
+void Command::check_program() const {
+    const std::string& program = options_.command.front();
+    if (detail::placeholders({program}).empty()) (void)find_program(program, options_.working_directory);
 }
 
 CommandResult Command::run(const std::vector<std::pair<std::string, Value>>& values,

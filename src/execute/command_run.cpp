@@ -55,11 +55,23 @@ void sleep_until_cancelled(std::chrono::duration<double> span, const std::stop_t
     never.wait_for(lock, cancel, span, [] { return false; });
 }
 
-std::string with_last_lines(const std::string& what, const std::vector<std::string>& lines) {
-    if (lines.empty()) return what + "; it printed nothing";
-    std::string text = what + "; the last lines of its output:";
-    for (const std::string& line : lines) text.append("\n    ").append(line);
-    return text;
+std::string trimmed(const std::string& text) {
+    const auto begin = text.find_first_not_of(" \t");
+    if (begin == std::string::npos) return {};
+    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+// The first line stands alone in lists of failures, so it has the program's last words, which mostly say why.
+std::string with_last_lines(const std::string& what, const std::vector<std::string>& lines,
+                            const std::vector<std::string>& arguments) {
+    std::string last;
+    for (const std::string& line : lines)
+        if (std::string words = trimmed(line); !words.empty()) last = std::move(words);
+    std::string text = what + ": " + (last.empty() ? "it printed nothing" : last);
+    if (!last.empty()) text += "\n  the last lines of its output:";
+    for (const std::string& line : lines)
+        if (!last.empty()) text.append("\n    ").append(line);
+    return text + "\n  command: " + detail::command_text(arguments);
 }
 
 nlohmann::ordered_json as_json(const Value& value) {
@@ -144,7 +156,8 @@ std::optional<AttemptFailure> CommandRun::attempt(int number, const ProcessOptio
         return AttemptFailure{.attempt = number,
                               .fault = CommandFault::environment,
                               .transient = may_pass(error.code()),
-                              .reason = error.what()};
+                              .reason = error.what(),
+                              .cannot_start = !may_pass(error.code())};
     }
 }
 
@@ -200,13 +213,15 @@ void CommandRun::note_problems(const AnyMetricExtractor& extractor, const Metric
                                const LineSplitter& splitter) {
     result_.problems = extractor.problems();
     if (splitter.truncated_lines() > 0)
-        result_.problems.push_back(fmt::format("{} lines were longer than {} characters and cut",
-                                               splitter.truncated_lines(),
+        result_.problems.push_back(fmt::format("{} longer than {} characters and cut",
+                                               splitter.truncated_lines() == 1
+                                                   ? "1 line was"
+                                                   : fmt::format("{} lines were", splitter.truncated_lines()),
                                                options_.lines.max_line_characters));
     if (collector.passed_over() > 0)
         result_.problems.push_back(fmt::format(
-            "{} times an objective came again in a step that was reported, or a step was no whole number",
-            collector.passed_over()));
+            "{} an objective came again in a step that was reported, or a step was no whole number",
+            collector.passed_over() == 1 ? "once" : fmt::format("{} times", collector.passed_over())));
     if (!result_.process.log_error.empty())
         result_.problems.push_back("the log file is incomplete: " + result_.process.log_error);
 }
@@ -220,10 +235,12 @@ std::vector<std::string> CommandRun::missing_objectives() const {
 
 std::optional<AttemptFailure> CommandRun::judge(int number, const ProcessOptions& process) const {
     const ProcessResult& ended = result_.process;
-    AttemptFailure failure{
-        .attempt = number, .fault = CommandFault::configuration, .transient = false, .reason = {}};
-    std::string what =
-        fmt::format("command {}: {}", command_text(process.arguments), describe(ended, process));
+    AttemptFailure failure{.attempt = number,
+                           .fault = CommandFault::configuration,
+                           .transient = false,
+                           .reason = {},
+                           .cannot_start = false};
+    std::string what = describe(ended, process);
     if (ended.end == ProcessEnd::signalled) {
         failure.transient = contains(options_.environment_signals, ended.signal);
         if (ended.signal == SIGKILL) what += ", mostly for want of memory";
@@ -235,9 +252,10 @@ std::optional<AttemptFailure> CommandRun::judge(int number, const ProcessOptions
         failure.transient = contains(options_.environment_exit_codes, ended.exit_code) || ended.exit_code < 0;
         const bool no_program = ended.exit_code == kShellNotFound || ended.exit_code == kShellCannotExecute;
         if (no_program) failure.fault = CommandFault::environment;
+        failure.cannot_start = no_program;
     }
     if (failure.transient) failure.fault = CommandFault::environment;
-    failure.reason = with_last_lines(what, ended.last_lines);
+    failure.reason = with_last_lines(what, ended.last_lines, process.arguments);
     return failure;
 }
 
@@ -255,6 +273,7 @@ bool CommandRun::pause_before(int next_attempt, const AttemptFailure& failure) {
 void CommandRun::conclude() {
     result_.fault = result_.failures.back().fault;
     result_.reason = result_.failures.back().reason;
+    result_.cannot_start = result_.failures.back().cannot_start;
     const auto attempts = static_cast<int>(result_.failures.size());
     if (attempts > 1)
         result_.reason = fmt::format("attempt {} of {}: {}", attempts, attempts, result_.reason);

@@ -8,8 +8,10 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "attune/error.hpp"
+#include "attune/execute/detail/nearest_name.hpp"
 #include "attune/space/value.hpp"
 
 namespace attune::detail {
@@ -43,9 +45,14 @@ class OptionReader {
         const Value* value = find(name);
         if (value == nullptr) return;
         const auto found = known.find(to_string(*value));
-        std::string words;
-        for (const auto& [word, enumerator] : known) words += (words.empty() ? "" : ", ") + word;
-        if (found == known.end()) refuse(name, *value, "one of: " + words);
+        std::string list;
+        std::vector<std::string> words;
+        for (const auto& [word, enumerator] : known) {
+            list += (list.empty() ? "" : ", ") + word;
+            words.push_back(word);
+        }
+        if (found == known.end())
+            refuse(name, *value, "one of: " + list + suggestion(to_string(*value), words));
         field = found->second;
     }
     /// All that begin with `prefix`, by the rest of their names.
@@ -65,8 +72,9 @@ class OptionReader {
         for (const std::string& name : known_) list += (list.empty() ? "" : ", ") + name;
         for (const auto& [name, value] : values_)
             if (!taken_.contains(name))
-                throw InvalidOption(fmt::format("{}: option '{}' is unknown; known: {}", owner_, name,
-                                                list.empty() ? "none" : list));
+                throw InvalidOption(fmt::format("{}: option '{}' is unknown; known: {}{}", owner_, name,
+                                                list.empty() ? "none" : list,
+                                                suggestion(name, {known_.begin(), known_.end()})));
     }
 
   private:

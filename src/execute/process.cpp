@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <optional>
@@ -340,6 +341,38 @@ ProcessResult Process::wait(const Output& on_output, const std::stop_token& canc
         state_->kill_surely();
         throw;
     }
+}
+
+std::filesystem::path find_program(const std::string& program,
+                                   const std::filesystem::path& working_directory) {
+    const auto refuse = [&](const std::string& why, int code) {
+        throw SpawnError(fmt::format("cannot start '{}': {}", program, why), code);
+    };
+    const auto executable = [](const std::filesystem::path& path) {
+        return ::access(path.c_str(), X_OK) == 0 && !std::filesystem::is_directory(path);
+    };
+    if (program.find('/') != std::string::npos) {
+        const std::filesystem::path path = working_directory / program;
+        std::error_code ignored;
+        if (!std::filesystem::exists(path, ignored)) refuse("there is no such file", ENOENT);
+        if (std::filesystem::is_directory(path)) refuse("it is a folder", EACCES);
+        if (!executable(path)) refuse("it exists but is not executable", EACCES);
+        return path;
+    }
+    const char* variable = std::getenv("PATH");
+    const std::string folders = variable != nullptr ? variable : "/bin:/usr/bin";
+    for (std::size_t begin = 0; begin <= folders.size();) {
+        const std::size_t end = std::min(folders.find(':', begin), folders.size());
+        std::filesystem::path folder = folders.substr(begin, end - begin);
+        if (folder.empty()) folder = ".";
+        if (executable(folder / program)) return folder / program;
+        begin = end + 1;
+    }
+    const bool beside = std::filesystem::is_regular_file(working_directory / program);
+    refuse(beside ? "no folder of PATH has a program of that name; the file beside is './" + program + "'"
+                  : std::string("no folder of PATH has a program of that name"),
+           ENOENT);
+    return {};
 }
 
 std::string describe(const ProcessResult& result, const ProcessOptions& options) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -24,6 +25,15 @@ Metrics beside_the_reports(const CommandResult& result, const std::string& step_
             out.emplace(name, value);
     }
     return out;
+}
+
+/// The reason in one line: that of a shell that found no program is followed by its output.
+std::string no_program(const std::string& reason) {
+    constexpr std::string_view command = "\n  command: ";
+    const auto at = reason.find(command);
+    if (at == std::string::npos) return reason;
+    return "the command's program cannot be run: " + reason.substr(0, reason.find('\n')) +
+           " (command: " + reason.substr(at + command.size()) + ")";
 }
 
 void note(Trial& trial, const CommandResult& result) {
@@ -60,6 +70,8 @@ Metrics ScriptObjective::operator()(Trial& trial) const {
     const CommandResult result =
         command_->run(trial.configuration().values(), context, callbacks, trial.stop_token());
     note(trial, result);
+    if (!result.cannot_start) *has_started_ = true;
+    if (result.cannot_start && !*has_started_) throw RunFailure(no_program(result.reason));
     if (result.end == CommandEnd::cancelled)
         throw TrialFailure(FailureKind::environment, "was cut off: the run is over");
     if (result.end == CommandEnd::failed)

@@ -41,7 +41,8 @@ AnyStoppingPolicy StoppingPolicyRegistry::make(const std::string& name, const Op
     if (found != makers_.end()) return found->second(options);
     std::string known;
     for (const std::string& other : names()) known += (known.empty() ? "" : ", ") + other;
-    throw UnknownName(fmt::format("stopping policy '{}' is unknown; known: {}", name, known));
+    throw UnknownName(fmt::format("stopping policy '{}' is unknown; known: {}{}", name, known,
+                                  detail::suggestion(name, names())));
 }
 
 std::vector<std::string> StoppingPolicyRegistry::names() const {

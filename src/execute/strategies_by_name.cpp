@@ -47,7 +47,8 @@ AnyStrategy StrategyRegistry::make(const std::string& name, const Options& optio
     if (found != makers_.end()) return found->second(options);
     std::string known;
     for (const std::string& other : names()) known += (known.empty() ? "" : ", ") + other;
-    throw UnknownName(fmt::format("strategy '{}' is unknown; known: {}", name, known));
+    throw UnknownName(
+        fmt::format("strategy '{}' is unknown; known: {}{}", name, known, detail::suggestion(name, names())));
 }
 
 std::vector<std::string> StrategyRegistry::names() const {

@@ -119,6 +119,14 @@ ParameterKind kind_of(const std::string& word, const std::string& what) {
     throw InvalidJson(what + ": type '" + word + "' is unknown; known: continuous, integer, categorical");
 }
 
+Scale scale_of(const std::string& word, const std::string& what) {
+    try {
+        return scale_from(word);
+    } catch (const UnknownName& error) {
+        throw InvalidSpace(what + ": " + error.what());
+    }
+}
+
 double bound_of(const JsonObject& object, std::string_view key, ParameterKind kind) {
     const double bound = object.number(key);
     if (kind == ParameterKind::integer && std::isfinite(bound) && bound != std::floor(bound))
@@ -149,7 +157,7 @@ Draft draft_of(const Json& json) {
                                 {"name", "type", "low", "high", "scale", "step", "when"});
         p.low = bound_of(object, "low", p.kind);
         p.high = bound_of(object, "high", p.kind);
-        p.scale = scale_from(object.text("scale", "linear"));
+        p.scale = scale_of(object.text("scale", "linear"), what);
         p.step = object.optional_number("step");
     }
     if (any.has("when")) draft.when = &any.at("when");

@@ -226,6 +226,21 @@ TEST_CASE("an exit code is the configuration's fault and is not tried again") {
 }
 
 TEST_CASE(
+    "the first line of a reason says what happened and the program's last words, for lists of failures") {
+    const auto first_line = [](const std::string& text) {
+        const std::string reason = Command(script(text)).run({}).reason;
+        return reason.substr(0, reason.find('\n'));
+    };
+    CHECK(first_line("echo Traceback; echo ' ValueError: lr is too large '; echo; exit 3") ==
+          "exit code 3: ValueError: lr is too large");
+    CHECK(first_line("exit 4") == "exit code 4: it printed nothing");
+    CHECK(first_line("echo loss=1") == "exit code 0, but its output never gave the objective 'acc': loss=1");
+    const std::string whole = Command(script("echo one; echo two; exit 3")).run({}).reason;
+    for (const char* part : {"\n    one\n    two", "\n  command: /bin/sh -c"})
+        CHECK_MESSAGE(whole.find(part) != std::string::npos, whole);
+}
+
+TEST_CASE(
     "a program that never prints its objective fails with that reason, and captures that are no numbers are "
     "told") {
     const CommandResult result = Command(script("echo acc=naf; echo loss=1")).run({});
@@ -300,6 +315,34 @@ TEST_CASE("a program that does not exist is the environment's fault and not trie
     const CommandResult in_shell = Command(script("attune-no-such-program")).run({});
     CHECK(in_shell.fault == CommandFault::environment);
     CHECK(in_shell.attempts == 1);
+    CHECK(result.cannot_start);
+    CHECK(in_shell.cannot_start);
+    CHECK_FALSE(Command(script("exit 3")).run({}).cannot_start);
+}
+
+TEST_CASE("a program is looked for before it is needed") {
+    const attune::test::TemporaryFolder folder;
+    std::ofstream(folder.path() / "plain.sh") << "echo";
+    const std::string plain = (folder.path() / "plain.sh").string();
+    CHECK(attune::find_program("sh").filename() == "sh");
+    CHECK(attune::find_program("/bin/sh") == "/bin/sh");
+    CHECK_THROWS_WITH_AS(
+        (void)attune::find_program("attune-no-such-program"),
+        "cannot start 'attune-no-such-program': no folder of PATH has a program of that name",
+        attune::SpawnError);
+    CHECK_THROWS_WITH_AS((void)attune::find_program(plain), doctest::Contains("exists but is not executable"),
+                         attune::SpawnError);
+    CHECK_THROWS_WITH_AS((void)attune::find_program(folder.path().string()), doctest::Contains("is a folder"),
+                         attune::SpawnError);
+    std::filesystem::permissions(plain, std::filesystem::perms::owner_all);
+    CHECK(attune::find_program("./plain.sh", folder.path()) == folder.path() / "./plain.sh");
+    CHECK_THROWS_AS((void)attune::find_program("./plain.sh", folder.path() / "none"), attune::SpawnError);
+
+    CHECK_NOTHROW(Command(options({plain})).check_program());
+    CHECK_THROWS_AS(Command(options({plain + "x"})).check_program(), attune::SpawnError);
+    CommandOptions chosen = options({"{program}"});
+    chosen.parameters = {"program"};
+    CHECK_NOTHROW(Command(chosen).check_program());  // only a trial knows
 }
 
 TEST_CASE("cancelling works while it runs and while it pauses") {

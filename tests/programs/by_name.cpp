@@ -11,9 +11,10 @@ TEST_CASE("strategies are made by name, and a wrong name or option lists the kno
     for (const std::string& name : registry.names()) CHECK(registry.make(name).name() == name);
     CHECK_THROWS_WITH_AS((void)registry.make("gird"),
                          doctest::Contains("strategy 'gird' is unknown; known: "), UnknownName);
-    CHECK_THROWS_WITH_AS((void)registry.make("grid", {{"level", std::int64_t{3}}}),
-                         "grid: option 'level' is unknown; known: levels, levels_of.<parameter>",
-                         InvalidOption);
+    CHECK_THROWS_WITH_AS(
+        (void)registry.make("grid", {{"level", std::int64_t{3}}}),
+        "grid: option 'level' is unknown; known: levels, levels_of.<parameter>; did you mean 'levels'?",
+        InvalidOption);
     CHECK_THROWS_WITH_AS((void)registry.make("random", {{"levels", std::int64_t{3}}}),
                          "random: option 'levels' is unknown; known: none", InvalidOption);
     CHECK_THROWS_WITH_AS((void)registry.make("grid", {{"levels", 2.5}}),

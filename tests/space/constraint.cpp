@@ -34,6 +34,11 @@ void refused(const std::string& text, std::initializer_list<const char*> parts) 
 
 }  // namespace
 
+TEST_CASE("a space without parameters is none to search") {
+    check_error<InvalidSpace>([] { SearchSpace{}.validate(); },
+                              {"a search space needs at least one parameter"});
+}
+
 TEST_CASE("every comparison") {
     CHECK(holds("a < b", 1, 2));
     CHECK(!holds("a < b", 2, 2));

@@ -314,3 +314,21 @@ TEST_CASE("a storage that fails ends the run with its error, and no trial is sai
         CHECK(memory.read(0).size() == 12);
     }
 }
+
+TEST_CASE("what no other trial could escape ends the run, and its trial is gone on with later") {
+    for (const int slots : {1, 2}) {
+        Tuner tuner{test::plane(), minimize("y"), Threads{slots}};
+        std::atomic<int> calls{0};
+        CHECK_THROWS_WITH_AS((void)tuner.run({.max_trials = 9},
+                                             [&](Trial&) -> double {
+                                                 ++calls;
+                                                 throw RunFailure("no licence server");
+                                             }),
+                             "no licence server", RunFailure);
+        CHECK(calls <= slots);
+        CHECK(tuner.study().count(TrialState::failed) == 0);
+        CHECK(tuner.study().count(TrialState::interrupted) == static_cast<std::size_t>(calls));
+        CHECK(tuner.study().end_reason() == "no licence server");
+        CHECK(tuner.run({.max_trials = 3}, [](Trial&) { return 1.0; }).study().trials().size() == 3);
+    }
+}

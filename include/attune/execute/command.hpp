@@ -130,7 +130,9 @@ struct AttemptFailure {
     int attempt = 1;
     CommandFault fault = CommandFault::configuration;
     bool transient = false;  ///< another attempt may help: not for a program that does not exist
-    std::string reason{};    ///< command, exit code or signal, and the last lines of output
+    /// The first line says what happened, with the program's last line; then its last lines and the command.
+    std::string reason{};
+    bool cannot_start = false;  ///< there is no program that can be run
 };
 
 struct CommandCallbacks {
@@ -151,6 +153,8 @@ struct CommandResult {
     std::map<std::string, double> last_values{};
     std::vector<AttemptFailure> failures{};  ///< of all attempts
     std::vector<std::string> problems{};     ///< captures that were no numbers, lines cut, steps passed over
+    bool cannot_start =
+        false;  ///< the last attempt found no program that can be run (also a shell's 126, 127)
     int attempts = 0;
     double duration_seconds = 0;  ///< pauses between attempts included
     ProcessResult process{};      ///< of the last attempt that was started
@@ -184,6 +188,9 @@ class Command {
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment(
         const std::vector<std::pair<std::string, Value>>& values, const CommandContext& context = {},
         int attempt = 1, const std::filesystem::path& json_path = {}) const;
+
+    /// Looks for the program without running it; passes where its name has a placeholder. Throws SpawnError.
+    void check_program() const;
 
     [[nodiscard]] const CommandOptions& options() const noexcept { return options_; }
 

@@ -84,6 +84,12 @@ struct ProcessResult {
 /// "exit code 3", "signal 9 (Killed)", "ran longer than its limit of 60 s" ... for messages.
 [[nodiscard]] std::string describe(const ProcessResult& result, const ProcessOptions& options);
 
+/// The file that starting `program` from `working_directory` would run: a name without a slash is looked for
+/// in PATH, another one is taken from the working directory. Throws SpawnError that says what is wrong:
+/// nothing of that name, a folder, a file that is not executable.
+[[nodiscard]] std::filesystem::path find_program(const std::string& program,
+                                                 const std::filesystem::path& working_directory = {});
+
 /// A child process with a process group of its own, started by posix_spawn.
 ///
 /// Its input is empty; stdout and stderr come through one pipe, in the order written. It starts with default

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 
@@ -35,13 +36,15 @@ class ScriptObjective {
     explicit ScriptObjective(ScriptOptions options);
 
     /// Throws TrialFailure for a program that failed, with whose fault it was, and for one that was cut off;
-    /// InvalidOption and FileError as Command::run.
+    /// InvalidOption and FileError as Command::run; RunFailure, which ends the run, for a program that does
+    /// not exist or is not executable and has not worked in an earlier call.
     Metrics operator()(Trial& trial) const;
 
     [[nodiscard]] const Command& command() const noexcept { return *command_; }
 
   private:
     std::shared_ptr<const Command> command_;
+    std::shared_ptr<std::atomic<bool>> has_started_ = std::make_shared<std::atomic<bool>>(false);
     std::filesystem::path log_folder_, checkpoint_folder_;
 };
 

@@ -125,7 +125,8 @@ class SearchSpace {
     [[nodiscard]] const Schema& schema() const { return *schema_; }
     [[nodiscard]] std::shared_ptr<const Schema> shared_schema() const { return schema_; }
 
-    /// Checks the whole: throws InvalidSpace when no configuration satisfies the constraints.
+    /// Checks the whole: throws InvalidSpace where there is no parameter and when no configuration satisfies
+    /// the constraints.
     void validate() const;
 
     /// From names and values: every active parameter once, no inactive one, inside the range and the

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "attune/error.hpp"
 #include "attune/study/random_stream.hpp"
 #include "attune/study/trial_record.hpp"
 
@@ -23,6 +24,13 @@ class TrialFailure : public std::runtime_error {
 
   private:
     FailureKind kind_;
+};
+
+/// Thrown by an objective for what no other trial could escape either (a program that does not exist, a disk
+/// that is gone): the run ends with it. The trial becomes interrupted, so that a later run goes on with it.
+class RunFailure : public Error {
+  public:
+    explicit RunFailure(const std::string& message) : Error("run", message) {}
 };
 
 /// A trial that was asked for and waits for its result.

@@ -103,8 +103,9 @@ class Tuner {
     ///
     /// `objective(Trial&)` returns a double (the first objective), Metrics, or nothing (its reports count);
     /// with `objective(std::span<Trial>)` it takes group_size trials at once. What it throws fails the trial,
-    /// not the run. When max_duration is over, running trials get `stop` as the answer to their next report
-    /// and their stop token is set. Cancelled trials become interrupted.
+    /// not the run, except RunFailure, which ends the run and is let out. When max_duration is over, running
+    /// trials get `stop` as the answer to their next report and their stop token is set. Cancelled trials
+    /// become interrupted.
     template <class Objective_>
     Outcome run(const Limits& limits, Objective_&& objective, std::stop_token cancel = {}) {
         return run(limits.any(), limits.max_duration, std::forward<Objective_>(objective), std::move(cancel));

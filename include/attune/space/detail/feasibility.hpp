@@ -198,6 +198,8 @@ class FeasibilitySearch {
 namespace attune {
 
 inline void SearchSpace::validate() const {
+    if (schema_->parameters.empty())
+        throw InvalidSpace("space: has no parameters; a search space needs at least one parameter");
     if (schema_->constraints.empty()) return;
     const auto answer = detail::FeasibilitySearch(*this).run();
     if (answer == detail::FeasibilitySearch::Answer::feasible) return;

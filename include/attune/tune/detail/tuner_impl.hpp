@@ -56,10 +56,28 @@ inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
     if (!interrupted.empty()) must_commit(std::move(interrupted));
 }
 
+namespace detail {
+
+/// As in "maximize accuracy, then minimize loss; minimize seconds".
+inline std::string objectives_text(const std::vector<Objective>& objectives) {
+    std::string text;
+    for (const Objective& objective : objectives) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : "; ", to_string(objective.direction),
+                            objective.metric);
+        if (const auto& second = objective.tie_break)
+            text += fmt::format(", then {} {}", to_string(second->direction), second->metric);
+    }
+    return text;
+}
+
+}  // namespace detail
+
 inline void Tuner::check_same(const SearchSpace& space, const std::vector<Objective>& objectives) const {
     std::string text;
     for (const std::string& line : study_.space().differences(space)) text += "; " + line;
-    if (study_.objectives() != objectives) text += "; the objectives";
+    if (study_.objectives() != objectives)
+        text += fmt::format("; the objectives ({}, {})", detail::objectives_text(study_.objectives()),
+                            detail::objectives_text(objectives));
     if (!text.empty())
         throw InvalidState(
             fmt::format("study at {}: holds another study ('{}') than the one asked for; these differ "
@@ -362,6 +380,11 @@ void Tuner::settle(Trial& trial, Call&& call) {
         if (left_off(trial)) return give_back(trial);
         trial.tell(Metrics{});
     } catch (const StorageError&) {
+        throw;
+    } catch (const RunFailure& failure) {
+        const std::lock_guard lock(mutex_);
+        if (trial.tuner_ != nullptr && !study_.trial(trial.number()).finished()) give_back(trial);
+        must_commit({event::Ended{failure.what()}});
         throw;
     } catch (const TrialFailure& failure) {
         settle_failed(trial, failure.what(), failure.kind());
