@@ -29,7 +29,7 @@ void add_ask_tell(CLI::App& app, int& exit_code) {
     CLI::App* command = app.add_subcommand(
         "ask-tell", "Tune a trainer in any language: one JSON request a line in, one answer a line out");
     command->footer(
-        R"(Requests: create, ask, enqueue, report, tell, fail, best, trials, importance. A session:
+        R"(Requests: create, ask, enqueue, report, tell, fail, best, trials. A session:
 
   {"create": {"space": [{"name": "lr", "type": "continuous", "low": 1e-4, "high": 1, "scale": "log"}],
               "objectives": [{"metric": "loss", "direction": "minimize"}], "storage": "study.attune"}}   (on one line)
@@ -38,8 +38,19 @@ void add_ask_tell(CLI::App& app, int& exit_code) {
   {"tell": {"trial": 0, "metrics": {"loss": 0.5}}}
   {"best": {}}
 
-Anything wrong is answered by {"error": {"kind", "message"}}, and the session goes on. Without "storage" the study lives in
-memory. The end of the input ends the program; trials without a result are asked for again by the next session.)");
+Anything wrong is answered by {"error": {"kind", "message"}}, changes nothing, and the session goes on. Without "storage" the
+study lives in memory. The end of the input ends the program; trials without a result are asked for again by the next session.
+Of a study that exists, members that create does not give are as they were (strategy, stopping, fixed, seed, duplicates).
+
+Reports: the steps of a trial must not decrease, and a step may come again only with metrics that it does not have yet; other
+reports are errors, and the trial stays open. One without the objective's metric is kept and not judged; one that is NaN counts
+as worse than any number, so a policy may stop the trial. Where such a trial is to proceed, the answer has a "reason".
+Results: tell takes the objective from the reports where its metrics lack it (the best report, or with several objectives the
+last one); where the reports lack it too it is an error and the trial stays open. A result of NaN makes the trial failed.
+
+Exit codes:
+  0 the input has ended, whatever the answers were
+  2 wrong arguments, or the answers can no longer be written)");
     command->callback([&exit_code] { exit_code = serve(); });
 }
 

@@ -1,6 +1,7 @@
 #include "ask_tell_session.hpp"
 
 #include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -8,21 +9,74 @@
 #include "attune/storage/detail/json_object.hpp"
 #include "attune/storage/journal.hpp"
 #include "open_journal.hpp"
+#include "text.hpp"
 
 namespace attune::program {
 namespace {
 
 using detail::JsonObject;
 
+/// A number as people write it: whole ones without ".0".
+Json plain_number(double number) {
+    const bool whole = std::abs(number) < 0x1p53 && number == std::floor(number);
+    if (whole && !(number == 0 && std::signbit(number))) return static_cast<std::int64_t>(number);
+    return number_to_json(number);
+}
+
+Json plain_metrics(const Metrics& metrics) {
+    Json out = Json::object();
+    for (const auto& [name, value] : metrics)
+        out[JsonObject::text_json(name).get<std::string>()] = plain_number(value);
+    return out;
+}
+
 Json with_metrics(const Study& study, std::int64_t number) {
-    return Json{{"trial", number}, {"metrics", metrics_to_json(study.trial(number).metrics)}};
+    return Json{{"trial", number}, {"metrics", plain_metrics(study.trial(number).metrics)}};
 }
 
 Json full_best(const Study& study, std::int64_t number) {
     const TrialRecord& trial = study.trial(number);
     return Json{{"trial", number},
                 {"configuration", values_to_json(trial.configuration.values())},
-                {"metrics", metrics_to_json(trial.metrics)}};
+                {"metrics", plain_metrics(trial.metrics)}};
+}
+
+/// Reports are kept as they come and each counts, so one of a step that was reported would count twice:
+/// refused, but for metrics that the step does not have yet. Throws InvalidOption.
+void check_step(const TrialRecord& trial, double step, const Metrics& metrics) {
+    if (trial.finished() || trial.reports.empty()) return;  // the first report, or one that is refused anyway
+    const double last = trial.reports.back().step;
+    const auto refuse = [&](const std::string& what) {
+        throw InvalidOption(
+            "report.step (" + plain_number(step).dump() + "): trial " + std::to_string(trial.number) +
+            " has reported " + what +
+            "; a step may come again with other metrics only, and an earlier step not at all");
+    };
+    if (step < last) refuse("step " + plain_number(last).dump());
+    for (const Report& report : trial.reports)
+        for (const auto& [name, value] : metrics)
+            if (report.step == step && report.metrics.contains(name)) refuse("'" + name + "' at that step");
+}
+
+/// What is odd about a report that is kept and goes on; empty where nothing is.
+std::string remark_on(const Objective& objective, const Metrics& metrics) {
+    const auto value = metrics.find(objective.metric);
+    if (value == metrics.end())
+        return "kept, but no policy judged it: it lacks the objective's metric '" + objective.metric + "'";
+    if (std::isnan(value->second)) return objective.metric + " is NaN, which counts as worse than any number";
+    return {};
+}
+
+/// A result without the objective is a mistake of the teller rather than a failure of the trial. Throws
+/// InvalidOption; what is NaN is a result, of a trial that failed.
+void check_told(const Study& study, const TrialRecord& trial, const Metrics& metrics) {
+    if (trial.finished()) return;  // refused as such
+    const Metrics final = study.final_metrics(trial, metrics);
+    for (const Objective& objective : study.objectives())
+        if (!final.contains(objective.metric))
+            throw InvalidOption("tell.metrics: has no '" + objective.metric +
+                                "', the objective's metric, and no report of trial " +
+                                std::to_string(trial.number) + " had it; the trial stays open");
 }
 
 /// The best trial, or those of the Pareto front.
@@ -35,17 +89,16 @@ std::vector<std::int64_t> winners(const Study& study) {
 Json trial_json(const TrialRecord& trial) {
     Json reports = Json::array();
     for (const Report& report : trial.reports)
-        reports.push_back(
-            {{"step", number_to_json(report.step)}, {"metrics", metrics_to_json(report.metrics)}});
+        reports.push_back({{"step", plain_number(report.step)}, {"metrics", plain_metrics(report.metrics)}});
     Json out{{"trial", trial.number},
              {"state", to_string(trial.state)},
              {"configuration", values_to_json(trial.configuration.values())},
              {"reports", std::move(reports)},
-             {"metrics", metrics_to_json(trial.metrics)}};
+             {"metrics", plain_metrics(trial.metrics)}};
     if (trial.failure) out["kind"] = to_string(*trial.failure);
     if (!trial.reason.empty()) out["reason"] = trial.reason;
-    if (trial.cost) out["cost"] = number_to_json(*trial.cost);
-    if (trial.finished()) out["seconds"] = trial.duration_seconds();
+    if (trial.cost) out["cost"] = plain_number(*trial.cost);
+    if (trial.finished()) out["seconds"] = plain_number(trial.duration_seconds());
     return out;
 }
 
@@ -79,8 +132,7 @@ Json AskTellSession::dispatch(const Json& request) {
     for (const auto& [name, handler] : handlers) known.push_back(name);
     const JsonObject object(request, "request", known);
     if (request.size() != 1)
-        throw InvalidJson("request: has " + std::to_string(request.size()) +
-                          " members; a line is one request");
+        throw InvalidJson("request: has " + count_of(request.size(), "member") + "; a line is one request");
     for (const auto& [name, handler] : handlers)
         if (object.has(name)) return (this->*handler)(object.at(name));
     return {};
@@ -93,12 +145,17 @@ Tuner& AskTellSession::tuner() const {
 
 Json AskTellSession::create(const Json& json) {
     if (tuner_) throw InvalidState("create: a study was created before; a session has one");
-    const StudySetup setup = setup_from_json(json, "create");
+    StudySetup setup = setup_from_json(json, "create");
     if (setup.objectives.empty()) throw InvalidJson("create: 'objectives' is missing");
-    AnyStrategy strategy = setup.make_strategy();  // what is wrong with these must not leave a file behind
-    AnyStoppingPolicy stopping = setup.make_stopping();
-    tuner_ = std::make_unique<Tuner>(setup.space, setup.objectives, std::move(strategy), std::move(stopping),
-                                     setup.tuner_options(), open_storage(setup.storage, notice_));
+    setup.space.validate();
+    (void)setup.make_strategy();  // what is wrong with these must not leave a file behind
+    (void)setup.make_stopping();
+    AnyStorage storage = open_storage(setup.storage, notice_);
+    Study existing;
+    for (const Event& event : storage.read(0)) existing.apply(event);
+    if (existing.is_created()) setup.adopt(existing);
+    tuner_ = std::make_unique<Tuner>(setup.space, setup.objectives, setup.make_strategy(),
+                                     setup.make_stopping(), setup.tuner_options(), std::move(storage));
     return Json{{"created",
                  {{"trials", tuner_->with_study([](const Study& study) { return study.trials().size(); })}}}};
 }
@@ -138,10 +195,21 @@ Json AskTellSession::enqueue(const Json& json) {
 
 Json AskTellSession::report(const Json& json) {
     const JsonObject object(json, "report", {"trial", "step", "metrics"});
-    const Verdict verdict = tuner().report(object.integer("trial"), object.number("step"),
-                                           metrics_from_json(object.at("metrics"), "report.metrics"));
+    const auto number = object.integer("trial");
+    const double step = object.number("step");
+    const Metrics metrics = metrics_from_json(object.at("metrics"), "report.metrics");
+    if (!std::isfinite(step))
+        throw InvalidOption("report.step (" + to_string(step) + ") must be a finite number");
+    std::string remark = tuner().with_study([&](const Study& study) {
+        check_step(study.trial(number), step, metrics);
+        return remark_on(study.objective(), metrics);
+    });
+    const Verdict verdict = tuner().report(number, step, metrics);
     Json out{{"decision", to_string(verdict.decision)}};
-    if (verdict.decision != Decision::proceed) out["reason"] = verdict.reason;
+    if (verdict.decision != Decision::proceed)
+        out["reason"] = verdict.reason;
+    else if (!remark.empty())
+        out["reason"] = std::move(remark);
     return out;
 }
 
@@ -154,6 +222,10 @@ Json AskTellSession::tell(const Json& json) {
               {}};
     if (object.has("configuration"))
         told.configuration = values_from_json(object.at("configuration"), "tell.configuration");
+    tuner().with_study([&](const Study& study) {
+        check_told(study, study.trial(number), told.metrics);
+        return 0;
+    });
     const TrialRecord& trial = tuner().tell(number, told);
     open_.erase(number);
     Json out{{"told", number}};
@@ -202,7 +274,7 @@ Json AskTellSession::importance(const Json& json) {
     const JsonObject object(json, "importance", {"method"});
     (void)tuner();
     throw Error("unsupported", "importance: method '" + object.text("method", "default") +
-                                   "' is unknown; this version has no method of importance");
+                                   "' is not supported yet; this version has no method of importance");
 }
 
 }  // namespace attune::program

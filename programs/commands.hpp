@@ -1,6 +1,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
 /// The subcommands. Each is declared to `app`, and when it has run leaves its exit code in `exit_code`.
 namespace attune::program {
@@ -11,10 +13,11 @@ enum ExitCode : int {
     negative = 1,  ///< it ran, but the answer is no: no trial succeeded, a replay differs, a definition found
                    ///< nothing
     refused = 2,   ///< wrong arguments or input, or a fault of files; the message says which
-    interrupted = 130  ///< by Ctrl-C; the study is kept
+    interrupted = 130  ///< by Ctrl-C or SIGTERM; the study is kept
 };
 
-void add_tune(CLI::App& app, int& exit_code);
+/// `words_after_dashes` are the program that stands after "--" on the command line.
+void add_tune(CLI::App& app, const std::vector<std::string>& words_after_dashes, int& exit_code);
 void add_ask_tell(CLI::App& app, int& exit_code);
 void add_extract(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);

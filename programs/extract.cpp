@@ -11,6 +11,7 @@
 #include "commands.hpp"
 #include "metric_arguments.hpp"
 #include "study_setup.hpp"
+#include "text.hpp"
 
 namespace attune::program {
 namespace {
@@ -35,9 +36,13 @@ bool show_json_metrics(const std::string& log, const MetricArguments& metrics) {
     LineSplitter lines;
     lines.feed(log, take);
     lines.finish(take);
-    for (const auto& [name, entry] : seen)
-        std::cout << name << ": " << entry.count << " numbers, first " << to_string(entry.first) << ", last "
-                  << to_string(entry.last) << '\n';
+    for (const auto& [name, entry] : seen) {
+        std::cout << name << ": " << count_of(entry.count, "number");
+        if (entry.count == 1)
+            std::cout << ": " << to_string(entry.first) << '\n';
+        else
+            std::cout << ", first " << to_string(entry.first) << ", last " << to_string(entry.last) << '\n';
+    }
     for (const std::string& problem : extractor.problems()) std::cout << problem << '\n';
     if (seen.empty()) std::cout << "no line held a JSON object with numbers\n";
     return !seen.empty();
@@ -73,7 +78,10 @@ void add_extract(CLI::App& app, int& exit_code) {
     const auto arguments = std::make_shared<Arguments>();
     command->add_option("log", arguments->log, "The log file, or - for standard input")->required();
     arguments->metrics.add_to(*command);
-    command->footer("Exit code 1: a definition found nothing.");
+    command->footer(
+        "Exit codes:\n  0 every definition found numbers\n  1 one found nothing\n  2 wrong arguments or "
+        "definitions, or a "
+        "log that cannot be read");
     command->callback([arguments, &exit_code] { exit_code = extract(arguments->metrics, arguments->log); });
 }
 

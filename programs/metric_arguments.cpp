@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/nearest_name.hpp"
 #include "attune/storage/detail/json_object.hpp"
 #include "study_setup.hpp"
 
@@ -21,30 +22,51 @@ MetricDefinition definition_from_argument(const std::string& argument) {
     return definition;
 }
 
+MetricDefinition definition_from_json(const Json& json, const std::string& what) {
+    const detail::JsonObject object(json, what,
+                                    {"Name", "Regex", "name", "regex", "group", "thousands_commas"});
+    MetricDefinition definition;
+    definition.name = object.has("Name") ? object.text("Name") : object.text("name");
+    definition.regex = object.has("Regex") ? object.text("Regex") : object.text("regex");
+    definition.group = object.integer<int>("group", 0);
+    definition.thousands_commas = object.flag("thousands_commas", false);
+    return definition;
+}
+
+/// Refuses an expression that cannot be used, naming where it stands.
+void try_definition(const MetricDefinition& definition, const std::string& where) {
+    try {
+        (void)RegexMetrics({definition});
+    } catch (const InvalidOption& error) {
+        throw InvalidOption(where + ": " + error.what());
+    }
+}
+
 std::vector<MetricDefinition> definitions_from_file(const std::string& path) {
     const Json json = parse_json(read_text_file(path), path);
     std::vector<MetricDefinition> out;
+    const auto take = [&](MetricDefinition definition, const std::string& where) {
+        try_definition(definition, where);
+        out.push_back(std::move(definition));
+    };
     if (json.is_object()) {
         for (const auto& [name, regex] : json.items()) {
+            const std::string where = path + ": '" + name + "'";
             MetricDefinition definition;
             definition.name = name;
-            definition.regex = detail::JsonObject::text_of(regex, path + "." + name);
-            out.push_back(std::move(definition));
+            definition.regex = detail::JsonObject::text_of(regex, where);
+            take(std::move(definition), where);
         }
-        return out;
+    } else if (json.is_array()) {
+        for (std::size_t i = 0; i < json.size(); ++i) {
+            const std::string where = path + ": [" + std::to_string(i) + "]";
+            take(definition_from_json(json[i], where), where);
+        }
+    } else {
+        throw InvalidJson(path + ": " + detail::JsonObject::shown(json) +
+                          " must be a list of metric definitions or an object of name and regex");
     }
-    if (!json.is_array())
-        throw InvalidJson(path + ": must be a list of metric definitions or an object of name and regex");
-    for (const Json& element : json) {
-        const detail::JsonObject object(element, path,
-                                        {"Name", "Regex", "name", "regex", "group", "thousands_commas"});
-        MetricDefinition definition;
-        definition.name = object.has("Name") ? object.text("Name") : object.text("name");
-        definition.regex = object.has("Regex") ? object.text("Regex") : object.text("regex");
-        definition.group = object.integer<int>("group", 0);
-        definition.thousands_commas = object.flag("thousands_commas", false);
-        out.push_back(std::move(definition));
-    }
+    if (out.empty()) throw InvalidOption(path + ": defines no metric");
     return out;
 }
 
@@ -79,6 +101,36 @@ AnyMetricExtractor MetricArguments::extractor() const {
     if (regex_definitions.empty()) return JsonLinesMetrics(json_options);
     if (!json) return RegexMetrics(regex_definitions);
     return RegexAndJsonMetrics(RegexMetrics(regex_definitions), JsonLinesMetrics(json_options));
+}
+
+void MetricArguments::require(const std::string& metric, const std::string& what) const {
+    if (json_lines || !json_prefix.empty()) return;
+    std::vector<std::string> names;
+    std::string list;
+    for (const MetricDefinition& definition : regexes()) {
+        if (definition.name == metric) return;
+        names.push_back(definition.name);
+        list += (list.empty() ? "" : ", ") + definition.name;
+    }
+    throw InvalidOption(what + ": no metric '" + metric +
+                        "' is defined, so no trial could have it; defined: " + list +
+                        detail::suggestion(metric, names) + " (--metric " + metric + "=REGEX defines it)");
+}
+
+std::string MetricArguments::text() const {
+    std::string out;
+    const auto add = [&](const std::string& part) { out += (out.empty() ? "" : "; ") + part; };
+    for (const MetricDefinition& definition : regexes()) {
+        std::string part = definition.name + "=" + definition.regex;
+        if (definition.group > 0) part += " (group " + std::to_string(definition.group) + ")";
+        if (definition.thousands_commas) part += " (thousands commas)";
+        add(part);
+    }
+    if (!json_prefix.empty())
+        add("JSON lines after '" + json_prefix + "'");
+    else if (json_lines)
+        add("JSON lines");
+    return out;
 }
 
 std::vector<MetricValue> RegexAndJsonMetrics::extract(std::string_view line) {

@@ -20,6 +20,11 @@ struct MetricArguments {
     void add_to(CLI::App& command);
     /// Throws InvalidOption, FileError and InvalidJson.
     [[nodiscard]] std::vector<MetricDefinition> regexes() const;
+    /// Throws InvalidOption where no definition can produce a metric that `what` asks for, listing the
+    /// defined ones. Lines of JSON may hold any name.
+    void require(const std::string& metric, const std::string& what) const;
+    /// The definitions as one line for people and for comparing.
+    [[nodiscard]] std::string text() const;
     /// What reads the lines of a running program. Throws as regexes() does, and where nothing is said.
     [[nodiscard]] AnyMetricExtractor extractor() const;
 };

@@ -8,6 +8,7 @@
 #include "commands.hpp"
 #include "open_journal.hpp"
 #include "study_setup.hpp"
+#include "text.hpp"
 
 namespace attune::program {
 namespace {
@@ -46,8 +47,8 @@ int replay_study(const std::string& path, const std::string& named) {
                                            : values_from_json(parse_json(fixed->second, "fixed"), "fixed");
     const Replay result = replay(stored.events, make_strategy(strategy, fixed_values), duplicates);
     for (const ReplayDifference& difference : result.differences) {
-        std::cout << "trial " << difference.trial << " (saw " << difference.view << " events): recorded "
-                  << difference.recorded.text();
+        std::cout << "trial " << difference.trial << " (saw " << count_of(difference.view, "event")
+                  << "): recorded " << difference.recorded.text();
         if (!difference.replayed)
             std::cout << ", replayed nothing\n";
         else if (!(*difference.replayed == difference.recorded))
@@ -55,9 +56,12 @@ int replay_study(const std::string& path, const std::string& named) {
         else
             std::cout << ": the same, from another fit of the model\n";
     }
-    std::cout << result.asked_again << " suggestions of strategy '" << strategy.name << "' asked again, "
-              << result.differences.size() << " differ";
-    if (result.passed_over > 0)
+    const auto differ = result.differences.size();
+    std::cout << count_of(result.asked_again, "suggestion") << " of strategy '" << strategy.name
+              << "' asked again, " << differ << (differ == 1 ? " differs" : " differ");
+    if (result.passed_over == 1)
+        std::cout << "; 1 trial was enqueued or repeated and is not the strategy's";
+    else if (result.passed_over > 1)
         std::cout << "; " << result.passed_over
                   << " trials were enqueued or repeated and are not the strategy's";
     std::cout << '\n';
@@ -77,7 +81,8 @@ void add_replay(CLI::App& app, int& exit_code) {
     command->add_option("--strategy", arguments->strategy, "Another strategy than the recorded one");
     command->footer(
         "Each is asked from the view that was recorded with it, so studies of several workers replay too. "
-        "Exit code 1: some differ.");
+        "\n\nExit codes:\n  0 all came out the same\n  1 some differ\n  2 wrong arguments, or no study that "
+        "can be read");
     command->callback(
         [arguments, &exit_code] { exit_code = replay_study(arguments->study, arguments->strategy); });
 }

@@ -4,14 +4,17 @@
 #include <ctime>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
+#include <variant>
 
 #include "attune/analyse/table.hpp"
-#include "attune/storage/json_codec.hpp"
 #include "attune/tune/options.hpp"
 #include "commands.hpp"
+#include "failures.hpp"
 #include "open_journal.hpp"
+#include "option_checks.hpp"
+#include "text.hpp"
+#include "tune_plan.hpp"
 
 namespace attune::program {
 namespace {
@@ -25,24 +28,54 @@ std::string local_time(double seconds) {
     return text;
 }
 
-void print_counts(const Study& study) {
-    std::cout << study.trials().size() << " trials";
-    for (const TrialState state : {TrialState::running, TrialState::paused, TrialState::interrupted,
-                                   TrialState::completed, TrialState::stopped, TrialState::failed})
-        if (study.count(state) > 0) std::cout << ", " << study.count(state) << ' ' << to_string(state);
-    if (!study.enqueued().empty()) std::cout << "; " << study.enqueued().size() << " enqueued";
-    std::cout << '\n';
-}
+/// An event as a line for people; `attune export` has all of it.
+struct EventText {
+    std::string operator()(const event::Created& e) const {
+        return "study '" + first_line(e.name) + "' created";
+    }
+    std::string operator()(const event::Enqueued& e) const {
+        return "enqueued " + values_text(e.configuration);
+    }
+    std::string operator()(const event::Suggested& e) const {
+        return fmt::format("trial {} begun: {}; {}", e.trial, values_text(e.configuration),
+                           first_line(e.reason));
+    }
+    std::string operator()(const event::Reported& e) const {
+        return fmt::format("trial {} at step {}: {}", e.trial, short_number(e.step), metrics_text(e.metrics));
+    }
+    std::string operator()(const event::Decided& e) const {
+        return fmt::format("trial {} at step {} shall {}: {}", e.trial, short_number(e.step),
+                           to_string(e.decision), first_line(e.reason));
+    }
+    std::string operator()(const event::Interrupted& e) const {
+        return fmt::format("trial {} cut off", e.trial);
+    }
+    std::string operator()(const event::Resumed& e) const {
+        return fmt::format("trial {} gone on with{}", e.trial, e.from_start ? ", from its beginning" : "");
+    }
+    std::string operator()(const event::Finished& e) const {
+        std::string text = fmt::format("trial {} {}", e.trial, to_string(e.state));
+        if (!e.metrics.empty()) text += " " + metrics_text(e.metrics);
+        return e.reason.empty() ? text : text + ": " + first_line(e.reason);
+    }
+    std::string operator()(const event::Attribute& e) const {
+        const std::string owner = e.trial < 0 ? std::string("study") : fmt::format("trial {}", e.trial);
+        return owner + " note " + first_line(e.key) + ": " + first_line(e.value);
+    }
+    std::string operator()(const event::Ended& e) const { return "run ended: " + first_line(e.reason); }
+};
+
+std::string event_text(const EventBody& body) { return std::visit(EventText{}, body); }
 
 void print_unfinished(const Study& study, double now) {
     for (const TrialRecord& trial : study.trials()) {
         if (trial.finished()) continue;
         std::cout << fmt::format("trial {} is {} for {:.0f} s: {}", trial.number, to_string(trial.state),
-                                 std::max(0.0, now - trial.started_seconds), trial.configuration.text());
+                                 std::max(0.0, now - trial.started_seconds),
+                                 values_text(trial.configuration.values()));
         if (!trial.reports.empty()) {
-            std::cout << fmt::format("; step {}", to_string(trial.reports.back().step));
-            for (const auto& [name, value] : trial.reports.back().metrics)
-                std::cout << ' ' << name << '=' << to_string(value);
+            std::cout << fmt::format("; step {} {}", short_number(trial.reports.back().step),
+                                     metrics_text(trial.reports.back().metrics));
         }
         std::cout << '\n';
     }
@@ -51,23 +84,23 @@ void print_unfinished(const Study& study, double now) {
 void print_status(const std::string& path, std::size_t events) {
     const StoredStudy stored = read_study(path);
     const Study& study = stored.study;
+    const std::size_t width = wrap_width(1);
     std::cout << "study '" << study.name() << "' in " << path << ", created "
               << local_time(study.created_seconds()) << '\n';
-    print_counts(study);
-    if (!study.end_reason().empty()) std::cout << "its last run ended: " << study.end_reason() << '\n';
+    std::cout << state_counts(study) << '\n';
+    if (!study.end_reason().empty())
+        std::cout << wrapped("its last run ended: " + first_line(study.end_reason()), width, 4);
     print_unfinished(study, system_seconds());
     std::cout << '\n' << best_trials_table(study, {.rows = 5, .footer = false});
+    if (const std::string failures = failures_text(study, {.width = width, .whole_reasons = true});
+        !failures.empty())
+        std::cout << '\n' << failures;
     if (events == 0) return;
     std::cout << "\nlast events:\n";
     for (std::size_t i = stored.events.size() - std::min(events, stored.events.size());
-         i < stored.events.size(); ++i) {
-        Json json = to_json(stored.events[i]);
-        json.erase("v");
-        json.erase("time");
-        std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-        if (line.size() > 200) line = line.substr(0, 197) + "...";
-        std::cout << local_time(stored.events[i].time_seconds) << ' ' << line << '\n';
-    }
+         i < stored.events.size(); ++i)
+        std::cout << wrapped(
+            local_time(stored.events[i].time_seconds) + " " + event_text(stored.events[i].body), width, 4);
 }
 
 }  // namespace
@@ -82,7 +115,9 @@ void add_status(CLI::App& app, int& exit_code) {
     const auto arguments = std::make_shared<Arguments>();
     command->add_option("study", arguments->study, "The journal")->required();
     command->add_option("--events", arguments->events, "How many of the last events to show")
+        ->check(whole_number(0))
         ->capture_default_str();
+    command->footer("Exit codes:\n  0 done\n  2 wrong arguments, or no study that can be read");
     command->callback([arguments, &exit_code] {
         print_status(arguments->study, arguments->events);
         exit_code = success;

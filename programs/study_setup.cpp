@@ -46,11 +46,13 @@ std::string options_text(const std::map<std::string, Value>& options) {
 
 }  // namespace
 
-StudySetup setup_from_json(const Json& json, const std::string& what) {
+StudySetup setup_from_json(const Json& json, const std::string& what, StudySetup otherwise) {
     const JsonObject object(json, what,
                             {"space", "constraints", "objectives", "strategy", "stopping", "fixed", "parents",
                              "seed", "storage", "duplicates", "resumable", "name"});
-    StudySetup setup;
+    StudySetup setup = std::move(otherwise);
+    for (const char* name : {"strategy", "stopping", "fixed", "seed", "duplicates", "name"})
+        if (object.has(name)) setup.given.insert(name);
     Json space{{"space", object.at("space")}};
     if (object.has("constraints")) space["constraints"] = object.at("constraints");
     setup.space = space_from_json(space);
@@ -64,12 +66,12 @@ StudySetup setup_from_json(const Json& json, const std::string& what) {
     check_fixed(setup.space, setup.fixed);
     if (object.has("parents") && !object.list("parents").empty())
         throw Unsupported(
-            "parents: studies that learn from earlier ones are beyond this version; leave the list empty");
-    setup.seed = object.integer<std::uint64_t>("seed", 0);
-    setup.storage = object.text("storage", "memory:");
+            "parents: learning from earlier studies is not supported yet; leave the list empty");
+    setup.seed = object.integer<std::uint64_t>("seed", setup.seed);
+    setup.storage = object.text("storage", setup.storage);
     if (object.has("duplicates")) setup.duplicates = duplicates_from_json(object.at("duplicates"));
-    setup.resumable = object.flag("resumable", false);
-    setup.name = object.text("name", "study");
+    setup.resumable = object.flag("resumable", setup.resumable);
+    setup.name = object.text("name", setup.name);
     return setup;
 }
 
@@ -101,6 +103,7 @@ TunerOptions StudySetup::tuner_options() const {
                         {"stopping_options", options_text(stopping.options)},
                         {"duplicates", duplicates_to_json(duplicates).dump()}};
     if (!fixed.empty()) options.settings["fixed"] = values_to_json(fixed).dump();
+    options.settings.insert(notes.begin(), notes.end());
     options.environment = describe_environment();
     return options;
 }

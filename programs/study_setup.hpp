@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,10 @@ struct StudySetup {
     std::string storage = "memory:";
     Duplicates duplicates = Duplicates::forbid();
     bool resumable = false;
+    /// Which of strategy, strategy_options, stopping, stopping_options, fixed, seed, duplicates and name were
+    /// said; an existing study fills in the rest.
+    std::set<std::string> given{};
+    std::map<std::string, std::string> notes{};  ///< more to keep with the study: "command", "metrics" ...
 
     [[nodiscard]] AnyStrategy make_strategy() const { return program::make_strategy(strategy, fixed); }
     [[nodiscard]] AnyStoppingPolicy make_stopping() const {
@@ -53,10 +58,17 @@ struct StudySetup {
     }
     /// With the settings that `replay` reads back.
     [[nodiscard]] TunerOptions tuner_options() const;
+
+    /// Takes what was not given from a study that exists already.
+    void adopt(const Study& study);
+    /// What was given and is otherwise in the study, a line each: "seed: 4 there, 5 asked for".
+    [[nodiscard]] std::vector<std::string> differences(const Study& study) const;
 };
 
-/// Of an object with the members of `create`. Throws InvalidJson, InvalidSpace and what the parts throw.
-[[nodiscard]] StudySetup setup_from_json(const Json& json, const std::string& what);
+/// Of an object with the members of `create`; members that are missing are as in `otherwise`. Throws
+/// InvalidJson, InvalidSpace and what the parts throw.
+[[nodiscard]] StudySetup setup_from_json(const Json& json, const std::string& what,
+                                         StudySetup otherwise = {});
 
 /// "forbid", "allow", "replicate" or {"replicate": 3}. Throws InvalidOption.
 [[nodiscard]] Duplicates duplicates_from_json(const Json& json);

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "attune/analyse/progress_line.hpp"
@@ -11,92 +12,139 @@
 #include "attune/execute/threads.hpp"
 #include "attune/tune/tuner.hpp"
 #include "commands.hpp"
+#include "failures.hpp"
 #include "open_journal.hpp"
-#include "tune_arguments.hpp"
+#include "text.hpp"
+#include "trial_lines.hpp"
+#include "tune_formatter.hpp"
+#include "tune_plan.hpp"
 
 namespace attune::program {
 namespace {
 
-/// `path` beside the journal, with another extension.
-std::filesystem::path beside(const std::string& journal, const char* extension) {
-    return std::filesystem::path(journal).replace_extension(extension);
-}
-
 void announce(const Tuner& tuner) {
     const auto trials = tuner.with_study([](const Study& study) { return study.trials().size(); });
     std::cerr << "study: " << tuner.location();
-    if (trials > 0) std::cerr << " (going on after " << trials << " trials)";
+    if (trials > 0) std::cerr << " (going on after " << count_of(trials, "trial") << ")";
     std::cerr << '\n';
 }
 
-void conclude(const Outcome& outcome, const std::filesystem::path& report) {
-    write_report(outcome.study(), report);
-    std::cout << best_trials_table(outcome.study()) << "\nended: " << outcome.reason()
-              << "\nreport: " << report.string() << '\n';
+/// The table first: whatever happens to the report, the result is seen.
+void conclude(const Study& study, const std::string& reason, const TunePlan& plan) {
+    std::cout << best_trials_table(study, {.footer = false}) << '\n' << state_counts(study) << '\n';
+    const std::string failures = failures_text(study, {.width = wrap_width(1)});
+    if (!failures.empty())
+        std::cout << failures << "  their output is in " << plan.log_folder.string() << '\n';
+    if (!reason.empty()) std::cout << "ended: " << first_line(reason) << '\n';
+    write_report(study, plan.report);
+    std::cout << "report: " << plan.report.string() << std::endl;
 }
 
-int tune(const TuneArguments& arguments) {
-    const StudySetup setup = arguments.setup();
-    const Limits limits = arguments.limits();
-    ScriptOptions script = arguments.script(setup);
-    if (setup.storage == "memory:")
-        throw InvalidOption("--study memory: has no place for logs and the report; name a file");
-    const std::string scheme = "journal:";
-    const std::string path =
-        setup.storage.rfind(scheme, 0) == 0 ? setup.storage.substr(scheme.size()) : setup.storage;
-    script.log_folder =
-        arguments.logs.empty() ? beside(path, ".logs") : std::filesystem::path(arguments.logs);
-    const std::filesystem::path report =
-        arguments.report.empty() ? beside(path, ".html") : std::filesystem::path(arguments.report);
-    const ScriptObjective objective(std::move(script));
-    const auto enqueued = arguments.enqueued_values();
-    for (const event::Values& values : enqueued) (void)setup.space.configuration(values);
+/// A command or metrics that are not those of the trials before may be meant (a mended path, a better
+/// expression) or not: said, and kept with the study.
+void tell_changed_notes(Tuner& tuner, const std::map<std::string, std::string>& notes) {
+    const Study study = tuner.study();
+    if (study.trials().empty()) return;
+    for (const auto& [name, now] : notes) {
+        const auto latest = study.attributes().find(name);
+        const auto first = study.settings().find(name);
+        const bool changed_before = latest != study.attributes().end();
+        if (!changed_before && first == study.settings().end()) continue;
+        const std::string& there = changed_before ? latest->second : first->second;
+        if (there == now) continue;
+        std::cerr << "attune: the study's earlier trials differ in " << name << ": " << there << " there, "
+                  << now << " now\n";
+        tuner.set_attribute(-1, name, now);
+    }
+}
 
-    AnyStrategy strategy = setup.make_strategy();
-    AnyStoppingPolicy stopping = setup.make_stopping();
+int after_interruption(const Study& study, const TunePlan& plan) {
+    std::cerr << "interrupted: the study is kept in " << plan.journal;
+    if (const auto cut = study.count(TrialState::interrupted); cut > 0)
+        std::cerr << " (" << count_of(cut, "trial") << " cut off, to be run again)";
+    std::cerr << "; run the same command to go on\n";
+    return interrupted;
+}
 
+int run(const TuneArguments& arguments) {
+    TunePlan plan = plan_of(arguments);
+    if (arguments.check_only) return check_only(plan);
+    AnyStrategy strategy = plan.setup.make_strategy();
+    AnyStoppingPolicy stopping = plan.setup.make_stopping();
     std::string notice;
-    AnyStorage storage = open_storage(path, notice);
+    AnyStorage storage = open_storage(plan.journal, notice);
     if (!notice.empty()) std::cerr << "attune: " << notice << '\n';
-    ProgressLine line(std::cerr, {.is_terminal = is_terminal(2),
+    const bool live = is_terminal(2) && !arguments.quiet;
+    ProgressLine line(std::cerr, {.is_terminal = live,
                                   .width = std::max(20, terminal_width(2)),
-                                  .max_trials = limits.max_trials,
-                                  .max_duration = limits.max_duration});
-    Tuner tuner{setup.space,           setup.objectives,   std::move(strategy),         std::move(stopping),
-                setup.tuner_options(), std::move(storage), Threads{arguments.parallel}, line.observer()};
+                                  .max_trials = plan.limits.max_trials,
+                                  .max_duration = plan.limits.max_duration});
+    const Observer lines =
+        arguments.quiet
+            ? Observer{[](const Study&, const Event&) {}}
+            : trial_lines(std::cerr,
+                          {.failures_only = live, .over_live_line = live, .since_seconds = system_seconds()});
+    Tuner tuner{plan.setup.space,
+                plan.setup.objectives,
+                std::move(strategy),
+                std::move(stopping),
+                plan.setup.tuner_options(),
+                std::move(storage),
+                Threads{arguments.parallel},
+                line.observer(),
+                lines};
     announce(tuner);
+    tell_changed_notes(tuner, plan.setup.notes);
     if (tuner.with_study(
             [](const Study& study) { return study.trials().empty() && study.enqueued().empty(); }))
-        for (const event::Values& values : enqueued) tuner.enqueue(values);
+        for (const event::Values& values : plan.enqueued) tuner.enqueue(values);
 
     const StopOnSignal signals;
-    const Outcome outcome = tuner.run(limits, objective, signals.token());
-    line.finish();
-    conclude(outcome, report);
-    if (signals.token().stop_requested()) {
-        std::cerr << "interrupted: the study is kept, run the same command to go on\n";
-        return interrupted;
+    try {
+        const Outcome outcome = tuner.run(plan.limits, plan.objective, signals.token());
+        line.finish();
+        conclude(outcome.study(), outcome.reason(), plan);
+        if (signals.token().stop_requested()) return after_interruption(outcome.study(), plan);
+        return outcome.study().best() != nullptr ? success : negative;
+    } catch (const RunFailure&) {  // main says why
+        line.finish();
+        const Study study = tuner.study();
+        if (study.best() != nullptr) conclude(study, "", plan);
+        throw;
     }
-    return outcome.study().best() != nullptr ? success : negative;
 }
 
 }  // namespace
 
-void add_tune(CLI::App& app, int& exit_code) {
+void add_tune(CLI::App& app, const std::vector<std::string>& words_after_dashes, int& exit_code) {
     CLI::App* command =
         app.add_subcommand("tune", "Tune the hyperparameters of any command by the numbers that it prints");
     const auto arguments = std::make_shared<TuneArguments>();
+    arguments->command_words = words_after_dashes;
     arguments->add_to(*command);
+    command->formatter(std::make_shared<TuneFormatter>());
     command->footer(
         R"~(Example, with space.json holding [{"name": "lr", "type": "continuous", "low": 1e-4, "high": 1, "scale": "log"}]:
 
-  attune tune space.json --command "python train.py --lr {lr}" --metric "accuracy=val_acc: ([0-9.]+)" \
-      --objective maximize:accuracy --stopping median --trials 50 --parallel 2
+  attune tune --space space.json --command "python train.py --lr {lr}" --metric "accuracy=val_acc: ([0-9.]+)" \
+      --objective maximize:accuracy --trials 50 --parallel 2
 
 Without placeholders the hyperparameters are appended as --name value. Ctrl-C ends the run and keeps the study (a second one ends
-at once); the same command goes on. Look on with `attune status` and `attune report`. Exit codes: 0 done, 1 no trial came to a
-value, 2 wrong input, 130 Ctrl-C.)~");
-    command->callback([arguments, &exit_code] { exit_code = tune(*arguments); });
+at once); the same command goes on, also after a crash. An existing study keeps its space, objectives, strategy, stopping, seed,
+fixed values and duplicates: other ones are refused, and those not given are as they were. Limits, --parallel and --quiet may
+change. Look on with `attune status` and `attune report`.
+
+Failures: a trial whose program fails for its configuration is a result (other exit codes, crashes, time limits, no objective in
+the output). Failures that are not the configuration's fault (exit code 75, killed from outside) are tried again --retries times
+and are not counted as trials. --max-failures failed trials in a row, of either kind, end the run; a program that cannot be
+started at all ends it at once.
+
+Exit codes:
+  0 done
+  1 no trial came to a value
+  2 wrong input, a program that cannot be started, or a file that fails
+  130 ended by Ctrl-C or SIGTERM, with the study kept)~");
+    command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 
 }  // namespace attune::program

@@ -8,10 +8,16 @@
 #include <utility>
 
 #include "attune/metrics/number.hpp"
+#include "attune/space/detail/nearest_name.hpp"
 #include "attune/storage/detail/json_object.hpp"
+#include "option_checks.hpp"
+#include "text.hpp"
 
 namespace attune::program {
 namespace {
+
+constexpr const char* default_strategy = "gaussian_process";
+constexpr const char* default_stopping = "median";
 
 std::pair<std::string, std::string> split(const std::string& text, char at, const std::string& option,
                                           const std::string& form) {
@@ -42,9 +48,14 @@ event::Values pairs_from(const std::vector<std::string>& arguments, const std::s
 /// Writes the values of a space file's parameters in their own type, so that --fixed optimizer=3 finds the
 /// category "3".
 event::Values typed(const SearchSpace& space, event::Values values) {
+    std::vector<std::string> names;
+    for (const Parameter& p : space.parameters()) names.push_back(p.name);
     for (auto& [name, value] : values) {
-        const Parameter& p = space[space.schema().index(name)];
-        for (const Value& choice : p.choices)
+        const auto place = space.schema().find(name);
+        if (!place)
+            throw InvalidConfiguration("--fixed: parameter '" + name + "' is unknown" +
+                                       detail::suggestion(name, names));
+        for (const Value& choice : space[*place].choices)
             if (to_string(choice) == to_string(value)) value = choice;
     }
     return values;
@@ -61,11 +72,24 @@ ArgumentStyle style_from(const std::string& word) {
 /// A `create` object, alone or under that name, an object of space and constraints, or the list of
 /// parameters.
 StudySetup setup_from_file(const std::string& path) {
+    StudySetup otherwise;
+    otherwise.strategy = {default_strategy};
+    otherwise.stopping = {default_stopping};
+    otherwise.storage = "study.attune";
     const Json json = parse_json(read_text_file(path), path);
-    if (json.is_array()) return setup_from_json(Json{{"space", json}}, path);
+    if (json.is_array()) return setup_from_json(Json{{"space", json}}, path, otherwise);
     if (json.is_object() && json.size() == 1 && json.contains("create"))
-        return setup_from_json(json.at("create"), path + ": create");
-    return setup_from_json(json, path);
+        return setup_from_json(json.at("create"), path + ": create", otherwise);
+    return setup_from_json(json, path, otherwise);
+}
+
+/// What --strategy and --strategy-option (or those of stopping) say over what the file says.
+void apply_named(const std::string& kind, const std::string& name, const std::vector<std::string>& options,
+                 StudySetup& setup, Named& named) {
+    if (!name.empty() && name != named.name) named = {name};
+    for (auto& [option, value] : pairs_from(options, "--" + kind + "-option")) named.options[option] = value;
+    if (!name.empty()) setup.given.insert(kind);
+    if (!options.empty()) setup.given.insert(kind + "_options");
 }
 
 }  // namespace
@@ -90,16 +114,16 @@ double seconds_from(const std::string& text, const std::string& option) {
 }
 
 void TuneArguments::add_to(CLI::App& c) {
-    c.add_option("space", space_file,
-                 "JSON file: a list of parameters, or an object as ask-tell's \"create\"")
-        ->required();
-    c.add_option("--command", command_line,
-                 "The program, with {name} for hyperparameters: \"python train.py --lr {lr}\"");
-    c.add_option("words", command_words, "The program as words, after --");
+    c.add_option("space", space_word,
+                 "JSON file of the space: a list of parameters, or an object as ask-tell's \"create\"");
+    c.add_option("--space", space_option, "The same file, as an option");
+    c.add_option(
+        "--command", command_line,
+        "The program, with {name} for hyperparameters: \"python train.py --lr {lr}\"; or as words after --");
     c.add_option("--arguments", style,
                  "How hyperparameters without a placeholder are handed over: --name value, --name=value, "
                  "name=value, or not")
-        ->check(CLI::IsMember({"automatic", "none", "separate", "equals", "plain"}))
+        ->check(one_of({"automatic", "none", "separate", "equals", "plain"}))
         ->capture_default_str();
     c.add_option("--env-prefix", env_prefix,
                  "Hand them over in the environment too: PREFIX and the name in capitals");
@@ -115,16 +139,16 @@ void TuneArguments::add_to(CLI::App& c) {
                  "The metric that is the step (an epoch number); otherwise reports are counted");
     c.add_option("--report-on", report_on,
                  "When a report is complete: as soon as the objectives are there, or when the step changes")
-        ->check(CLI::IsMember({"objective", "next-step"}))
+        ->check(one_of({"objective", "next-step"}))
         ->capture_default_str();
 
     c.add_option("--strategy", strategy,
-                 "What proposes: random, grid, sobol, gaussian_process ... (default random)");
+                 "What proposes: gaussian_process, grid, random, sobol (default gaussian_process)");
     c.add_option("--strategy-option", strategy_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);
     c.add_option("--stopping", stopping,
-                 "What ends hopeless trials early: off, median, patience ... (default off)");
+                 "What ends hopeless trials early: median, off, patience (default median)");
     c.add_option("--stopping-option", stopping_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);
@@ -136,21 +160,29 @@ void TuneArguments::add_to(CLI::App& c) {
                  "A configuration as JSON to try first; repeatable; only into a new study")
         ->take_all()
         ->allow_extra_args(false);
-    c.add_option("--seed", seed, "Of the study's random numbers (default 0)");
+    c.add_option("--seed", seed, "Of the study's random numbers (default 0)")->check(whole_number(0));
 
-    c.add_option("--trials", trials, "How many trials in all, those of earlier runs counted");
+    c.add_option(
+         "--trials", trials,
+         "How many trials in all: those of earlier runs are counted, those that failed for reasons that are "
+         "not their configuration's fault are not counted")
+        ->check(whole_number(1));
     c.add_option("--time-limit", time_limit, "For this run: 90s, 15m, 2h, 1h30m");
-    c.add_option("--target", target, "End when the objective is this good");
-    c.add_option("--no-improvement", no_improvement, "End after so many trials without a better one");
+    c.add_option("--target", target, "End when the objective is this good")->check(finite_number());
+    c.add_option("--no-improvement", no_improvement, "End after so many trials without a better one")
+        ->check(whole_number(1));
     c.add_option("--trial-time-limit", trial_time_limit, "For each attempt of a trial");
     c.add_option("--silence-limit", silence_limit, "How long a trial may print nothing");
-    c.add_option("--parallel", parallel, "Trials at once")->check(CLI::Range(1, 4096))->capture_default_str();
+    c.add_option("--parallel", parallel, "Trials at once")
+        ->check(whole_number(1, 4096))
+        ->capture_default_str();
     c.add_option("--retries", retries,
                  "Further attempts after failures that are not the configuration's fault")
-        ->check(CLI::Range(0, 1000))
+        ->check(whole_number(0, 1000))
         ->capture_default_str();
-    c.add_option("--max-failures", max_failures, "End after so many failed trials in a row")
-        ->check(CLI::Range(1, 1000000))
+    c.add_option("--max-failures", max_failures,
+                 "End after so many failed trials in a row, whatever they failed of")
+        ->check(whole_number(1, 1000000))
         ->capture_default_str();
 
     c.add_option("--study", study, "The journal; one that exists is gone on with (default study.attune)");
@@ -158,10 +190,23 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option("--logs", logs, "Folder for the trials' output (default: the journal's name with .logs)");
     c.add_option("--checkpoints", checkpoints,
                  "Folder for checkpoint folders, handed over as {checkpoint_dir}");
+    c.add_flag("--quiet", quiet, "No line for each trial, and no live line on a terminal");
+    c.add_flag("--check-only", check_only,
+               "Check all of this, also against an existing study; run and write nothing");
+}
+
+std::string TuneArguments::space_file() const {
+    if (space_word.empty() && space_option.empty())
+        throw InvalidOption(
+            "no search space is given: name its JSON file with --space, or as the first word");
+    if (!space_word.empty() && !space_option.empty())
+        throw InvalidOption("the search space is given twice: '" + space_word + "' and --space '" +
+                            space_option + "' (a program's words go after --)");
+    return space_word.empty() ? space_option : space_word;
 }
 
 StudySetup TuneArguments::setup() const {
-    StudySetup out = setup_from_file(space_file);
+    StudySetup out = setup_from_file(space_file());
     if (!objectives.empty()) out.objectives.clear();
     for (const std::string& text : objectives) {
         const auto [direction, metric] =
@@ -171,26 +216,30 @@ StudySetup TuneArguments::setup() const {
     if (out.objectives.empty())
         throw InvalidOption(
             "no objective is given: say --objective maximize:metric or put \"objectives\" into " +
-            space_file);
-    if (!strategy.empty() && strategy != out.strategy.name) out.strategy = {strategy};
-    for (auto& [name, value] : pairs_from(strategy_options, "--strategy-option"))
-        out.strategy.options[name] = value;
-    if (!stopping.empty() && stopping != out.stopping.name) out.stopping = {stopping};
-    for (auto& [name, value] : pairs_from(stopping_options, "--stopping-option"))
-        out.stopping.options[name] = value;
+            space_file());
+    apply_named("strategy", strategy, strategy_options, out, out.strategy);
+    apply_named("stopping", stopping, stopping_options, out, out.stopping);
     if (!duplicates.empty()) {
         const std::string replicate = "replicate:";
         out.duplicates = duplicates_from_json(
             duplicates.rfind(replicate, 0) == 0
                 ? Json{{"replicate", value_to_json(value_from_text(duplicates.substr(replicate.size())))}}
                 : Json(duplicates));
+        out.given.insert("duplicates");
     }
     for (auto& [name, value] : typed(out.space, pairs_from(fixed, "--fixed")))
         out.fixed.emplace_back(name, value);
+    if (!fixed.empty()) out.given.insert("fixed");
     check_fixed(out.space, out.fixed);
-    if (seed) out.seed = *seed;
+    if (seed) {
+        out.seed = *seed;
+        out.given.insert("seed");
+    }
     if (!study.empty()) out.storage = study;
     if (out.storage == "memory:" && study.empty()) out.storage = "study.attune";
+    out.notes["command"] = command_words.empty() ? first_line(command_line) : command_text(command_words);
+    out.notes["metrics"] = metrics.text();
+    if (!step_metric.empty()) out.notes["step_metric"] = step_metric;
     return out;
 }
 
@@ -218,8 +267,14 @@ ScriptOptions TuneArguments::script(const StudySetup& setup) const {
     if (!env_prefix.empty()) command.environment_prefix = env_prefix;
     command.json_file = json_config;
     command.extractor = metrics.extractor();
-    for (const Objective& objective : setup.objectives)
+    for (const Objective& objective : setup.objectives) {
+        metrics.require(objective.metric,
+                        "objective " + std::string(to_string(objective.direction)) + " " + objective.metric);
         command.collector.objectives.push_back(objective.metric);
+    }
+    if (!step_metric.empty()) metrics.require(step_metric, "--step-metric");
+    if (const auto watched = setup.stopping.options.find("metric"); watched != setup.stopping.options.end())
+        metrics.require(to_string(watched->second), "stopping option metric");
     command.collector.step_metric = step_metric;
     if (report_on == "next-step") command.collector.completion = ReportCompletion::on_next_step;
     if (!trial_time_limit.empty())

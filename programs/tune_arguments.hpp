@@ -16,11 +16,12 @@ namespace attune::program {
 
 /// The command line of `attune tune`, and what it comes to.
 struct TuneArguments {
-    std::string space_file;
+    std::string space_word, space_option;  ///< the space file, by either
     std::string command_line;
     std::vector<std::string> command_words;
     std::string style = "automatic", env_prefix;
     bool json_config = false, python_booleans = false;
+    bool quiet = false, check_only = false;
     MetricArguments metrics;
     std::string step_metric, report_on = "objective";
     std::vector<std::string> objectives, strategy_options, stopping_options, fixed, enqueued;
@@ -30,13 +31,16 @@ struct TuneArguments {
     std::string report, logs, checkpoints;
     std::optional<std::int64_t> trials, no_improvement;
     std::string time_limit, trial_time_limit, silence_limit;
-    std::optional<double> target, max_cost;
+    std::optional<double> target;
     int parallel = 1, retries = 2, max_failures = 20;
 
     void add_to(CLI::App& command);
+    /// Throws InvalidOption where no file is named or two are.
+    [[nodiscard]] std::string space_file() const;
     /// The study: the space file with the command line over it. Throws under attune::Error.
     [[nodiscard]] StudySetup setup() const;
     [[nodiscard]] Limits limits() const;
+    /// Also throws for objectives and steps that no metric definition can produce.
     [[nodiscard]] ScriptOptions script(const StudySetup& setup) const;
     /// The configurations of --enqueue.
     [[nodiscard]] std::vector<event::Values> enqueued_values() const;

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "attune/error.hpp"
-#include "attune/execute/detail/nearest_name.hpp"
+#include "attune/space/detail/nearest_name.hpp"
 #include "command_line.hpp"
 #include "command_run.hpp"
 

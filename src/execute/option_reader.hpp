@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "attune/error.hpp"
-#include "attune/execute/detail/nearest_name.hpp"
+#include "attune/space/detail/nearest_name.hpp"
 #include "attune/space/value.hpp"
 
 namespace attune::detail {

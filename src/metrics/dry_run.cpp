@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <memory>
 #include <utility>
 
 #include "attune/metrics/line_splitter.hpp"
+#include "nearest_line.hpp"
 #include "regex_syntax.hpp"
 
 namespace attune {
@@ -20,58 +19,6 @@ using detail::RegexToken;
 constexpr std::size_t kExamples = 5;
 constexpr std::size_t kLineNumbersShown = 12;
 constexpr std::size_t kTextKept = 500;
-constexpr double kLeastSimilarity = 0.3;
-
-unsigned char lower(char c) { return static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
-
-std::size_t bigram(char a, char b) { return (std::size_t{lower(a)} << 8) | lower(b); }
-
-// The bigrams of the line at hand, found in one pass however many expressions ask for them.
-class LineBigrams {
-  public:
-    void set(std::string_view line) {
-        ++stamp_;
-        for (std::size_t i = 0; i + 1 < line.size(); ++i) (*stamps_)[bigram(line[i], line[i + 1])] = stamp_;
-    }
-    bool has(std::size_t which) const { return (*stamps_)[which] == stamp_; }
-
-  private:
-    std::int64_t stamp_ = 0;
-    std::unique_ptr<std::array<std::int64_t, 65536>> stamps_ =
-        std::make_unique<std::array<std::int64_t, 65536>>();
-};
-
-// Finds the line that shares most of an expression's literal text, by pairs of neighbouring characters.
-class NearestSearch {
-  public:
-    explicit NearestSearch(std::string_view regex) : parts_(literal_parts(regex)) {
-        for (const std::string& part : parts_)
-            for (std::size_t i = 0; i + 1 < part.size(); ++i)
-                bigrams_.push_back(bigram(part[i], part[i + 1]));
-    }
-
-    void look_at(const LogLine& line, const LineBigrams& present) {
-        if (bigrams_.empty()) return;
-        const auto shared = std::count_if(bigrams_.begin(), bigrams_.end(),
-                                          [&](std::size_t which) { return present.has(which); });
-        const double similarity = static_cast<double>(shared) / static_cast<double>(bigrams_.size());
-        if (similarity < kLeastSimilarity || (best_ && similarity <= best_->similarity)) return;
-        best_ = NearestLine{.number = line.number,
-                            .text = std::string(line.text.substr(0, kTextKept)),
-                            .similarity = similarity,
-                            .missing = {},
-                            .found = {}};
-        for (const std::string& part : parts_)
-            (line.text.find(part) == std::string_view::npos ? best_->missing : best_->found).push_back(part);
-    }
-
-    const std::optional<NearestLine>& best() const { return best_; }
-
-  private:
-    std::vector<std::string> parts_;
-    std::vector<std::size_t> bigrams_;
-    std::optional<NearestLine> best_;
-};
 
 void take(MetricDryRun& metric, double value, std::int64_t line) {
     ++metric.count;
@@ -150,19 +97,23 @@ void append_metric(std::string& text, const MetricDryRun& metric) {
                                             : fmt::format("{} values", metric.count),
                         metric.regex);
     if (metric.count > 0) {
-        text += fmt::format("  first {}, last {}", *metric.first, *metric.last);
-        if (metric.least) text += fmt::format(", least {}, greatest {}", *metric.least, *metric.greatest);
-        text += fmt::format("\n  in lines {}\n", number_list(metric.lines));
+        text += metric.count == 1 ? fmt::format("  {}", *metric.first)
+                                  : fmt::format("  first {}, last {}", *metric.first, *metric.last);
+        if (metric.least && metric.count > 1)
+            text += fmt::format(", least {}, greatest {}", *metric.least, *metric.greatest);
+        text += fmt::format("\n  in {} {}\n", metric.lines.size() == 1 ? "line" : "lines",
+                            number_list(metric.lines));
     }
     if (metric.unparsable > 0) {
-        text += fmt::format("  {} captures were no numbers:", metric.unparsable);
+        text += metric.unparsable == 1 ? "  1 capture was no number:"
+                                       : fmt::format("  {} captures were no numbers:", metric.unparsable);
         for (const UnparsableCapture& example : metric.unparsable_examples)
             text += fmt::format(" '{}' (line {})", example.captured, example.line);
         text += '\n';
     }
     if (metric.cut > 0)
-        text += fmt::format("  {} captures took only a part of a number; ([-+0-9.eE]+) takes all of it\n",
-                            metric.cut);
+        text += fmt::format("  {} took only a part of a number; ([-+0-9.eE]+) takes all of it\n",
+                            metric.cut == 1 ? "1 capture" : fmt::format("{} captures", metric.cut));
     if (matched_nowhere(metric)) append_nearest(text, metric);
 }
 
@@ -193,7 +144,7 @@ std::vector<std::string> literal_parts(std::string_view regex) {
 DryRun dry_run(std::string_view log, const std::vector<MetricDefinition>& definitions) {
     const RegexMetrics extractor(definitions);
     DryRun run;
-    std::vector<NearestSearch> searches;
+    std::vector<detail::NearestSearch> searches;
     for (const MetricDefinition& definition : definitions) {
         MetricDryRun metric;
         metric.name = definition.name;
@@ -201,15 +152,15 @@ DryRun dry_run(std::string_view log, const std::vector<MetricDefinition>& defini
         run.metrics.push_back(std::move(metric));
         searches.emplace_back(definition.regex);
     }
-    LineBigrams bigrams;
     LineSplitter splitter;
     const LineSplitter::Sink sink = [&](const LogLine& line) {
         ++run.lines;
         for (const MetricMatch& match : extractor.matches(line.text))
             take(run.metrics[match.definition], match, line.number);
-        bigrams.set(line.text);
+        if (std::none_of(run.metrics.begin(), run.metrics.end(), matched_nowhere)) return;
+        const std::vector<detail::LineToken> tokens = detail::line_tokens(line.text);
         for (std::size_t i = 0; i < searches.size(); ++i)
-            if (matched_nowhere(run.metrics[i])) searches[i].look_at(line, bigrams);
+            if (matched_nowhere(run.metrics[i])) searches[i].look_at(line, tokens);
     };
     splitter.feed(log, sink);
     splitter.finish(sink);
@@ -221,9 +172,10 @@ DryRun dry_run(std::string_view log, const std::vector<MetricDefinition>& defini
 }
 
 std::string to_string(const DryRun& run) {
-    std::string text = fmt::format("{} lines read", run.lines);
+    std::string text = run.lines == 1 ? "1 line read" : fmt::format("{} lines read", run.lines);
     if (run.truncated_lines > 0)
-        text += fmt::format(", {} of them cut since they are too long", run.truncated_lines);
+        text += fmt::format(", {} of them cut since {} too long", run.truncated_lines,
+                            run.truncated_lines == 1 ? "it is" : "they are");
     text += '\n';
     for (const MetricDryRun& metric : run.metrics) {
         text += '\n';

@@ -199,10 +199,14 @@ std::vector<MetricValue> JsonLinesMetrics::extract(std::string_view line) {
 std::vector<std::string> JsonLinesMetrics::problems() const {
     std::vector<std::string> sentences;
     if (malformed_lines_ > 0)
-        sentences.push_back(std::to_string(malformed_lines_) + " lines began a JSON object and were no JSON");
+        sentences.push_back(malformed_lines_ == 1 ? "1 line began a JSON object and was no JSON"
+                                                  : std::to_string(malformed_lines_) +
+                                                        " lines began a JSON object and were no JSON");
     if (values_left_out_ > 0)
-        sentences.push_back(std::to_string(values_left_out_) + " numbers beyond " +
-                            std::to_string(options_.max_values_per_line) + " in a line were left out");
+        sentences.push_back(std::to_string(values_left_out_) +
+                            (values_left_out_ == 1 ? " number" : " numbers") + " beyond " +
+                            std::to_string(options_.max_values_per_line) + " in a line " +
+                            (values_left_out_ == 1 ? "was left out" : "were left out"));
     return sentences;
 }
 

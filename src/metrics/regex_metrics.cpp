@@ -162,16 +162,22 @@ std::vector<std::string> RegexMetrics::problems() const {
         const std::string metric = "metric '" + compiled_->definitions[i].name + "'";
         const CaptureCounts& counts = counts_[i];
         if (counts.unparsable > 0)
-            sentences.push_back(metric + ": " + std::to_string(counts.unparsable) +
-                                " captures were no numbers, the first '" + counts.first_unparsable + "'");
+            sentences.push_back(metric + ": " +
+                                (counts.unparsable == 1 ? "1 capture was no number: '"
+                                                        : std::to_string(counts.unparsable) +
+                                                              " captures were no numbers, the first '") +
+                                counts.first_unparsable + "'");
         if (counts.cut > 0)
-            sentences.push_back(metric + ": " + std::to_string(counts.cut) +
-                                " captures were parts of longer numbers, the first of '" + counts.first_cut +
-                                "'; ([-+0-9.eE]+) takes all of it");
+            sentences.push_back(metric + ": " +
+                                (counts.cut == 1
+                                     ? "1 capture was a part of the longer number '"
+                                     : std::to_string(counts.cut) +
+                                           " captures were parts of longer numbers, the first of '") +
+                                counts.first_cut + "'; ([-+0-9.eE]+) takes all of it");
     }
     if (lines_cut_short_ > 0)
-        sentences.push_back(std::to_string(lines_cut_short_) + " times a line had more than " +
-                            std::to_string(options_.max_matches_per_line) +
+        sentences.push_back((lines_cut_short_ == 1 ? "once" : std::to_string(lines_cut_short_) + " times") +
+                            " a line had more than " + std::to_string(options_.max_matches_per_line) +
                             " matches of one metric; the rest was left out");
     return sentences;
 }

@@ -1,4 +1,4 @@
-#include "attune/execute/detail/nearest_name.hpp"
+#include "attune/space/detail/nearest_name.hpp"
 
 #include <doctest/doctest.h>
 

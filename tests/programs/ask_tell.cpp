@@ -48,6 +48,12 @@ TEST_CASE("a session of the protocol, word for word") {
 {"asked":[{"trial":0,"configuration":{"batch":16,"optimizer":"sgd","nesterov":true},"reason":"next point of the grid"},{"trial":1,"configuration":{"batch":16,"optimizer":"sgd","nesterov":false},"reason":"next point of the grid"}]}
 >{"report": {"trial": 0, "step": 1, "metrics": {"accuracy": 0.5, "loss": "nan"}}}
 {"decision":"proceed"}
+>{"report": {"trial": 0, "step": 1, "metrics": {"accuracy": 0.75}}}
+{"error":{"kind":"invalid_option","message":"report.step (1): trial 0 has reported 'accuracy' at that step; a step may come again with other metrics only, and an earlier step not at all"}}
+>{"report": {"trial": 0, "step": 0.5, "metrics": {"accuracy": 0.75}}}
+{"error":{"kind":"invalid_option","message":"report.step (0.5): trial 0 has reported step 1; a step may come again with other metrics only, and an earlier step not at all"}}
+>{"report": {"trial": 0, "step": 1, "metrics": {"seconds": 3}}}
+{"decision":"proceed","reason":"kept, but no policy judged it: it lacks the objective's metric 'accuracy'"}
 >{"report": {"trial": 0, "step": 2, "metrics": {"accuracy": 0.25}}}
 {"decision":"stop","reason":"accuracy has not improved on 0.5 for 1 reports"}
 >{"tell": {"trial": 0, "metrics": {}}}
@@ -66,6 +72,10 @@ TEST_CASE("a session of the protocol, word for word") {
 {"asked":[{"trial":3,"configuration":{"batch":32,"optimizer":"adam"},"reason":"enqueued by the user"}]}
 >{"tell": {"trial": 3, "metrics": {"accuracy": 0.75}, "cost": 2, "seconds": 1.5}}
 {"told":3,"best":{"trial":3,"metrics":{"accuracy":0.75}}}
+>{"tell": {"trial": 2, "metrics": {"loss": 1}}}
+{"error":{"kind":"invalid_option","message":"tell.metrics: has no 'accuracy', the objective's metric, and no report of trial 2 had it; the trial stays open"}}
+>{"report": {"trial": 2, "step": 1, "metrics": {"loss": 1}}}
+{"decision":"proceed","reason":"kept, but no policy judged it: it lacks the objective's metric 'accuracy'"}
 >{"tell": {"trial": 2, "metrics": {"accuracy": "nan"}}}
 {"told":2,"failed":"the objective accuracy is NaN","best":{"trial":3,"metrics":{"accuracy":0.75}}}
 >{"ask": {"count": 5}}
@@ -83,7 +93,7 @@ TEST_CASE("a session of the protocol, word for word") {
 >{"fail": {"trial": 5, "kind": "bad luck"}}
 {"error":{"kind":"invalid_option","message":"fail.kind 'bad luck' is unknown; known: configuration, environment"}}
 >{"importance": {"method": "default"}}
-{"error":{"kind":"unsupported","message":"importance: method 'default' is unknown; this version has no method of importance"}}
+{"error":{"kind":"unsupported","message":"importance: method 'default' is not supported yet; this version has no method of importance"}}
 >{"ask": {"count": 0}}
 {"error":{"kind":"invalid_option","message":"ask.count (0) must be at least 1"}}
 )~");
@@ -198,4 +208,42 @@ TEST_CASE("a study of Gaussian processes replays from its journal, fits included
     CHECK(attune.run({"replay", "s.attune"}) == 0);
     CHECK(attune.out().find("9 suggestions of strategy 'gaussian_process' asked again, 0 differ") !=
           std::string::npos);
+}
+
+TEST_CASE("NaN goes on with a reason, and whole numbers are written as such") {
+    const attune::test::TemporaryFolder folder;
+    check_session(folder.path(), R"~(
+>{"create": {"space": [{"name": "x", "type": "continuous", "low": 0, "high": 1}], "objectives": [{"metric": "a", "direction": "maximize"}], "fixed": {"x": 1.0}}}
+{"created":{"trials":0}}
+>{"ask": {}}
+{"asked":[{"trial":0,"configuration":{"x":1.0},"reason":"uniform draw"}]}
+>{"report": {"trial": 0, "step": 1, "metrics": {"a": "nan"}}}
+{"decision":"proceed","reason":"a is NaN, which counts as worse than any number"}
+>{"report": {"trial": 0, "step": "nan", "metrics": {"a": 1}}}
+{"error":{"kind":"invalid_option","message":"report.step (nan) must be a finite number"}}
+>{"report": {"trial": 0, "step": 2.5, "metrics": {"a": 3}}}
+{"decision":"proceed"}
+>{"tell": {"trial": 0, "metrics": {"b": -2.0, "c": 1e300}, "seconds": 4}}
+{"told":0,"best":{"trial":0,"metrics":{"a":3,"b":-2,"c":1e+300}}}
+>{"trials": {}}
+{"trials":[{"trial":0,"state":"completed","configuration":{"x":1.0},"reports":[{"step":1,"metrics":{"a":"nan"}},{"step":2.5,"metrics":{"a":3}}],"metrics":{"a":3,"b":-2,"c":1e+300},"seconds":4}]}
+>{"create": {"space": []}}
+{"error":{"kind":"invalid_state","message":"create: a study was created before; a session has one"}}
+)~");
+    check_session(folder.path(), R"~(
+>{"create": {"space": [], "objectives": [{"metric": "a", "direction": "maximize"}]}}
+{"error":{"kind":"invalid_space","message":"space: has no parameters; a search space needs at least one parameter"}}
+)~");
+}
+
+TEST_CASE("what a session does not say of an existing study is as it was") {
+    const attune::test::TemporaryFolder folder;
+    Attune attune(folder.path());
+    const std::string begin =
+        R"({"create": {"space": [{"name": "n", "type": "integer", "low": 1, "high": 4}], "objectives": [{"metric": "a", "direction": "maximize"}], "storage": "s.attune")";
+    REQUIRE(attune.run({"ask-tell"}, begin + R"(, "strategy": "grid", "duplicates": "allow"}})" + "\n" +
+                                         R"({"ask": {}})" + "\n" +
+                                         R"({"tell": {"trial": 0, "metrics": {"a": 1}}})" + "\n") == 0);
+    REQUIRE(attune.run({"ask-tell"}, begin + "}}\n{\"ask\": {}}\n") == 0);
+    CHECK(lines_of(attune.out())[1].find("next point of the grid") != std::string::npos);
 }

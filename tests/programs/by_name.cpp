@@ -50,7 +50,9 @@ TEST_CASE("stopping policies are made by name, and a wrong name or option lists 
     CHECK_THROWS_WITH_AS((void)registry.make("patience", {{"step", 1.0}}),
                          "patience: option 'step' is unknown; known: metric, minimum_change, patience",
                          InvalidOption);
-    CHECK_THROWS_WITH_AS((void)registry.make("median", {{"pool", std::string("all")}}),
-                         "median: pool (all) must be one of: all_earlier, completed", InvalidOption);
+    CHECK_THROWS_WITH_AS(
+        (void)registry.make("median", {{"pool", std::string("all")}}),
+        "median: pool (all) must be one of: all_earlier, completed; did you mean 'all_earlier'?",
+        InvalidOption);
     CHECK_THROWS_AS((void)registry.make("median", {{"minimum_trials", std::int64_t{0}}}), InvalidOption);
 }

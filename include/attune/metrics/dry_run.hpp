@@ -14,8 +14,9 @@ namespace attune {
 /// The line of a log that comes closest to an expression that matched nowhere.
 struct NearestLine {
     std::int64_t number = 0;
-    std::string text;
-    double similarity = 0;             ///< share of the expression's literal text that the line has, 0 to 1
+    std::string text;       ///< of a long line the part that is meant, with "..." where it is cut
+    double similarity = 0;  ///< 0 to 1: words like the expression's, close together and before a number,
+                            ///< count; long lines count less
     std::vector<std::string> missing;  ///< literal parts of the expression that the line lacks
     std::vector<std::string> found;    ///< literal parts that it has
 };

@@ -1,0 +1,50 @@
+#include "targets.hpp"
+
+#include <string>
+#include <system_error>
+
+#include "attune/error.hpp"
+#include "study_setup.hpp"
+
+namespace attune::program {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool same_place(const fs::path& a, const fs::path& b) {
+    std::error_code ignored;
+    if (fs::equivalent(a, b, ignored)) return true;
+    return fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
+}
+
+}  // namespace
+
+void refuse_same(const NamedPath& target, const std::vector<NamedPath>& others) {
+    for (const NamedPath& other : others)
+        if (!other.path.empty() && same_place(target.path, other.path))
+            throw InvalidOption(target.what + " '" + target.path.string() + "' is " + other.what +
+                                ", which would be overwritten; name another file");
+}
+
+void check_report_target(const NamedPath& target) {
+    std::error_code ignored;
+    const std::string begin = target.what + " '" + target.path.string() + "' ";
+    const fs::path folder = target.path.parent_path();
+    if (!folder.empty() && !fs::is_directory(folder, ignored))
+        throw InvalidOption(begin + "cannot be written: there is no folder '" + folder.string() + "'");
+    if (!fs::exists(target.path, ignored)) return;
+    if (!fs::is_regular_file(target.path, ignored))
+        throw InvalidOption(begin + "is no file that can be written");
+    if (fs::file_size(target.path, ignored) == 0) return;
+    if (read_text_file(target.path.string()).find("id=\"attune-data\"") == std::string::npos)
+        throw InvalidOption(begin + "exists and is no report of Attune's; name another file or remove it");
+}
+
+void check_folder_target(const NamedPath& target) {
+    std::error_code ignored;
+    if (!target.path.empty() && fs::exists(target.path, ignored) && !fs::is_directory(target.path, ignored))
+        throw InvalidOption(target.what + " '" + target.path.string() +
+                            "' is a file; it must be a folder or nothing");
+}
+
+}  // namespace attune::program

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// Keeps what is written from taking the place of what is read.
+namespace attune::program {
+
+/// A file or folder and the words that name it in messages.
+struct NamedPath {
+    std::string what;
+    std::filesystem::path path;
+};
+
+/// Throws InvalidOption where `target` is one of the others, however their paths are written.
+void refuse_same(const NamedPath& target, const std::vector<NamedPath>& others);
+
+/// For a page that is to be written: its folder must exist, and where there is a file already it must be a
+/// report of Attune's. Throws InvalidOption.
+void check_report_target(const NamedPath& target);
+
+/// For a folder that is to be made or filled. Throws InvalidOption where a file stands there.
+void check_folder_target(const NamedPath& target);
+
+}  // namespace attune::program

@@ -1,0 +1,41 @@
+#include "trial_lines.hpp"
+
+#include <fmt/format.h>
+
+#include <variant>
+
+#include "attune/study/study.hpp"
+#include "text.hpp"
+
+namespace attune::program {
+namespace {
+
+std::string line_of(const Study& study, const TrialRecord& trial) {
+    std::string line = fmt::format("trial {} {}", trial.number, to_string(trial.state));
+    if (trial.state == TrialState::stopped && !trial.reports.empty())
+        line += " at step " + short_number(trial.reports.back().step);
+    if (trial.state != TrialState::failed) {
+        line += ":";
+        for (std::size_t i = 0; i < study.objectives().size(); ++i)
+            line += fmt::format(" {}={}", study.objectives()[i].metric, short_number(study.value(trial, i)));
+    }
+    line += " in " + duration_text(trial.duration_seconds());
+    if (study.objectives().size() == 1 && study.best() == &trial) line += ", best so far";
+    if (trial.failure == FailureKind::environment) line += ", not the configuration's fault and not counted";
+    if (!trial.reason.empty()) line += ": " + first_line(trial.reason);
+    return line + "; " + values_text(trial.configuration.values());
+}
+
+}  // namespace
+
+Observer trial_lines(std::ostream& stream, const TrialLinesOptions& options) {
+    return {[&stream, options](const Study& study, const Event& event) {
+        const auto* finished = std::get_if<event::Finished>(&event.body);
+        if (finished == nullptr || event.time_seconds < options.since_seconds) return;
+        const TrialRecord& trial = study.trial(finished->trial);
+        if (options.failures_only && trial.state != TrialState::failed) return;
+        stream << (options.over_live_line ? "\r\x1b[K" : "") << line_of(study, trial) << '\n' << std::flush;
+    }};
+}
+
+}  // namespace attune::program

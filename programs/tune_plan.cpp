@@ -1,0 +1,138 @@
+#include "tune_plan.hpp"
+
+#include <iostream>
+#include <system_error>
+#include <utility>
+
+#include "attune/storage/journal.hpp"
+#include "attune/tune/tuner.hpp"
+#include "commands.hpp"
+#include "open_journal.hpp"
+#include "targets.hpp"
+#include "text.hpp"
+
+namespace attune::program {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// `path` beside the journal, with another extension.
+fs::path beside(const std::string& journal, const char* extension) {
+    return fs::path(journal).replace_extension(extension);
+}
+
+std::string journal_path(const std::string& storage) {
+    constexpr std::string_view scheme = "journal:";
+    if (storage == "memory:")
+        throw InvalidOption("--study memory: has no place for logs and the report; name a file");
+    return storage.rfind(scheme, 0) == 0 ? storage.substr(scheme.size()) : storage;
+}
+
+/// The files that the run reads: nothing may be written over them.
+std::vector<NamedPath> inputs_of(const TuneArguments& arguments, const ScriptOptions& script) {
+    std::vector<NamedPath> inputs{{"the space file", arguments.space_file()}};
+    if (!arguments.metrics.definitions_file.empty())
+        inputs.push_back({"the metrics file", arguments.metrics.definitions_file});
+    std::error_code ignored;
+    for (const std::string& word : script.command.command)
+        if (fs::is_regular_file(word, ignored)) inputs.push_back({"a file of the command", word});
+    return inputs;
+}
+
+void check_targets(const TuneArguments& arguments, const TunePlan& plan, const ScriptOptions& script) {
+    std::vector<NamedPath> inputs = inputs_of(arguments, script);
+    refuse_same({"--study", plan.journal}, inputs);
+    inputs.push_back({"the study", plan.journal});
+    refuse_same({"--report", plan.report}, inputs);
+    check_report_target({"--report", plan.report});
+    check_folder_target({"--logs", plan.log_folder});
+    check_folder_target({"--checkpoints", arguments.checkpoints});
+}
+
+/// What the journal holds, or nothing where there is none or none of it was finished being made.
+std::optional<Study> existing_study(const std::string& path) {
+    std::error_code ignored;
+    if (!fs::exists(path, ignored) || fs::file_size(path, ignored) == 0) return std::nullopt;
+    Study study;
+    for (const Event& event : Journal::read_only(path).read(0)) study.apply(event);
+    if (!study.is_created()) return std::nullopt;
+    return study;
+}
+
+void check_same_settings(const StudySetup& setup, const Study& study, const std::string& path) {
+    std::string text;
+    for (const std::string& line : setup.differences(study)) text += "\n  " + line;
+    if (!text.empty())
+        throw InvalidState(
+            path + ": holds a study with other settings; name another --study, or say the same:" + text);
+}
+
+/// The command line of a first trial of a study that is not kept.
+std::string sample_command(const TunePlan& plan) {
+    Tuner tuner{plan.setup.space, plan.setup.objectives, plan.setup.make_strategy(),
+                plan.setup.tuner_options()};
+    const auto trial = tuner.ask();
+    if (!trial) return "nothing: the space is spent";
+    return command_text(
+        plan.objective.command().arguments(trial->configuration().values(), {}, 1, "CONFIG.json"));
+}
+
+}  // namespace
+
+TunePlan plan_of(const TuneArguments& arguments) {
+    StudySetup setup = arguments.setup();
+    ScriptOptions script = arguments.script(setup);
+    const std::string journal = journal_path(setup.storage);
+    script.log_folder = arguments.logs.empty() ? beside(journal, ".logs") : fs::path(arguments.logs);
+    TunePlan plan{.setup = std::move(setup),
+                  .limits = arguments.limits(),
+                  .enqueued = arguments.enqueued_values(),
+                  .journal = journal,
+                  .report = arguments.report.empty() ? beside(journal, ".html") : fs::path(arguments.report),
+                  .log_folder = script.log_folder,
+                  .objective = ScriptObjective(script)};
+    for (const event::Values& values : plan.enqueued) (void)plan.setup.space.configuration(values);
+    check_targets(arguments, plan, script);
+    plan.objective.command().check_program();
+    plan.existing = existing_study(plan.journal);
+    if (plan.existing) {
+        plan.setup.adopt(*plan.existing);
+        check_same_settings(plan.setup, *plan.existing, plan.journal);
+    }
+    (void)plan.setup.make_strategy();
+    (void)plan.setup.make_stopping();
+    return plan;
+}
+
+int check_only(const TunePlan& plan) {
+    std::string names;
+    for (const Parameter& p : plan.setup.space.parameters()) names += (names.empty() ? "" : ", ") + p.name;
+    std::cout << "space: " << count_of(plan.setup.space.size(), "parameter") << ": " << names << '\n';
+    if (const auto constraints = plan.setup.space.schema().constraints.size(); constraints > 0)
+        std::cout << "  and " << count_of(constraints, "constraint") << ", which can be satisfied\n";
+    std::cout << "objectives: " << detail::objectives_text(plan.setup.objectives) << '\n'
+              << "metrics: " << plan.setup.notes.at("metrics") << '\n'
+              << "strategy: " << plan.setup.strategy.name << ", stopping: " << plan.setup.stopping.name
+              << '\n'
+              << "a trial would run: " << sample_command(plan) << '\n'
+              << "study: " << plan.journal;
+    if (plan.existing)
+        std::cout << " exists and fits: " << state_counts(*plan.existing) << '\n';
+    else
+        std::cout << " does not exist yet\n";
+    std::cout << "report: " << plan.report.string() << ", output of trials: " << plan.log_folder.string()
+              << "\nnothing was run or written\n";
+    return success;
+}
+
+std::string state_counts(const Study& study) {
+    std::string text = count_of(study.trials().size(), "trial");
+    for (const TrialState state : {TrialState::running, TrialState::paused, TrialState::interrupted,
+                                   TrialState::completed, TrialState::stopped, TrialState::failed})
+        if (study.count(state) > 0)
+            text += ", " + std::to_string(study.count(state)) + " " + std::string(to_string(state));
+    if (!study.enqueued().empty()) text += "; " + std::to_string(study.enqueued().size()) + " enqueued";
+    return text;
+}
+
+}  // namespace attune::program

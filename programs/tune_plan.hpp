@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attune/execute/script.hpp"
+#include "attune/study/limits.hpp"
+#include "attune/study/study.hpp"
+#include "study_setup.hpp"
+#include "tune_arguments.hpp"
+
+namespace attune::program {
+
+/// All that `attune tune` is to do, checked as far as it can be without running or writing anything.
+struct TunePlan {
+    StudySetup setup;
+    Limits limits;
+    std::vector<event::Values> enqueued;
+    std::string journal;  ///< its path
+    std::filesystem::path report, log_folder;
+    ScriptObjective objective;
+    std::optional<Study> existing{};  ///< what the journal holds already
+};
+
+/// Throws under attune::Error where anything is wrong, an existing study that was made with other settings
+/// included.
+[[nodiscard]] TunePlan plan_of(const TuneArguments& arguments);
+
+/// Prints what was checked. Gives the exit code.
+[[nodiscard]] int check_only(const TunePlan& plan);
+
+/// "3 trials, 2 completed, 1 failed; 1 enqueued".
+[[nodiscard]] std::string state_counts(const Study& study);
+
+}  // namespace attune::program
