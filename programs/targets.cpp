@@ -26,12 +26,18 @@ void refuse_same(const NamedPath& target, const std::vector<NamedPath>& others) 
                                 ", which would be overwritten; name another file");
 }
 
-void check_report_target(const NamedPath& target) {
+void check_folder_of(const NamedPath& target) {
     std::error_code ignored;
-    const std::string begin = target.what + " '" + target.path.string() + "' ";
     const fs::path folder = target.path.parent_path();
     if (!folder.empty() && !fs::is_directory(folder, ignored))
-        throw InvalidOption(begin + "cannot be written: there is no folder '" + folder.string() + "'");
+        throw InvalidOption(target.what + " '" + target.path.string() +
+                            "' cannot be written: there is no folder '" + folder.string() + "'");
+}
+
+void check_report_target(const NamedPath& target) {
+    check_folder_of(target);
+    std::error_code ignored;
+    const std::string begin = target.what + " '" + target.path.string() + "' ";
     if (!fs::exists(target.path, ignored)) return;
     if (!fs::is_regular_file(target.path, ignored))
         throw InvalidOption(begin + "is no file that can be written");
