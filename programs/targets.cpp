@@ -3,8 +3,8 @@
 #include <string>
 #include <system_error>
 
+#include "attune/analyse/report.hpp"
 #include "attune/error.hpp"
-#include "study_setup.hpp"
 
 namespace attune::program {
 namespace {
@@ -36,14 +36,11 @@ void check_folder_of(const NamedPath& target) {
 
 void check_report_target(const NamedPath& target) {
     check_folder_of(target);
-    std::error_code ignored;
-    const std::string begin = target.what + " '" + target.path.string() + "' ";
-    if (!fs::exists(target.path, ignored)) return;
-    if (!fs::is_regular_file(target.path, ignored))
-        throw InvalidOption(begin + "is no file that can be written");
-    if (fs::file_size(target.path, ignored) == 0) return;
-    if (read_text_file(target.path.string()).find("id=\"attune-data\"") == std::string::npos)
-        throw InvalidOption(begin + "exists and is no report of Attune's; name another file or remove it");
+    try {
+        check_report_path(target.path);
+    } catch (const FileError& error) {
+        throw InvalidOption(target.what + ": " + error.what() + "; name another file");
+    }
 }
 
 void check_folder_target(const NamedPath& target) {
