@@ -62,7 +62,11 @@ std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& ro
     if (const auto& second = study.objective().tie_break)
         add(second->metric, true,
             [&](const Ranked& r) { return detail::short_number(r.trial->metric(second->metric)); });
-    add("seconds", true, [](const Ranked& r) { return fmt::format("{:.1f}", r.trial->duration_seconds()); });
+    add("seconds", true, [](const Ranked& r) {
+        const double seconds = r.trial->duration_seconds();
+        return seconds > 0 && seconds < 0.095 ? fmt::format("{:.2g}", seconds)
+                                              : fmt::format("{:.1f}", seconds);
+    });
     add("step", true, [](const Ranked& r) {
         return r.trial->reports.empty() ? "-" : detail::short_number(r.trial->reports.back().step);
     });
