@@ -113,7 +113,7 @@ void check_parts(const ImageListing& listing, const Options& options) {
     if (!has_validation || !split_given) {
         SplitShares shares = shares_of(options, split_given);
         if (has_validation) shares.validation = 0;
-        train = stratified_split(labels, train, shares, options.seed, listing.classes).train;
+        train = stratified_split(labels, train, shares, seed_of(options), listing.classes).train;
     }
     if (!options.shots) return;
     std::vector<std::int64_t> counts(listing.classes.size(), 0);
@@ -184,7 +184,9 @@ void read_network(const Options& options, Plan& plan) {
         plan.identity["weights"] = fingerprint_file(options.weights);
         if (plan.model.empty()) plan.model = nearest_model(*plan.weights);
         if (plan.model.empty())
-            throw FileError(options.weights.string() + ": fits no network of the zoo; name one with --model");
+            throw FileError(
+                options.weights.string() +
+                ": is like no network of the zoo; with --model naming one, the message tells what differs");
     }
     if (plan.model.empty())
         throw InvalidOption("neither --weights nor --model is given; one of them must say which network");
@@ -215,7 +217,7 @@ ImageData load_pictures(Plan& plan, const Options& options, Messages& messages,
 /// The small network of the demonstration, trained on drawn textures.
 void train_backbone(const Options& options, const StudyFolder& folder, Messages& messages,
                     const std::stop_token& cancel) {
-    FineTuningTask task{.model = drawn_model, .data = draw_patterns(130, options.seed)};
+    FineTuningTask task{.model = drawn_model, .data = draw_patterns(130, seed_of(options))};
     task.recipe = {.frozen_stages = 0,
                    .optimizer = OptimizerKind::adamw,
                    .learning_rate = 4e-3,
@@ -223,7 +225,7 @@ void train_backbone(const Options& options, const StudyFolder& folder, Messages&
                    .schedule = {.kind = ScheduleKind::one_cycle},
                    .epochs = 5,
                    .batch_size = 48,
-                   .seed = options.seed};
+                   .seed = seed_of(options)};
     messages.phase(fmt::format("pretraining a backbone ({}) on another task: {} drawn textures of {} kinds",
                                drawn_model, task.data.size(), task.data.class_count()));
     const NetworkPtr network = task.make_network();
@@ -263,8 +265,8 @@ Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const 
     ImageData data = load_pictures(plan, options, messages, cancel);
     if (cancel.stop_requested()) throw Interrupted{};
     const bool split_given = !data.split().validation.empty() || !data.split().test.empty();
-    data = complete_split(data, shares_of(options, split_given), options.seed);
-    if (options.shots) data = few_shot(data, *options.shots, options.seed);
+    data = complete_split(data, shares_of(options, split_given), seed_of(options));
+    if (options.shots) data = few_shot(data, *options.shots, seed_of(options));
     name_damaged(data, messages);
     describe(data, messages);
     return {std::move(data), std::move(plan.model), std::move(plan.weights), std::move(plan.identity)};
@@ -275,7 +277,7 @@ Inputs draw_inputs(const Options& options, const StudyFolder& folder, Messages& 
     if (!fs::exists(folder.backbone())) train_backbone(options, folder, messages, cancel);
     auto weights = std::make_shared<const TensorFile>(read_weights(folder.backbone()));
     messages.phase("drawing pictures of metal surfaces with defects");
-    ImageData data = draw_surfaces({.train = options.shots.value_or(10)}, options.seed);
+    ImageData data = draw_surfaces({.train = options.shots.value_or(10)}, seed_of(options));
     describe(data, messages);
     Settings identity{{"data", fmt::format("fnv1a64:{:016x}", data.fingerprint())},
                       {"images", counted(static_cast<std::size_t>(data.size()), "image")},

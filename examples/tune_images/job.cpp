@@ -66,7 +66,7 @@ Recipe base_recipe(const Options& options, const ImageData& data, const Augmenta
     recipe.decay_biases_and_norms = false;
     recipe.augmentation = augmentation;
     recipe.test_views = views_of(augmentation);
-    recipe.seed = options.seed;
+    recipe.seed = seed_of(options);
     return recipe;
 }
 
@@ -97,7 +97,7 @@ Augmentation augmentation_of(const Options& options, const TrainedDepths& depths
         throw InvalidOption("views '" + options.views + "' must be auto, none, flip or dihedral");
     if (task.weights == nullptr) return {.horizontal_flip = true};
     const NetworkPtr network = task.make_network();
-    const ViewProbe probe = probe_views(*network, task.features, options.seed,
+    const ViewProbe probe = probe_views(*network, task.features, seed_of(options),
                                         {.further_cuts = cuts_of(depths, network->stages().size())});
     messages.note(
         fmt::format("views: a head on pictures as they are has validation accuracy {:.3f}, loss {:.3f}",
@@ -306,7 +306,7 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
                         .weights = inputs.weights,
                         .data = inputs.data,
                         .models_folder = folder.models()};
-    task.recipe.seed = options.seed;
+    task.recipe.seed = seed_of(options);
     const NetworkPtr probe = task.make_network();
     const TrainedDepths depths = trained_depths(options.unfreeze, stage_names(*probe));
     FeatureCacheOptions caching{
@@ -334,7 +334,7 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
                 Journal{folder.journal()},
                 line.observer(),
                 TunerOptions{.name = "tune_images",
-                             .seed = options.seed,
+                             .seed = seed_of(options),
                              .settings = settings,
                              .environment = describe_environment()}};
     const Study before = tuner.study();

@@ -58,6 +58,7 @@ constexpr const char* exit_codes =
 
 void Options::validate() const {
     check_least("--trials", trials, 1);
+    check_least("--seed", seed, 0);
     if (epochs) check_range<std::int64_t>("--epochs", *epochs, 1, 100'000);
     if (shots) check_least("--shots", *shots, 1);
     if (image_size) check_range<std::int64_t>("--image-size", *image_size, 8, 1024);

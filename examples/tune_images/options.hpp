@@ -14,7 +14,7 @@ struct Options {
     std::filesystem::path out = "tune_images-out";
     std::int64_t trials = 12;
     std::optional<std::int64_t> epochs;  ///< by the number of training images
-    std::uint64_t seed = 1;
+    std::int64_t seed = 1;
     std::string strategy = "gaussian_process";
     std::string stopping = "median";
     std::string unfreeze = "auto";
@@ -38,6 +38,10 @@ struct Options {
     /// told without looking at a file.
     void validate() const;
 };
+
+[[nodiscard]] inline std::uint64_t seed_of(const Options& options) {
+    return static_cast<std::uint64_t>(options.seed);
+}
 
 /// Reads the command line; for --help or a line that cannot be read prints what is to be said and gives the
 /// exit code. Values are not checked (see Options::validate).

@@ -40,6 +40,12 @@ void check_writable(const fs::path& path) {
         throw FileError(what + ": is a file; --out must name a folder, or a place where one can be made");
     if (::access(there.c_str(), W_OK | X_OK) != 0)
         throw FileError(what + ": may not be written to; --out must name a folder that takes new files");
+    // Only trying tells of file systems that take no folders.
+    const fs::path trial = there / fmt::format(".attune-{}", ::getpid());
+    if (!fs::create_directory(trial, error))
+        throw FileError(what + ": takes no new files: " + error.message() +
+                        "; --out must name a folder that does");
+    fs::remove(trial, error);
 }
 
 std::string told(const Settings& settings, const std::string& name) {
@@ -118,11 +124,13 @@ void StudyFolder::conclude_interrupted(Messages& messages) const {
             write_file_atomically(model(), std::string_view(bytes));
             fs::remove(predictions(), error);  // of another model
         }
-        messages.result(best_trials_table(*study));
+        messages.result(best_trials_table(*study, {.footer = false}));
         messages.result(
             fmt::format("best so far: trial {}, {}", best->number, short_text(best->configuration)));
     }
+    const std::size_t done = study->count(TrialState::completed) + study->count(TrialState::stopped) +
+                             study->count(TrialState::failed);
     messages.say(
-        fmt::format("interrupted; what was finished is kept in {}, and the same command goes on from there",
-                    path_.string()));
+        fmt::format("interrupted after {} finished trial{}, kept in {}; the same command goes on from there",
+                    done, done == 1 ? "" : "s", path_.string()));
 }

@@ -43,7 +43,10 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
     return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-std::string names_text(const std::vector<std::string>& names) {
+/// Counters of batches tell least: they come last.
+std::string names_text(std::vector<std::string> names) {
+    std::stable_partition(names.begin(), names.end(),
+                          [](const std::string& name) { return !is_batch_counter(name); });
     const auto shown = std::min(names.size(), names_shown);
     std::string text =
         fmt::format("{} ({}", names.size(),
@@ -296,6 +299,7 @@ std::string StateDictReport::summary() const {
     if (!missing.empty()) text += "; missing: " + names_text(missing);
     if (!unexpected.empty()) text += "; unexpected: " + names_text(unexpected);
     if (!mismatched.empty()) text += "; mismatched: " + mismatches_text(mismatched);
+    if (!fits()) return text;
     const auto rest = [&](std::vector<std::string> names) {
         if (new_head)
             std::erase_if(names, [&](const auto& name) { return is_of_layer(name, new_head->name); });

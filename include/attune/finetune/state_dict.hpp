@@ -82,7 +82,8 @@ struct StateDictReport {
     /// Whether nothing is missing, unexpected or mismatched.
     [[nodiscard]] bool fits() const noexcept;
 
-    /// One line: counts, the first few names of whatever does not fit or was left out, and the new head.
+    /// One line: counts and the first few names of whatever does not fit; where all fits, of what was left out,
+    /// and the new head.
     [[nodiscard]] std::string summary() const;
 };
 
