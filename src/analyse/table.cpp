@@ -113,8 +113,9 @@ std::string footer(const Study& study, std::size_t ranked, std::size_t shown) {
     std::string text = detail::counted(study.trials().size(), "trial") + counts;
     if (shown < ranked) text += fmt::format("; the best {} of {} with a value are shown", shown, ranked);
     const WorkTime time = work_time(study);
-    text += fmt::format("\nSearch time {}{}", detail::short_duration(time.seconds),
-                        time.pauses.empty() ? "" : ", pauses left out");
+    text += "\nSearch time " + detail::short_duration(time.seconds);
+    if (const double pauses = seconds_paused(time); pauses > 0)
+        text += fmt::format(" ({} between trials not counted)", detail::short_duration(pauses));
     if (!study.end_reason().empty()) text += "; ended because " + detail::printable(study.end_reason());
     return text + "\n";
 }
