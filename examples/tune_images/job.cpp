@@ -59,6 +59,7 @@ Recipe base_recipe(const Options& options, const ImageData& data, const Augmenta
     recipe.patience = options.patience;
     // Few images make short epochs: judging each would take longer than training it.
     recipe.validate_every = recipe.epochs > 20 ? recipe.epochs / 10 : 1;
+    recipe.quick_validation = true;
     recipe.schedule.kind = ScheduleKind::cosine;
     recipe.schedule.warm_up_epochs = static_cast<double>(recipe.epochs) / 10;
     recipe.gradient_clip_norm = 1;
@@ -213,10 +214,30 @@ ProgressOptions progress_of(const Options& options, std::optional<std::chrono::d
             .line_per_trial = !options.quiet};
 }
 
+std::string counted(std::int64_t count, const char* noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+/// "the head alone, or the head and the last 5 of 19 stages".
+std::string depths_text(const TrainedDepths& depths, std::size_t stages) {
+    std::string text;
+    for (const std::size_t depth : depths) {
+        if (!text.empty()) text += ", or ";
+        if (depth == 0)
+            text += "the head alone";
+        else if (depth == stages)
+            text += "the whole network";
+        else
+            text += fmt::format("the head and the last {} of {} stages", depth, stages);
+    }
+    return text;
+}
+
 void announce_search(const Options& options, const Study& before, const Recipe& recipe,
-                     const StudyFolder& folder, Messages& messages) {
-    messages.phase(fmt::format("searching: {} trials of up to {} epochs; strategy {}, stopping {}",
-                               options.trials, recipe.epochs, options.strategy, options.stopping));
+                     const std::string& trained, const StudyFolder& folder, Messages& messages) {
+    messages.phase(fmt::format("searching: {} of up to {}; strategy {}, stopping {}; trained: {}",
+                               counted(options.trials, "trial"), counted(recipe.epochs, "epoch"),
+                               options.strategy, options.stopping, trained));
     const std::size_t done = before.count(TrialState::completed) + before.count(TrialState::stopped) +
                              before.count(TrialState::failed);
     messages.note(before.trials().empty()
@@ -229,7 +250,7 @@ void announce_search(const Options& options, const Study& before, const Recipe& 
 int conclude_without_best(const Study& study, const StudyFolder& folder, Messages& messages) {
     write_report(study, folder.report());
     messages.result(best_trials_table(study));
-    std::string text = fmt::format("none of the {} trials came to a value", study.trials().size());
+    std::string text = fmt::format("no trial of {} came to a value", study.trials().size());
     for (const TrialRecord& trial : study.trials())
         if (!trial.reason.empty()) {
             text += fmt::format("; trial {} failed because {}", trial.number, trial.reason);
@@ -318,6 +339,10 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
     caching.stop = cancel;
     task.features = std::make_shared<FeatureCache>(probe, inputs.data, caching);
     task.recipe = base_recipe(options, inputs.data, views_for(options, depths, folder, task, messages));
+    // A single depth is no parameter of the search.
+    if (depths.size() == 1)
+        task.recipe.frozen_stages = static_cast<std::int64_t>(probe->stages().size() - depths.front());
+    settings["frozen_stages"] = depths.size() == 1 ? std::to_string(task.recipe.frozen_stages) : "searched";
     if (cancel.stop_requested()) throw Interrupted{};
     for (const char* name : {"horizontal_flip", "quarter_turns"})
         settings[name] = task.recipe.to_text().at(name);
@@ -341,7 +366,8 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
     if (before.trials().empty() && before.enqueued().empty()) tuner.enqueue(default_configuration(depths));
     if (before.count(TrialState::completed) < static_cast<std::size_t>(options.trials))
         prepare_features(*task.features, depths, task.recipe, messages);
-    announce_search(options, before, task.recipe, folder, messages);
+    announce_search(options, before, task.recipe, depths_text(depths, probe->stages().size()), folder,
+                    messages);
     FineTuningObjective objective(task);
     objective.remember(before);
     const Outcome outcome = tuner.run(

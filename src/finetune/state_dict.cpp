@@ -303,6 +303,7 @@ std::string StateDictReport::summary() const {
     const auto rest = [&](std::vector<std::string> names) {
         if (new_head)
             std::erase_if(names, [&](const auto& name) { return is_of_layer(name, new_head->name); });
+        std::erase_if(names, [](const auto& name) { return is_batch_counter(name); });
         return names;
     };
     if (const auto names = rest(dropped); !names.empty()) text += "; dropped: " + names_text(names);

@@ -113,7 +113,7 @@ void FineTuningObjective::operator()(Trial& trial) {
             result.end == FitEnd::cancelled ? FailureKind::environment : FailureKind::configuration,
             result.message);
     }
-    const FineTuningScore score{result.best_validation_accuracy, result.best_validation_loss};
+    const FineTuningScore score{result.validation_accuracy, result.validation_loss};
     ModelCard model = card(recipe);
     model.notes = {{"trial", std::to_string(trial.number())},
                    {accuracy_name, to_string(score.accuracy)},

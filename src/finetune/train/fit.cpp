@@ -162,6 +162,7 @@ class Fit {
             best_weights_->put_back();
         else if (average_)
             average_->swap();
+        judge_kept_weights();
         result_.duration_seconds = seconds_since(began);
         return std::move(result_);
     }
@@ -264,7 +265,7 @@ class Fit {
 
     bool validate(std::int64_t epoch, EpochReport& report) {
         if (average_) average_->swap();
-        const Validation seen = measure();
+        const Validation seen = measure(recipe_.quick_validation);
         report.numbers["validation_loss"] = seen.loss;
         report.numbers["validation_accuracy"] = seen.accuracy;
         if (seen.top5) report.numbers["validation_top5"] = *seen.top5;
@@ -275,14 +276,27 @@ class Fit {
             result_.best_validation_loss = seen.loss;
             if (recipe_.restore_best) best_weights_->take();
         }
+        if (finite && (!recipe_.restore_best || result_.best_epoch == epoch)) keep(seen);
         if (average_) average_->swap();
         if (!finite) return end_not_finite("validation", seen.loss, epoch);
         return has_patience(seen, epoch);
     }
 
-    Validation measure() {
+    void keep(const Validation& seen) {
+        result_.validation_accuracy = seen.accuracy;
+        result_.validation_loss = seen.loss;
+    }
+
+    /// A cancelled or broken fit has nothing to show for the price of another look.
+    void judge_kept_weights() {
+        const bool has_end = result_.end != FitEnd::cancelled && result_.end != FitEnd::not_finite;
+        if (has_end && recipe_.quick_validation && recipe_.test_views.size() > 1 && result_.best_epoch > 0)
+            keep(measure(false));
+    }
+
+    Validation measure(bool quick) {
         const auto& rows = data_.split().validation;
-        const auto logits = compute_logits(network_, data_, rows, inputs_->evaluate_options());
+        const auto logits = compute_logits(network_, data_, rows, inputs_->evaluate_options(quick));
         const torch::NoGradGuard no_gradients;
         const auto labels = labels_of(data_, rows);
         Validation seen;

@@ -61,7 +61,8 @@ class FeatureCache {
     /// Bytes that features of one cut and view take.
     [[nodiscard]] std::int64_t bytes_of(std::size_t cut, const View& view = {});
 
-    /// Whether these views at all of these cuts are kept already or can be, together, within the memory limit.
+    /// Whether these views at all of these cuts are kept already or can be, together, within the memory
+    /// limit.
     [[nodiscard]] bool fits(std::span<const std::size_t> cuts, std::span<const View> views);
     [[nodiscard]] bool fits(std::size_t cut, std::span<const View> views) { return fits({&cut, 1}, views); }
 
@@ -74,9 +75,9 @@ class FeatureCache {
     /// features were made with, or `data` holds other images.
     void require_match(const Network& network, std::size_t cut, const ImageData& data) const;
 
-    /// Lets the first `cut` stages of `network` hold the cache's own tensors instead of copies of them, so that
-    /// require_match() has nothing to compare. For networks that keep these stages frozen: a change of them
-    /// would change the cache's network. Throws InvalidState where they hold other weights.
+    /// Lets the first `cut` stages of `network` hold the cache's own tensors instead of copies of them, so
+    /// that require_match() has nothing to compare. For networks that keep these stages frozen: a change of
+    /// them would change the cache's network. Throws InvalidState where they hold other weights.
     void share_weights(Network& network, std::size_t cut) const;
 
   private:
