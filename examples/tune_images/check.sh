@@ -80,5 +80,13 @@ diff <(grep -E '^ +[0-9]' output) <(grep -E '^ +[0-9]' again) >/dev/null || fail
 "$program" "${small[@]}" --trials 3 --seed 3 --shots 9 >output 2>message
 [ $? -eq 2 ] && grep -q "shots: all there, 9 asked for" message || fail "other shots are not refused: $(cat message)"
 
+# A depth that is asked for is trained: the default recipe, trial 0, comes to another loss.
+loss_of_depth() {
+    "$program" --epochs 2 --trials 1 --views none --unfreeze "$1" --out "out-$1" 2>message |
+        awk '$2 == "0" { print $5 }'
+}
+cp -r out out-head && rm out-head/study.attune && cp -r out-head out-all
+[ "$(loss_of_depth head)" != "$(loss_of_depth all)" ] || fail "--unfreeze all trains the head alone"
+
 [ $failures -eq 0 ] && echo "all checks passed"
 exit $((failures > 0))
