@@ -59,6 +59,7 @@ Recipe base_recipe(const Options& options, const ImageData& data, const Augmenta
     recipe.patience = options.patience;
     // Few images make short epochs: judging each would take longer than training it.
     recipe.validate_every = recipe.epochs > 20 ? recipe.epochs / 10 : 1;
+    recipe.quick_validation = true;
     recipe.schedule.kind = ScheduleKind::cosine;
     recipe.schedule.warm_up_epochs = static_cast<double>(recipe.epochs) / 10;
     recipe.gradient_clip_norm = 1;
