@@ -57,17 +57,23 @@ grep -q "Exit codes: 0 done" output || fail "--help does not tell the exit codes
 
 # Interrupted at several moments, then gone on with: the table is that of a run that was never interrupted.
 small=(--epochs 3 --unfreeze head --views none --out out)
-for seconds in 1 20; do
+for words in pretraining "trial 1 completed"; do
     "$program" "${small[@]}" --trials 5000 >output 2>message &
     pid=$!
-    sleep $seconds
+    for ((i = 0; i < 2400; ++i)); do
+        grep -q "$words" message && break
+        sleep 0.1
+    done
     kill -INT $pid
     wait $pid
     code=$?
-    [ $code -eq 130 ] || fail "exit code $code instead of 130 after $seconds s"
+    [ $code -eq 130 ] || fail "exit code $code instead of 130 after '$words'"
     [ "$(grep -c '^interrupted' message)" -eq 1 ] || fail "not one sentence after an interruption: $(cat message)"
     grep -q "stop token" message && fail "an internal text after an interruption: $(cat message)"
 done
+grep -q "best so far: trial" output || fail "an interrupted run does not tell the best so far"
+[ -s out/report.html ] && cmp -s out/model.safetensors out/models/trial-"$(sed -n 's/^best so far: trial \([0-9]*\),.*/\1/p' output)".safetensors ||
+    fail "report and model do not follow the interrupted study"
 rm -rf out
 "$program" "${small[@]}" --trials 3 --seed 3 >output 2>message || fail "a small run gives $?: $(cat message)"
 for file in model.safetensors report.html predictions.csv study.attune; do

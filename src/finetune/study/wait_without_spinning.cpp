@@ -1,6 +1,8 @@
 #include "attune/finetune/study/wait_without_spinning.hpp"
 
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #if defined(__linux__)
 #include <unistd.h>
@@ -12,7 +14,10 @@ void wait_without_spinning(char* const* argv) {
 #if defined(__linux__)
     if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
     if (::setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
-    ::execv("/proc/self/exe", argv);  // comes back only where it fails
+    // By its own path, so that the process keeps its name.
+    std::error_code error;
+    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (!error) ::execv(program.c_str(), argv);  // comes back only where it fails
 #else
     (void)argv;
 #endif
