@@ -27,12 +27,14 @@ struct Settings {
     int epochs = 4;
     int train = 2500;
     int validation = 2000;
+    int starts = 3;
+    int image_size = 8;
     int bayes_trials = 30;
     int random_trials = 120;
     bool json = false;
 };
 
-/// Images as floats, N x 3 x 16 x 16, and their labels.
+/// Images as floats, N x 3 x size x size, and their labels.
 struct Part {
     torch::Tensor images, labels;
 };
@@ -154,12 +156,13 @@ torch::Tensor starting_weights(std::int64_t classes, std::uint64_t seed) {
 
 // ---- data
 
-Part part_of(const attune::ImageData& data, const std::vector<std::int64_t>& rows, std::size_t most) {
+Part part_of(const attune::ImageData& data, const std::vector<std::int64_t>& rows, std::size_t most,
+             std::int64_t size) {
     const std::vector<std::int64_t> chosen(
         rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(most, rows.size())));
     const torch::Tensor index = torch::tensor(chosen);
     torch::Tensor images = data.pixels().index_select(0, index).to(torch::kFloat) / 255;
-    images = (torch::adaptive_avg_pool2d(images, {16, 16}) - 0.47) / 0.25;
+    images = (torch::adaptive_avg_pool2d(images, {size, size}) - 0.47) / 0.25;
     return {images, torch::tensor(data.labels()).index_select(0, index)};
 }
 
@@ -173,16 +176,18 @@ Problem load(const Settings& settings) {
         attune::RandomStream(1, 0, attune::Purpose::user).shuffle(rows);
         const auto middle = rows.begin() + std::min<std::ptrdiff_t>(
                                                settings.train, static_cast<std::ptrdiff_t>(rows.size() / 2));
-        return {part_of(drawn, {rows.begin(), middle}, rows.size()),
-                part_of(drawn, {middle, rows.end()}, static_cast<std::size_t>(settings.validation)),
+        return {part_of(drawn, {rows.begin(), middle}, rows.size(), settings.image_size),
+                part_of(drawn, {middle, rows.end()}, static_cast<std::size_t>(settings.validation),
+                        settings.image_size),
                 drawn.class_count()};
     }
     const attune::ImageData data = attune::from_raw_images(
         attune::read_cifar({settings.data / "train_batch.bin"}),
         attune::read_cifar({settings.data / "test_batch.bin"}), {}, {.framing = {.image_size = 32}});
-    return {part_of(data, data.split().train, static_cast<std::size_t>(settings.train)),
-            part_of(data, data.split().test, static_cast<std::size_t>(settings.validation)),
-            data.class_count()};
+    return {
+        part_of(data, data.split().train, static_cast<std::size_t>(settings.train), settings.image_size),
+        part_of(data, data.split().test, static_cast<std::size_t>(settings.validation), settings.image_size),
+        data.class_count()};
 }
 
 // ---- the two searches
@@ -202,15 +207,22 @@ std::vector<double> search(const Problem& problem, const Settings& settings, att
     const auto lr = space.continuous("lr", 0.001, 0.5, attune::Scale::log);
     const auto momentum = space.continuous("momentum", 0.0, 0.99);
     const auto decay = space.continuous("weight_decay", 0.0, 0.001);
-    const torch::Tensor start = starting_weights(problem.classes, seed);
+    std::vector<torch::Tensor> starts;
+    for (int k = 0; k < settings.starts; ++k)
+        starts.push_back(starting_weights(problem.classes, 100 * seed + static_cast<std::uint64_t>(k)));
     attune::Tuner tuner{space, attune::maximize("accuracy"), std::move(strategy), attune::Threads{at_once},
                         attune::TunerOptions{.seed = seed}};
     return best_so_far(tuner
                            .run({.max_trials = trials},
                                 [&](attune::Trial& trial) {
                                     attune::set_compute_threads(1);
-                                    return train(problem, start, seed, settings.epochs, trial[lr],
-                                                 trial[momentum], trial[decay]);
+                                    // One training of so small a network is a lottery: the same settings end
+                                    // 1 % apart. A trial is the mean over a few starts.
+                                    double sum = 0;
+                                    for (std::size_t k = 0; k < starts.size(); ++k)
+                                        sum += train(problem, starts[k], 100 * seed + k, settings.epochs,
+                                                     trial[lr], trial[momentum], trial[decay]);
+                                    return sum / static_cast<double>(starts.size());
                                 })
                            .study());
 }
@@ -234,6 +246,12 @@ int main(int argc, char** argv) {
     app.add_option("--epochs", settings.epochs, "of each training")->capture_default_str();
     app.add_option("--train", settings.train, "training images")->capture_default_str();
     app.add_option("--validation", settings.validation, "validation images")->capture_default_str();
+    app.add_option("--starts", settings.starts, "trainings a trial, whose mean it is")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 100));
+    app.add_option("--image-size", settings.image_size, "side in pixels that images are shrunk to")
+        ->capture_default_str()
+        ->check(CLI::Range(4, 32));
     app.add_option("--bayes-trials", settings.bayes_trials)->capture_default_str();
     app.add_option("--random-trials", settings.random_trials)->capture_default_str();
     app.add_flag("--json", settings.json, "print the curves as JSON at the end");
