@@ -18,10 +18,14 @@ namespace {
 int refuse_extras(const CLI::App& app, const CLI::ExtrasError& error) {
     const auto chosen = app.get_subcommands();
     const CLI::App& place = chosen.empty() ? app : *chosen.front();
-    std::cerr << "attune: " << error.what();
+    const std::vector<std::string> words = app.remaining(true);
     std::string suggestion;
-    for (const std::string& word : app.remaining(true))
+    for (const std::string& word : words)
         if (suggestion.empty()) suggestion = suggestion_for(place, word);
+    if (chosen.empty() && !words.empty() && words.front().front() != '-')
+        std::cerr << "attune: there is no subcommand '" << words.front() << "'";
+    else
+        std::cerr << "attune: " << error.what();
     std::cerr << suggestion;
     if (suggestion.empty() && !chosen.empty() && place.get_name() == "tune")
         std::cerr << " (a program's words go after --)";
@@ -58,7 +62,9 @@ int run(const std::vector<std::string>& words) {
     } catch (const CLI::ExtrasError& error) {
         return refuse_extras(app, error);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? success : refused;
+        if (error.get_exit_code() == 0) return app.exit(error);  // help and version
+        std::cerr << "attune: " << error.what() << "\nRun with --help for more information.\n";
+        return refused;
     }
     return exit_code;
 }

@@ -2,6 +2,7 @@
 
 #include "attune/storage/journal.hpp"
 #include "attune/storage/open.hpp"
+#include "text.hpp"
 
 namespace attune::program {
 
@@ -11,9 +12,9 @@ AnyStorage open_storage(const std::string& address, std::string& notice) {
     if (!named && address.find(':') != std::string::npos) return storage_from(address);
     Journal journal(named ? address.substr(scheme.size()) : address);
     if (const auto& recovery = journal.recovery())
-        notice = journal.location() + ": " + std::to_string(recovery->bytes) + " bytes behind event " +
-                 std::to_string(recovery->position) + " were cut off (" + recovery->reason +
-                 "); they are kept in " + recovery->kept_in.string();
+        notice = journal.location() + ": " + count_of(recovery->bytes, "byte") + " behind event " +
+                 std::to_string(recovery->position) + (recovery->bytes == 1 ? " was" : " were") +
+                 " cut off (" + recovery->reason + "); what was cut is kept in " + recovery->kept_in.string();
     return journal;
 }
 

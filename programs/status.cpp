@@ -70,8 +70,8 @@ std::string event_text(const EventBody& body) { return std::visit(EventText{}, b
 void print_unfinished(const Study& study, double now) {
     for (const TrialRecord& trial : study.trials()) {
         if (trial.finished()) continue;
-        std::cout << fmt::format("trial {} is {} for {:.0f} s: {}", trial.number, to_string(trial.state),
-                                 std::max(0.0, now - trial.started_seconds),
+        std::cout << fmt::format("trial {} is {}, begun {} ago: {}", trial.number, to_string(trial.state),
+                                 duration_text(std::max(0.0, now - trial.started_seconds)),
                                  values_text(trial.configuration.values()));
         if (!trial.reports.empty()) {
             std::cout << fmt::format("; step {} {}", short_number(trial.reports.back().step),

@@ -3,8 +3,8 @@
 #include <string>
 #include <system_error>
 
+#include "attune/analyse/report.hpp"
 #include "attune/error.hpp"
-#include "study_setup.hpp"
 
 namespace attune::program {
 namespace {
@@ -26,18 +26,21 @@ void refuse_same(const NamedPath& target, const std::vector<NamedPath>& others) 
                                 ", which would be overwritten; name another file");
 }
 
-void check_report_target(const NamedPath& target) {
+void check_folder_of(const NamedPath& target) {
     std::error_code ignored;
-    const std::string begin = target.what + " '" + target.path.string() + "' ";
     const fs::path folder = target.path.parent_path();
     if (!folder.empty() && !fs::is_directory(folder, ignored))
-        throw InvalidOption(begin + "cannot be written: there is no folder '" + folder.string() + "'");
-    if (!fs::exists(target.path, ignored)) return;
-    if (!fs::is_regular_file(target.path, ignored))
-        throw InvalidOption(begin + "is no file that can be written");
-    if (fs::file_size(target.path, ignored) == 0) return;
-    if (read_text_file(target.path.string()).find("id=\"attune-data\"") == std::string::npos)
-        throw InvalidOption(begin + "exists and is no report of Attune's; name another file or remove it");
+        throw InvalidOption(target.what + " '" + target.path.string() +
+                            "' cannot be written: there is no folder '" + folder.string() + "'");
+}
+
+void check_report_target(const NamedPath& target) {
+    check_folder_of(target);
+    try {
+        check_report_path(target.path);
+    } catch (const FileError& error) {
+        throw InvalidOption(target.what + ": " + error.what() + "; name another file");
+    }
 }
 
 void check_folder_target(const NamedPath& target) {

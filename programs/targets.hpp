@@ -17,8 +17,11 @@ struct NamedPath {
 /// Throws InvalidOption where `target` is one of the others, however their paths are written.
 void refuse_same(const NamedPath& target, const std::vector<NamedPath>& others);
 
-/// For a page that is to be written: its folder must exist, and where there is a file already it must be a
-/// report of Attune's. Throws InvalidOption.
+/// For a file that may be made: its folder must exist. Throws InvalidOption.
+void check_folder_of(const NamedPath& target);
+
+/// For a page that is to be written: its folder must exist too, and where there is a file already it must be
+/// a report of Attune's. Throws InvalidOption.
 void check_report_target(const NamedPath& target);
 
 /// For a folder that is to be made or filled. Throws InvalidOption where a file stands there.

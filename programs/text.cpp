@@ -3,11 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <variant>
 
 #include "attune/analyse/progress_line.hpp"
 #include "attune/space/value.hpp"
 
 namespace attune::program {
+
+namespace {
+
+std::string value_text(const Value& value) {
+    const auto* number = std::get_if<double>(&value);
+    return number != nullptr ? short_number(*number) : first_line(to_string(value));
+}
+
+}  // namespace
 
 std::string short_number(double number) { return fmt::format("{:.6g}", number); }
 
@@ -21,7 +31,7 @@ std::string metrics_text(const Metrics& metrics) {
 std::string values_text(const event::Values& values) {
     std::string text;
     for (const auto& [name, value] : values)
-        text += (text.empty() ? "" : " ") + first_line(name) + "=" + first_line(to_string(value));
+        text += (text.empty() ? "" : " ") + first_line(name) + "=" + value_text(value);
     return text;
 }
 

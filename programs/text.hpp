@@ -21,7 +21,7 @@ template <class Count>
 [[nodiscard]] std::string short_number(double number);
 /// "accuracy=0.5 loss=1".
 [[nodiscard]] std::string metrics_text(const Metrics& metrics);
-/// "lr=0.1 optimizer=adam".
+/// "lr=0.1 optimizer=adam", numbers as in short_number.
 [[nodiscard]] std::string values_text(const event::Values& values);
 /// "0.4 s", "75 s", "12 min", "3.1 h".
 [[nodiscard]] std::string duration_text(double seconds);

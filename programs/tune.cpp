@@ -93,6 +93,7 @@ int run(const TuneArguments& arguments) {
                 Threads{arguments.parallel},
                 line.observer(),
                 lines};
+    if (live) std::cerr << "\r\x1b[K";  // the line was drawn when the study was opened
     announce(tuner);
     tell_changed_notes(tuner, plan.setup.notes);
     if (tuner.with_study(
@@ -103,8 +104,9 @@ int run(const TuneArguments& arguments) {
     try {
         const Outcome outcome = tuner.run(plan.limits, plan.objective, signals.token());
         line.finish();
-        conclude(outcome.study(), outcome.reason(), plan);
-        if (signals.token().stop_requested()) return after_interruption(outcome.study(), plan);
+        const bool by_signal = signals.token().stop_requested();
+        conclude(outcome.study(), by_signal ? "interrupted" : outcome.reason(), plan);
+        if (by_signal) return after_interruption(outcome.study(), plan);
         return outcome.study().best() != nullptr ? success : negative;
     } catch (const RunFailure&) {  // main says why
         line.finish();

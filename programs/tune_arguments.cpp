@@ -61,6 +61,16 @@ event::Values typed(const SearchSpace& space, event::Values values) {
     return values;
 }
 
+Objective objective_from(const std::string& text) {
+    const auto [direction, metric] = split(text, ':', "--objective", "maximize:metric or minimize:metric");
+    try {
+        return {metric, direction_from(direction)};
+    } catch (const UnknownName& error) {
+        throw InvalidOption("--objective '" + text + "': " + error.what() +
+                            detail::suggestion(direction, {"maximize", "minimize"}));
+    }
+}
+
 ArgumentStyle style_from(const std::string& word) {
     if (word == "none") return ArgumentStyle::none;
     if (word == "separate") return ArgumentStyle::separate;
@@ -162,10 +172,8 @@ void TuneArguments::add_to(CLI::App& c) {
         ->allow_extra_args(false);
     c.add_option("--seed", seed, "Of the study's random numbers (default 0)")->check(whole_number(0));
 
-    c.add_option(
-         "--trials", trials,
-         "How many trials in all: those of earlier runs are counted, those that failed for reasons that are "
-         "not their configuration's fault are not counted")
+    c.add_option("--trials", trials,
+                 "How many trials in all, those of earlier runs counted; see Failures below")
         ->check(whole_number(1));
     c.add_option("--time-limit", time_limit, "For this run: 90s, 15m, 2h, 1h30m");
     c.add_option("--target", target, "End when the objective is this good")->check(finite_number());
@@ -208,11 +216,7 @@ std::string TuneArguments::space_file() const {
 StudySetup TuneArguments::setup() const {
     StudySetup out = setup_from_file(space_file());
     if (!objectives.empty()) out.objectives.clear();
-    for (const std::string& text : objectives) {
-        const auto [direction, metric] =
-            split(text, ':', "--objective", "maximize:metric or minimize:metric");
-        out.objectives.push_back({metric, direction_from(direction)});
-    }
+    for (const std::string& text : objectives) out.objectives.push_back(objective_from(text));
     if (out.objectives.empty())
         throw InvalidOption(
             "no objective is given: say --objective maximize:metric or put \"objectives\" into " +

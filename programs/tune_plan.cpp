@@ -42,6 +42,7 @@ std::vector<NamedPath> inputs_of(const TuneArguments& arguments, const ScriptOpt
 void check_targets(const TuneArguments& arguments, const TunePlan& plan, const ScriptOptions& script) {
     std::vector<NamedPath> inputs = inputs_of(arguments, script);
     refuse_same({"--study", plan.journal}, inputs);
+    check_folder_of({"--study", plan.journal});
     inputs.push_back({"the study", plan.journal});
     refuse_same({"--report", plan.report}, inputs);
     check_report_target({"--report", plan.report});

@@ -32,7 +32,8 @@ PairedDifference paired_bootstrap(const Evaluation& a, const Evaluation& b) {
     return {total / static_cast<double>(gain.size()), means[draws / 40], means[draws - draws / 40]};
 }
 
-std::string compare_with_scratch(const FineTuningTask& task, const Evaluation& tuned, Messages& messages) {
+std::string compare_with_scratch(const FineTuningTask& task, const Evaluation& tuned, Messages& messages,
+                                 const std::stop_token& cancel) {
     FineTuningTask scratch = task;
     scratch.weights = nullptr;
     scratch.features = nullptr;
@@ -44,9 +45,12 @@ std::string compare_with_scratch(const FineTuningTask& task, const Evaluation& t
     for (const double learning_rate : {1e-3, 3e-3, 1e-2}) {
         scratch.recipe.learning_rate = learning_rate;
         NetworkPtr network = scratch.make_network();
-        const FitResult result = fit(*network, {scratch.data}, scratch.recipe);
-        messages.note(fmt::format("from scratch at learning rate {}: validation accuracy {:.3f}",
-                                  learning_rate, result.best_validation_accuracy));
+        FitOptions how;
+        how.stop = cancel;
+        const FitResult result = fit(*network, {scratch.data}, scratch.recipe, how);
+        if (result.end == FitEnd::cancelled) throw Interrupted{};
+        messages.note(fmt::format("  learning rate {}: validation accuracy {:.3f}", learning_rate,
+                                  result.best_validation_accuracy));
         if (result.best_validation_accuracy > best_validation)
             best_validation = result.best_validation_accuracy, best = network;
     }

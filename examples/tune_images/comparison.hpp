@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stop_token>
 #include <string>
 
 #include "attune/finetune/evaluate/evaluation.hpp"
@@ -16,6 +17,7 @@ struct PairedDifference {
 [[nodiscard]] PairedDifference paired_bootstrap(const attune::Evaluation& a, const attune::Evaluation& b);
 
 /// Trains the task's network from random weights, everything trainable, at the best of several learning rates
-/// by validation accuracy, and says how it does on the test part beside the tuned one.
+/// by validation accuracy, and says how it does on the test part beside the tuned one. Throws Interrupted.
 [[nodiscard]] std::string compare_with_scratch(const attune::FineTuningTask& task,
-                                               const attune::Evaluation& tuned, Messages& messages);
+                                               const attune::Evaluation& tuned, Messages& messages,
+                                               const std::stop_token& cancel);

@@ -4,17 +4,16 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
-#include <vector>
+#include <utility>
 
 #include "attune/files/fingerprint.hpp"
-#include "attune/files/image_dataset.hpp"
-#include "attune/files/raw_images.hpp"
+#include "attune/files/image.hpp"
 #include "attune/files/safetensors.hpp"
 #include "attune/files/weights.hpp"
 #include "attune/finetune/data/split.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/study/fine_tuning_objective.hpp"
+#include "attune/finetune/study/recipe_space.hpp"
 #include "attune/finetune/train/fit.hpp"
 #include "surfaces.hpp"
 
@@ -23,6 +22,8 @@ namespace fs = std::filesystem;
 namespace {
 
 using namespace attune;
+
+constexpr const char* drawn_model = "resnet20";
 
 /// IDX or CIFAR-10 files in a folder, by their usual names; nothing where there are none.
 struct RawSet {
@@ -70,114 +71,216 @@ std::int64_t natural_size(const ImageListing& listing, std::int64_t most) {
     return std::clamp<std::int64_t>(sides[sides.size() / 2], 32, most);
 }
 
+std::string counted(std::size_t count, const std::string& noun, const std::string& plural = "s") {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : plural);
+}
+
 void name_damaged(const ImageData& data, Messages& messages) {
-    if (data.skipped().empty()) return;
-    std::string text = fmt::format("left out {} files:", data.skipped().size());
-    for (std::size_t i = 0; i < std::min<std::size_t>(5, data.skipped().size()); ++i)
-        text += fmt::format("\n  {}: {}", data.skipped()[i].path.string(), data.skipped()[i].reason);
+    const auto& skipped = data.skipped();
+    if (skipped.empty()) return;
+    constexpr std::size_t shown = 5;
+    std::string text = fmt::format("left out {}:", counted(skipped.size(), "file"));
+    for (std::size_t i = 0; i < std::min(shown, skipped.size()); ++i)
+        text += fmt::format("\n  {}: {}", skipped[i].path.string(), skipped[i].reason);
+    if (skipped.size() > shown) text += fmt::format("\n  and {} more", skipped.size() - shown);
     messages.note(text);
-}
-
-ImageData load_pictures(const Options& options, std::int64_t network_size, Messages& messages,
-                        std::string& fingerprint) {
-    DataOptions how;
-    how.progress = [&](std::int64_t done, std::int64_t total) { messages.count("decoding", done, total); };
-    how.framing.mode = resize_mode_from_name(options.resize);
-    if (RawSet raw = find_raw(options.data); raw.train) {
-        how.framing.image_size =
-            options.image_size > 0 ? options.image_size : std::min(network_size, raw.train->height);
-        ImageData data =
-            raw.test ? from_raw_images(*raw.train, *raw.test, {}, how) : from_raw_images(*raw.train, {}, how);
-        fingerprint = fmt::format("fnv1a64:{:016x}", data.fingerprint());
-        return data;
-    }
-    const ImageListing listing = list_images(options.data);
-    fingerprint = fingerprint_files(listing);
-    how.framing.image_size =
-        options.image_size > 0 ? options.image_size : natural_size(listing, network_size);
-    return load_image_data(listing, how);
-}
-
-ImageData with_parts(ImageData data, const Options& options) {
-    const bool split_given = !data.split().validation.empty() || !data.split().test.empty();
-    data = complete_split(
-        data, {.validation = options.validation_share, .test = split_given ? 0 : options.test_share},
-        options.seed);
-    return options.shots > 0 ? few_shot(data, options.shots, options.seed) : data;
 }
 
 void describe(const ImageData& data, Messages& messages) {
     const SplitRows& rows = data.split();
-    messages.note(fmt::format("{} classes; {} training, {} validation and {} test images of {} x {} pixels",
-                              data.class_count(), rows.train.size(), rows.validation.size(), rows.test.size(),
-                              data.image_size(), data.image_size()));
+    messages.note(fmt::format("{}: {} for training, {} for validation, {} for the test; {} x {} pixels",
+                              counted(static_cast<std::size_t>(data.class_count()), "class", "es"),
+                              rows.train.size(), rows.validation.size(), rows.test.size(), data.image_size(),
+                              data.image_size()));
+}
+
+SplitShares shares_of(const Options& options, bool split_given) {
+    return {.validation = options.validation_share, .test = split_given ? 0 : options.test_share};
+}
+
+/// Draws the split of the listed labels and counts the shots, so that too small classes are named before
+/// anything is decoded.
+void check_parts(const ImageListing& listing, const Options& options) {
+    std::vector<std::int64_t> labels, train;
+    bool has_validation = false, split_given = false;
+    for (const ImageSample& sample : listing.samples) {
+        if (sample.split == Split::none || sample.split == Split::train)
+            train.push_back(static_cast<std::int64_t>(labels.size()));
+        has_validation |= sample.split == Split::validation;
+        split_given |= sample.split == Split::validation || sample.split == Split::test;
+        labels.push_back(sample.label);
+    }
+    if (!has_validation || !split_given) {
+        SplitShares shares = shares_of(options, split_given);
+        if (has_validation) shares.validation = 0;
+        train = stratified_split(labels, train, shares, seed_of(options), listing.classes).train;
+    }
+    if (!options.shots) return;
+    std::vector<std::int64_t> counts(listing.classes.size(), 0);
+    for (const std::int64_t row : train)
+        ++counts[static_cast<std::size_t>(labels[static_cast<std::size_t>(row)])];
+    for (std::size_t i = 0; i < counts.size(); ++i)
+        if (counts[i] < *options.shots)
+            throw InvalidOption(fmt::format("--shots is {}, but class '{}' has only {}", *options.shots,
+                                            listing.classes[i],
+                                            counted(static_cast<std::size_t>(counts[i]), "training image")));
+}
+
+void list_data(const Options& options, Plan& plan) {
+    if (!fs::exists(options.data)) throw FileError(options.data.string() + ": no such file or folder");
+    if (RawSet raw = find_raw(options.data); raw.train) {
+        plan.raw_train = std::move(raw.train);
+        plan.raw_test = std::move(raw.test);
+        plan.identity["images"] = counted(
+            static_cast<std::size_t>(plan.raw_train->count + (plan.raw_test ? plan.raw_test->count : 0)),
+            "image");
+        return;
+    }
+    plan.listing = list_images(options.data);
+    check_parts(plan.listing, options);
+    plan.identity["data"] = fingerprint_files(plan.listing);
+    plan.identity["images"] = counted(plan.listing.samples.size(), "image");
+}
+
+std::int64_t classes_of(const Plan& plan) {
+    if (!plan.raw_train) return static_cast<std::int64_t>(plan.listing.classes.size());
+    std::int64_t most = 0;
+    for (const std::int64_t label : plan.raw_train->labels) most = std::max(most, label);
+    return most + 1;
+}
+
+void check_network(const Options& options, const std::string& named, const Plan& plan, Messages& messages) {
+    const ZooEntry& entry = ModelZoo::standard().entry(plan.model);
+    if (options.image_size && *options.image_size < entry.input.minimum_size)
+        throw InvalidOption(fmt::format("--image-size is {}; {} needs at least {}", *options.image_size,
+                                        plan.model, entry.input.minimum_size));
+    if (plan.weights == nullptr) {
+        messages.note(
+            fmt::format("network: {}, without --weights from random ones; that works only where "
+                        "everything trains (--unfreeze all)",
+                        plan.model));
+        return;
+    }
+    const NetworkPtr network = entry.build(entry.classes);  // a file of another network is refused here
+    const StateDictReport report =
+        load_pretrained(*network, *plan.weights, classes_of(plan), {.source = named});
+    messages.note(fmt::format("network: {}; {}: {}", plan.model, named, report.summary()));
+}
+
+std::vector<std::string> stage_names_of(const ZooEntry& entry) {
+    const NetworkPtr network = entry.build(entry.classes);
+    std::vector<std::string> names;
+    for (const Stage& stage : network->stages()) names.push_back(stage.name);
+    return names;
+}
+
+void read_network(const Options& options, Plan& plan) {
+    plan.model = options.model;
+    if (!options.weights.empty()) {
+        if (!fs::exists(options.weights)) throw FileError(options.weights.string() + ": no such file");
+        if (!options.model.empty())
+            (void)ModelZoo::standard().entry(options.model);  // throws for unknown ones
+        plan.weights = std::make_shared<const TensorFile>(state_dict_of(read_weights(options.weights)));
+        plan.identity["weights"] = fingerprint_file(options.weights);
+        if (plan.model.empty()) plan.model = nearest_model(*plan.weights);
+        if (plan.model.empty())
+            throw FileError(
+                options.weights.string() +
+                ": is like no network of the zoo; with --model naming one, the message tells what differs");
+    }
+    if (plan.model.empty())
+        throw InvalidOption("neither --weights nor --model is given; one of them must say which network");
+    const ZooEntry& entry = ModelZoo::standard().entry(plan.model);
+    plan.network_size = entry.input.image_size;
+    plan.stages = stage_names_of(entry);
+}
+
+ImageData load_pictures(Plan& plan, const Options& options, Messages& messages,
+                        const std::stop_token& cancel) {
+    DataOptions how;
+    how.progress = [&](std::int64_t done, std::int64_t total) { messages.count("pictures", done, total); };
+    how.stop = cancel;
+    how.framing.mode = resize_mode_from_name(options.resize);
+    if (plan.raw_train) {
+        how.framing.image_size =
+            options.image_size.value_or(std::min(plan.network_size, plan.raw_train->height));
+        ImageData data = plan.raw_test ? from_raw_images(*plan.raw_train, *plan.raw_test, {}, how)
+                                       : from_raw_images(*plan.raw_train, {}, how);
+        plan.identity["data"] = fmt::format("fnv1a64:{:016x}", data.fingerprint());
+        return data;
+    }
+    how.framing.image_size =
+        options.image_size ? *options.image_size : natural_size(plan.listing, plan.network_size);
+    return load_image_data(plan.listing, how);
+}
+
+/// The small network of the demonstration, trained on drawn textures.
+void train_backbone(const Options& options, const StudyFolder& folder, Messages& messages,
+                    const std::stop_token& cancel) {
+    FineTuningTask task{.model = drawn_model, .data = draw_patterns(130, seed_of(options))};
+    task.recipe = {.frozen_stages = 0,
+                   .optimizer = OptimizerKind::adamw,
+                   .learning_rate = 4e-3,
+                   .weight_decay = 1e-2,
+                   .schedule = {.kind = ScheduleKind::one_cycle},
+                   .epochs = 5,
+                   .batch_size = 48,
+                   .seed = seed_of(options)};
+    messages.phase(fmt::format("pretraining a backbone ({}) on another task: {} drawn textures of {} kinds",
+                               drawn_model, task.data.size(), task.data.class_count()));
+    const NetworkPtr network = task.make_network();
+    FitOptions how;
+    how.stop = cancel;
+    how.on_epoch = [&](const EpochReport& report) {
+        messages.note(fmt::format("  epoch {} of {}: validation accuracy {:.3f}", report.epoch,
+                                  task.recipe.epochs, report.numbers.at("validation_accuracy")));
+        return EpochAnswer::proceed;
+    };
+    if (fit(*network, {task.data}, task.recipe, how).end == FitEnd::cancelled) throw Interrupted{};
+    folder.make();
+    write_safetensors(folder.backbone(), state_dict(*network));
 }
 
 }  // namespace
 
-Inputs read_inputs(const Options& options, Messages& messages) {
-    std::map<std::string, std::string> identity;
-    std::shared_ptr<const TensorFile> weights;
-    std::string model = options.model;
-    if (!options.weights.empty()) {
-        weights = std::make_shared<const TensorFile>(state_dict_of(read_weights(options.weights)));
-        identity["weights"] = fingerprint_file(options.weights);
-        if (model.empty()) model = nearest_model(*weights);
-        if (model.empty())
-            throw FileError(options.weights.string() + ": fits no network of the zoo; name one with --model");
-    }
-    if (model.empty())
-        throw InvalidOption("neither --weights nor --model is given; one of them must say which network");
-    const ZooEntry& entry = ModelZoo::standard().entry(model);
-    if (weights != nullptr) {  // a file of another network is refused here, before images are decoded
-        const NetworkPtr network = entry.build(entry.classes);
-        messages.note(fmt::format("{}: {}", options.weights.string(),
-                                  load_pretrained(*network, *weights, 2).summary()));
-    } else {
-        messages.note(
-            "no --weights: the network starts from random ones, and everything must train for that to work "
-            "(--unfreeze all)");
-    }
-    ImageData data =
-        with_parts(load_pictures(options, entry.input.image_size, messages, identity["data"]), options);
-    name_damaged(data, messages);
-    describe(data, messages);
-    return {std::move(data), model, std::move(weights), std::move(identity)};
+Plan plan_inputs(const Options& options, Messages& messages) {
+    Plan plan;
+    list_data(options, plan);
+    read_network(options, plan);
+    (void)trained_depths(options.unfreeze, plan.stages);
+    check_network(options, options.weights.string(), plan, messages);
+    return plan;
 }
 
-Inputs make_inputs(const Options& options, Messages& messages) {
-    const std::string model = "resnet20";
-    const fs::path file = options.out / "backbone.safetensors";
-    if (!fs::exists(file)) {
-        FineTuningTask task{.model = model, .data = draw_patterns(130, options.seed)};
-        task.recipe = {.frozen_stages = 0,
-                       .optimizer = OptimizerKind::adamw,
-                       .learning_rate = 4e-3,
-                       .weight_decay = 1e-2,
-                       .schedule = {.kind = ScheduleKind::one_cycle},
-                       .epochs = 5,
-                       .batch_size = 48,
-                       .seed = options.seed};
-        messages.note(fmt::format("training a backbone ({}) on {} drawn textures of 18 kinds", model,
-                                  task.data.size()));
-        NetworkPtr network = task.make_network();
-        FitOptions how;
-        how.on_epoch = [&](const EpochReport& report) {
-            messages.note(fmt::format("  epoch {} of {}: validation accuracy {:.3f}", report.epoch,
-                                      task.recipe.epochs, report.numbers.at("validation_accuracy")));
-            return EpochAnswer::proceed;
-        };
-        (void)fit(*network, {task.data}, task.recipe, how);
-        write_safetensors(file, state_dict(*network));
-    }
-    auto weights = std::make_shared<const TensorFile>(read_weights(file));
-    const std::int64_t shots = options.shots > 0 ? options.shots : 10;
-    ImageData data = draw_surfaces({.train = shots}, options.seed);
-    messages.note("drawn surfaces with defects, another task than the backbone's:");
+Plan plan_drawn_inputs(const Options& options) {
+    Plan plan;
+    plan.model = drawn_model;
+    plan.stages = stage_names_of(ModelZoo::standard().entry(plan.model));
+    (void)trained_depths(options.unfreeze, plan.stages);
+    return plan;
+}
+
+Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const std::stop_token& cancel) {
+    messages.phase(fmt::format("decoding {}", plan.identity.at("images")));
+    ImageData data = load_pictures(plan, options, messages, cancel);
+    if (cancel.stop_requested()) throw Interrupted{};
+    const bool split_given = !data.split().validation.empty() || !data.split().test.empty();
+    data = complete_split(data, shares_of(options, split_given), seed_of(options));
+    if (options.shots) data = few_shot(data, *options.shots, seed_of(options));
+    name_damaged(data, messages);
     describe(data, messages);
-    return {
-        data,
-        model,
-        weights,
-        {{"data", fmt::format("fnv1a64:{:016x}", data.fingerprint())}, {"weights", fingerprint_file(file)}}};
+    return {std::move(data), std::move(plan.model), std::move(plan.weights), std::move(plan.identity)};
+}
+
+Inputs draw_inputs(const Options& options, const StudyFolder& folder, Messages& messages,
+                   const std::stop_token& cancel) {
+    if (!fs::exists(folder.backbone())) train_backbone(options, folder, messages, cancel);
+    auto weights = std::make_shared<const TensorFile>(read_weights(folder.backbone()));
+    messages.phase("drawing pictures of metal surfaces with defects");
+    ImageData data = draw_surfaces({.train = options.shots.value_or(10)}, seed_of(options));
+    describe(data, messages);
+    Settings identity{{"data", fmt::format("fnv1a64:{:016x}", data.fingerprint())},
+                      {"images", counted(static_cast<std::size_t>(data.size()), "image")},
+                      {"weights", fingerprint_file(folder.backbone())}};
+    return {std::move(data), drawn_model, std::move(weights), std::move(identity)};
 }

@@ -24,6 +24,7 @@
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "comparison.hpp"
+#include "exit_code.hpp"
 
 using namespace attune;
 
@@ -33,9 +34,7 @@ AnyStrategy strategy_of(const Options& options) {
     if (options.strategy == "gaussian_process") return GaussianProcess{};
     if (options.strategy == "sobol") return Sobol{};
     if (options.strategy == "random") return RandomSearch{};
-    if (options.strategy == "grid") return Grid{GridOptions{.levels = 3}};
-    throw UnknownName("strategy '" + options.strategy +
-                      "' is unknown; known: gaussian_process, sobol, random, grid");
+    return Grid{GridOptions{.levels = 3}};
 }
 
 AnyStoppingPolicy stopping_of(const Options& options, std::int64_t epochs) {
@@ -43,12 +42,11 @@ AnyStoppingPolicy stopping_of(const Options& options, std::int64_t epochs) {
         return MedianRule{{.warmup_steps = static_cast<double>(epochs / 3), .minimum_trials = 3}};
     if (options.stopping == "patience")
         return Patience{{.patience = static_cast<int>(std::max<std::int64_t>(3, epochs / 4))}};
-    if (options.stopping == "off") return NeverStop{};
-    throw UnknownName("stopping '" + options.stopping + "' is unknown; known: median, patience, off");
+    return NeverStop{};
 }
 
 std::int64_t epochs_of(const Options& options, const ImageData& data) {
-    if (options.epochs > 0) return options.epochs;
+    if (options.epochs) return *options.epochs;
     const auto train = std::max<std::int64_t>(1, static_cast<std::int64_t>(data.split().train.size()));
     return std::clamp<std::int64_t>(12'000 / train, 8, 60);
 }
@@ -61,6 +59,7 @@ Recipe base_recipe(const Options& options, const ImageData& data, const Augmenta
     recipe.patience = options.patience;
     // Few images make short epochs: judging each would take longer than training it.
     recipe.validate_every = recipe.epochs > 20 ? recipe.epochs / 10 : 1;
+    recipe.quick_validation = true;
     recipe.schedule.kind = ScheduleKind::cosine;
     recipe.schedule.warm_up_epochs = static_cast<double>(recipe.epochs) / 10;
     recipe.gradient_clip_norm = 1;
@@ -68,11 +67,30 @@ Recipe base_recipe(const Options& options, const ImageData& data, const Augmenta
     recipe.decay_biases_and_norms = false;
     recipe.augmentation = augmentation;
     recipe.test_views = views_of(augmentation);
-    recipe.seed = options.seed;
+    recipe.seed = seed_of(options);
     return recipe;
 }
 
-Augmentation augmentation_of(const Options& options, FineTuningTask& task, Messages& messages) {
+std::string describe(const ViewTrial& trial) {
+    const std::string unseen =
+        fmt::format("views: {}: {:.3f} where it was not trained so", trial.name, trial.seen_accuracy);
+    if (trial.retrained)
+        return fmt::format("{}, {:.3f} with loss {:.3f} where it was: {}", unseen, trial.retrained->accuracy,
+                           trial.retrained->loss,
+                           trial.taken ? "taken, the loss falls" : "left, it does not help");
+    return unseen + (trial.taken ? ": taken" : ": left, it mixes up classes or was not needed");
+}
+
+/// Where trials of these depths cut the network, from the last cut on.
+std::vector<std::size_t> cuts_of(const TrainedDepths& depths, std::size_t stage_count) {
+    std::vector<std::size_t> cuts;
+    for (const std::size_t depth : depths)
+        if (depth < stage_count) cuts.push_back(stage_count - depth);
+    return cuts;
+}
+
+Augmentation augmentation_of(const Options& options, const TrainedDepths& depths, FineTuningTask& task,
+                             Messages& messages) {
     if (options.views == "none") return {};
     if (options.views == "flip") return {.horizontal_flip = true};
     if (options.views == "dihedral") return {.horizontal_flip = true, .quarter_turns = true};
@@ -80,13 +98,12 @@ Augmentation augmentation_of(const Options& options, FineTuningTask& task, Messa
         throw InvalidOption("views '" + options.views + "' must be auto, none, flip or dihedral");
     if (task.weights == nullptr) return {.horizontal_flip = true};
     const NetworkPtr network = task.make_network();
-    const ViewProbe probe = probe_views(*network, task.features, options.seed);
-    messages.note(fmt::format(
-        "views: validation accuracy {:.3f} as it is, {:.3f} mirrored{}: {}", probe.plain, probe.mirrored,
-        probe.chosen.horizontal_flip ? fmt::format(", {:.3f} turned", probe.turned) : "",
-        probe.chosen.quarter_turns     ? "pictures are mirrored and turned"
-        : probe.chosen.horizontal_flip ? "pictures are mirrored"
-                                       : "pictures stay as they are"));
+    const ViewProbe probe = probe_views(*network, task.features, seed_of(options),
+                                        {.further_cuts = cuts_of(depths, network->stages().size())});
+    messages.note(
+        fmt::format("views: a head on pictures as they are has validation accuracy {:.3f}, loss {:.3f}",
+                    probe.plain.accuracy, probe.plain.loss));
+    for (const ViewTrial& trial : probe.trials) messages.note(describe(trial));
     return probe.chosen;
 }
 
@@ -100,47 +117,44 @@ std::vector<std::string> stage_names(const Network& network) {
 void prepare_features(FeatureCache& features, const TrainedDepths& depths, const Recipe& recipe,
                       Messages& messages) {
     std::vector<std::size_t> cuts;
-    for (const std::size_t depth : depths)
-        if (depth < features.stage_count() &&
-            features.fits(features.stage_count() - depth, recipe.test_views))
-            cuts.push_back(features.stage_count() - depth);
+    for (const std::size_t cut : cuts_of(depths, features.stage_count())) {
+        cuts.push_back(cut);
+        if (!features.fits(cuts, recipe.test_views)) cuts.pop_back();
+    }
     if (cuts.empty()) return;
+    messages.phase("computing what frozen layers make of the pictures, once for all trials");
+    const double before = features.seconds_computing();
     features.prepare(cuts, recipe.test_views);
-    messages.note(fmt::format("features of frozen layers: {} passes of an image in {:.1f} s, {:.0f} MiB",
-                              features.images_computed(), features.seconds_computing(),
-                              static_cast<double>(features.bytes_used()) / 1048576.0));
+    messages.note(fmt::format("features: {:.0f} MiB, kept in memory, computed in {}",
+                              static_cast<double>(features.bytes_used()) / 1048576.0,
+                              duration_text(features.seconds_computing() - before)));
 }
 
-std::map<std::string, std::string> settings_of(const Options& options, const Inputs& inputs,
-                                               const Recipe& recipe) {
-    std::map<std::string, std::string> settings = inputs.identity;
-    settings["model"] = inputs.model;
-    settings["unfreeze"] = options.unfreeze;
-    settings["shots"] = std::to_string(options.shots);
+/// What decoding the pictures adds to the settings.
+Settings settings_with_data(const Options& options, const Inputs& inputs, Settings settings) {
     settings["image_size"] = std::to_string(inputs.data.image_size());
-    settings["resize"] = options.resize;
-    for (const char* name : {"epochs", "batch_size", "patience", "seed", "horizontal_flip", "quarter_turns"})
-        settings[name] = recipe.to_text().at(name);
-    settings["strategy"] = options.strategy;
-    settings["stopping"] = options.stopping;
-    settings["split_seed"] = std::to_string(options.seed);
+    settings["epochs"] = std::to_string(epochs_of(options, inputs.data));
     return settings;
 }
 
-/// A study that was made of other data or with other settings must not be gone on with in silence.
-void check_same_settings(const Study& study, const std::map<std::string, std::string>& settings,
-                         const std::filesystem::path& journal) {
-    std::string text;
-    for (const auto& [name, value] : settings) {
-        const auto stored = study.settings().find(name);
-        if (stored == study.settings().end() || stored->second != value)
-            text += fmt::format("\n  {}: {} there, {} asked for", name,
-                                stored == study.settings().end() ? "nothing" : stored->second, value);
+/// A study that is gone on with keeps the views that its first run found.
+std::optional<Augmentation> stored_views(const StudyFolder& folder) {
+    if (!folder.stored()) return std::nullopt;
+    std::map<std::string, std::string> text = Recipe{}.to_text();
+    for (const char* name : {"horizontal_flip", "quarter_turns"}) {
+        const auto found = folder.stored()->settings().find(name);
+        if (found == folder.stored()->settings().end()) return std::nullopt;
+        text[name] = found->second;
     }
-    if (!text.empty())
-        throw InvalidState(
-            journal.string() +
-            ": holds a study with other settings; use another --out, or the same settings:" + text);
+    return recipe_from_text(text).augmentation;
+}
+
+Augmentation views_for(const Options& options, const TrainedDepths& depths, const StudyFolder& folder,
+                       FineTuningTask& task, Messages& messages) {
+    if (const auto views = stored_views(folder)) return *views;
+    if (options.views == "auto" && task.weights != nullptr)
+        messages.phase("finding out whether mirrored and turned pictures help");
+    return augmentation_of(options, depths, task, messages);
 }
 
 struct Finalists {
@@ -192,93 +206,176 @@ std::string verdict_on(const Finalists& finalists, const std::string& part) {
                finalists.baseline->metrics.accuracy, d.mean, d.low, d.high);
 }
 
+ProgressOptions progress_of(const Options& options, std::optional<std::chrono::duration<double>> time_limit) {
+    return {.is_terminal = !options.quiet && is_terminal(2),
+            .width = terminal_width(2),
+            .max_trials = options.trials,
+            .max_duration = time_limit,
+            .line_per_trial = !options.quiet};
+}
+
+std::string counted(std::int64_t count, const char* noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+/// "the head alone, or the head and the last 5 of 19 stages".
+std::string depths_text(const TrainedDepths& depths, std::size_t stages) {
+    std::string text;
+    for (const std::size_t depth : depths) {
+        if (!text.empty()) text += ", or ";
+        if (depth == 0)
+            text += "the head alone";
+        else if (depth == stages)
+            text += "the whole network";
+        else
+            text += fmt::format("the head and the last {} of {} stages", depth, stages);
+    }
+    return text;
+}
+
+void announce_search(const Options& options, const Study& before, const Recipe& recipe,
+                     const std::string& trained, const StudyFolder& folder, Messages& messages) {
+    messages.phase(fmt::format("searching: {} of up to {}; strategy {}, stopping {}; trained: {}",
+                               counted(options.trials, "trial"), counted(recipe.epochs, "epoch"),
+                               options.strategy, options.stopping, trained));
+    const std::size_t done = before.count(TrialState::completed) + before.count(TrialState::stopped) +
+                             before.count(TrialState::failed);
+    messages.note(before.trials().empty()
+                      ? "study: " + folder.journal().string()
+                      : fmt::format("study: {}, going on after {} finished trial{}",
+                                    folder.journal().string(), done, done == 1 ? "" : "s"));
+}
+
+/// Where no trial came to a value there is nothing to evaluate: the report tells why.
+int conclude_without_best(const Study& study, const StudyFolder& folder, Messages& messages) {
+    write_report(study, folder.report());
+    messages.result(best_trials_table(study));
+    std::string text = fmt::format("no trial of {} came to a value", study.trials().size());
+    for (const TrialRecord& trial : study.trials())
+        if (!trial.reason.empty()) {
+            text += fmt::format("; trial {} failed because {}", trial.number, trial.reason);
+            break;
+        }
+    messages.say(text + "; the report is " + folder.report().string());
+    return negative;
+}
+
+/// The winner, read once on the test part, with all that is written of it.
+int conclude(const Options& options, const Inputs& inputs, const FineTuningTask& task,
+             FineTuningObjective& objective, const Study& study, const StudyFolder& folder,
+             Messages& messages, const std::stop_token& cancel) {
+    const TrialRecord& best = *study.best();
+    const Split part = inputs.data.split().test.empty() ? Split::validation : Split::test;
+    messages.phase(fmt::format("judging the best trial ({}) and the default recipe on the {} part",
+                               best.number, to_string(part)));
+    Finalists finalists{evaluate_saved(objective, study, best.number, inputs, part, folder.model()), {}};
+    if (study.trial(0).role == "enqueued" && study.trial(0).state != TrialState::failed)
+        finalists.baseline = evaluate_saved(objective, study, 0, inputs, part, {});
+    write_predictions(folder.predictions(), inputs, finalists);
+    write_report(study, folder.report(),
+                 {.title = "Fine-tuning " + inputs.model,
+                  .sections = evaluation_sections(finalists.tuned, inputs.data, to_string(part))});
+    if (cancel.stop_requested()) throw Interrupted{};
+    std::string scratch;
+    if (options.draws_its_data()) {
+        messages.phase("training the same network from random weights, to compare");
+        scratch = compare_with_scratch(task, finalists.tuned, messages, cancel);
+    }
+    messages.result(best_trials_table(study));
+    messages.result(fmt::format("best: trial {}, {}", best.number, short_text(best.configuration)));
+    messages.result(verdict_on(finalists, to_string(part)));
+    if (!scratch.empty()) messages.result(scratch);
+    messages.result(
+        fmt::format("\nmodel        {}\nreport       {}\npredictions  {}\nstudy        {}\n"
+                    "this run took {}",
+                    folder.model().string(), folder.report().string(), folder.predictions().string(),
+                    folder.journal().string(), duration_text(messages.seconds())));
+    return success;
+}
+
 }  // namespace
 
-int run_job(const Options& options, const Inputs& inputs, Messages& messages, std::stop_token cancel) {
-    const auto begun = std::chrono::steady_clock::now();
+Settings settings_known_before(const Options& options, const std::string& model, Settings settings) {
+    settings["model"] = model;
+    settings["unfreeze"] = options.unfreeze;
+    settings["views"] = options.views;
+    settings["shots"] = options.shots ? std::to_string(*options.shots) : "all";
+    if (options.image_size) settings["image_size"] = std::to_string(*options.image_size);
+    settings["resize"] = options.resize;
+    if (options.epochs) settings["epochs"] = std::to_string(*options.epochs);
+    settings["batch_size"] = std::to_string(options.batch_size);
+    settings["patience"] = std::to_string(options.patience);
+    settings["seed"] = std::to_string(options.seed);
+    settings["strategy"] = options.strategy;
+    settings["stopping"] = options.stopping;
+    settings["validation_share"] = to_string(options.validation_share);
+    settings["test_share"] = to_string(options.test_share);
+    return settings;
+}
+
+int run_job(const Options& options, const Inputs& inputs, const StudyFolder& folder, Messages& messages,
+            const std::stop_token& cancel) {
+    Settings settings =
+        settings_with_data(options, inputs, settings_known_before(options, inputs.model, inputs.identity));
+    folder.require_same(settings);
+    if (options.check_only) {
+        messages.result("data, weights and settings are good; nothing was written");
+        return success;
+    }
     set_compute_threads(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
     FineTuningTask task{.model = inputs.model,
                         .weights = inputs.weights,
                         .data = inputs.data,
-                        .models_folder = options.out / "models"};
-    task.recipe.seed = options.seed;
+                        .models_folder = folder.models()};
+    task.recipe.seed = seed_of(options);
     const NetworkPtr probe = task.make_network();
     const TrainedDepths depths = trained_depths(options.unfreeze, stage_names(*probe));
     FeatureCacheOptions caching{
         .memory_limit_bytes = static_cast<std::int64_t>(options.memory_gib * 1073741824.0),
         .half_precision = true};
     caching.progress = [&](std::int64_t done, std::int64_t total) {
-        messages.count("features", done, total);
+        messages.count("pictures", done, total);
     };
     caching.stop = cancel;
     task.features = std::make_shared<FeatureCache>(probe, inputs.data, caching);
-    task.recipe = base_recipe(options, inputs.data, augmentation_of(options, task, messages));
-    const auto settings = settings_of(options, inputs, task.recipe);
+    task.recipe = base_recipe(options, inputs.data, views_for(options, depths, folder, task, messages));
+    // A single depth is no parameter of the search.
+    if (depths.size() == 1)
+        task.recipe.frozen_stages = static_cast<std::int64_t>(probe->stages().size() - depths.front());
+    settings["frozen_stages"] = depths.size() == 1 ? std::to_string(task.recipe.frozen_stages) : "searched";
+    if (cancel.stop_requested()) throw Interrupted{};
+    for (const char* name : {"horizontal_flip", "quarter_turns"})
+        settings[name] = task.recipe.to_text().at(name);
 
-    const auto journal = options.out / "study.attune";
+    folder.make();
     std::optional<std::chrono::duration<double>> time_limit;
-    if (options.time_limit_seconds > 0)
-        time_limit = std::chrono::duration<double>(options.time_limit_seconds);
-    ProgressLine line(std::cerr, {.is_terminal = !options.quiet && is_terminal(2),
-                                  .width = terminal_width(2),
-                                  .max_trials = options.trials,
-                                  .max_duration = time_limit,
-                                  .line_per_trial = !options.quiet});
+    if (options.time_limit_seconds) time_limit = std::chrono::duration<double>(*options.time_limit_seconds);
+    ProgressLine line(std::cerr, progress_of(options, time_limit));
     Tuner tuner{fine_tuning_space(depths),
                 fine_tuning_aim(),
                 strategy_of(options),
                 stopping_of(options, task.recipe.epochs),
-                Threads{options.parallel},
-                Journal{journal},
+                Threads{static_cast<int>(options.parallel)},
+                Journal{folder.journal()},
                 line.observer(),
                 TunerOptions{.name = "tune_images",
-                             .seed = options.seed,
+                             .seed = seed_of(options),
                              .settings = settings,
                              .environment = describe_environment()}};
     const Study before = tuner.study();
-    check_same_settings(before, settings, journal);
-    messages.note(before.trials().empty() ? "study: " + journal.string()
-                                          : fmt::format("study: {}, going on after {} trials",
-                                                        journal.string(), before.trials().size()));
     if (before.trials().empty() && before.enqueued().empty()) tuner.enqueue(default_configuration(depths));
-    if (options.check_only) return 0;
-
     if (before.count(TrialState::completed) < static_cast<std::size_t>(options.trials))
         prepare_features(*task.features, depths, task.recipe, messages);
+    announce_search(options, before, task.recipe, depths_text(depths, probe->stages().size()), folder,
+                    messages);
     FineTuningObjective objective(task);
     objective.remember(before);
     const Outcome outcome = tuner.run(
         {.max_trials = options.trials, .max_duration = time_limit}, [&](Trial& trial) { objective(trial); },
         cancel);
     line.finish();
+    if (cancel.stop_requested()) throw Interrupted{};
     messages.note("the search ended: " + outcome.reason());
-    const auto report = options.out / "report.html";
-    if (cancel.stop_requested()) {
-        write_report(outcome.study(), report);
-        messages.note("run again with the same arguments to go on");
-        return 3;
-    }
-
-    const TrialRecord* best = &outcome.best();  // throws, naming the study, where no trial came to a value
-    const bool has_test = !inputs.data.split().test.empty();
-    const Split part = has_test ? Split::test : Split::validation;
-    Finalists finalists{evaluate_saved(objective, outcome.study(), best->number, inputs, part,
-                                       options.out / "model.safetensors"),
-                        std::nullopt};
-    if (outcome.study().trial(0).role == "enqueued" && outcome.study().trial(0).state != TrialState::failed)
-        finalists.baseline = evaluate_saved(objective, outcome.study(), 0, inputs, part, {});
-    write_predictions(options.out / "predictions.csv", inputs, finalists);
-    write_report(outcome.study(), report,
-                 {.title = "Fine-tuning " + inputs.model,
-                  .sections = evaluation_sections(finalists.tuned, inputs.data, to_string(part))});
-
-    messages.result(best_trials_table(outcome.study()));
-    messages.result(fmt::format("best: trial {}, {}", best->number, best->configuration.text()));
-    messages.result(verdict_on(finalists, to_string(part)));
-    if (options.data.empty()) messages.result(compare_with_scratch(task, finalists.tuned, messages));
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    messages.result(fmt::format("model   {}\nreport  {}\nstudy   {}\n{:.0f} s",
-                                (options.out / "model.safetensors").string(), report.string(),
-                                journal.string(), seconds));
-    return 0;
+    if (outcome.study().best() == nullptr) return conclude_without_best(outcome.study(), folder, messages);
+    return conclude(options, inputs, task, objective, outcome.study(), folder, messages, cancel);
 }

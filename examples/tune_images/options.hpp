@@ -13,25 +13,36 @@ struct Options {
     std::string model;  ///< empty: told by the weights
     std::filesystem::path out = "tune_images-out";
     std::int64_t trials = 12;
-    std::int64_t epochs = 0;  ///< 0: by the number of training images
-    std::uint64_t seed = 1;
+    std::optional<std::int64_t> epochs;  ///< by the number of training images
+    std::int64_t seed = 1;
     std::string strategy = "gaussian_process";
     std::string stopping = "median";
     std::string unfreeze = "auto";
     std::string views = "auto";
     std::string resize = "squash";
-    std::int64_t shots = 0;       ///< 0: all training images
-    std::int64_t image_size = 0;  ///< 0: by the pictures and the network
+    std::optional<std::int64_t> shots;       ///< all training images
+    std::optional<std::int64_t> image_size;  ///< by the pictures and the network
     std::int64_t batch_size = 32;
     std::int64_t patience = 0;
     double validation_share = 0.2;
     double test_share = 0.2;
-    double time_limit_seconds = 0;  ///< 0: none
+    std::optional<double> time_limit_seconds;
     double memory_gib = 4;
-    int parallel = 1;
+    std::int64_t parallel = 1;
     bool check_only = false;
     bool quiet = false;
+
+    [[nodiscard]] bool draws_its_data() const { return data.empty(); }
+
+    /// Throws InvalidOption or UnknownName that names the option, its value and the rule: all that can be
+    /// told without looking at a file.
+    void validate() const;
 };
 
-/// Reads the command line. On --help or a mistake prints what CLI11 says and gives the exit code instead.
+[[nodiscard]] inline std::uint64_t seed_of(const Options& options) {
+    return static_cast<std::uint64_t>(options.seed);
+}
+
+/// Reads the command line; for --help or a line that cannot be read prints what is to be said and gives the
+/// exit code. Values are not checked (see Options::validate).
 std::optional<int> parse_options(int argc, char** argv, Options& options);

@@ -17,6 +17,7 @@
 #include "attune/finetune/study/keep_freed_memory.hpp"
 #include "attune/finetune/study/probe_views.hpp"
 #include "attune/finetune/study/recipe_space.hpp"
+#include "attune/finetune/study/wait_without_spinning.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/fit.hpp"
 #include "attune/finetune/train/model_file.hpp"

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "attune/analyse/pareto.hpp"
+#include "attune/analyse/work_time.hpp"
 #include "report_parts.hpp"
 #include "text.hpp"
 
@@ -31,6 +32,22 @@ Json texts(const std::map<std::string, std::string>& map) {
 Json metrics_json(const Metrics& metrics) {
     Json out = Json::object();
     for (const auto& [name, value] : metrics) out[name] = number(value);
+    return out;
+}
+
+Json objective_json(const Objective& objective) {
+    Json out{{"metric", objective.metric}, {"direction", to_string(objective.direction)}};
+    if (objective.tie_break) out["tie_break"] = objective.tie_break->metric;
+    return out;
+}
+
+/// Pauses as pairs of seconds since the study's creation, those that would take room from the drawings.
+Json pauses_json(const Study& study) {
+    const WorkTime time = work_time(study);
+    Json out = Json::array();
+    for (const auto& [from, until] : time.pauses)
+        if (until - from > 0.05 * time.seconds)
+            out.push_back({from - study.created_seconds(), until - study.created_seconds()});
     return out;
 }
 
@@ -103,6 +120,7 @@ Json trial_json(const Study& study, const TrialRecord& trial, const ReportOption
     if (trial.finished()) out["finished"] = trial.finished_seconds - study.created_seconds();
     if (!trial.metrics.empty()) out["metrics"] = metrics_json(trial.metrics);
     if (!trial.reports.empty()) {
+        if (!trial.finished()) out["reported"] = trial.reports.back().time_seconds - study.created_seconds();
         out["report_count"] = trial.reports.size();
         out["last_step"] = number(trial.reports.back().step);
         out["curves"] = curves_json(study, trial, options.max_points_per_curve);
@@ -121,8 +139,7 @@ Json trial_json(const Study& study, const TrialRecord& trial, const ReportOption
 
 std::string report_data(const Study& study, const ReportOptions& options) {
     Json objectives = Json::array(), parameters = Json::array(), trials = Json::array();
-    for (const Objective& objective : study.objectives())
-        objectives.push_back({{"metric", objective.metric}, {"direction", to_string(objective.direction)}});
+    for (const Objective& objective : study.objectives()) objectives.push_back(objective_json(objective));
     for (const Parameter& parameter : study.space().parameters())
         parameters.push_back(parameter_json(parameter, study.space().schema()));
     for (const TrialRecord& trial : study.trials()) trials.push_back(trial_json(study, trial, options));
@@ -133,6 +150,7 @@ std::string report_data(const Study& study, const ReportOptions& options) {
              {"end_reason", study.end_reason()},
              {"created_seconds", study.created_seconds()},
              {"now", now},
+             {"pauses", pauses_json(study)},
              {"objectives", objectives},
              {"best", study.best() != nullptr ? Json(study.best()->number) : Json(nullptr)},
              {"front", study.objectives().size() > 1 ? Json(pareto_front(study)) : Json::array()},

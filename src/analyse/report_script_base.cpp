@@ -11,7 +11,16 @@ const words = {"nan": NaN, "inf": Infinity, "-inf": -Infinity};
 const num = v => typeof v === "number" ? v : typeof v === "string" && Object.hasOwn(words, v) ? words[v] : NaN;
 const objectives = data.objectives, parameters = data.parameters, trials = data.trials;
 const front = new Set(data.front);
+/// Seconds at work by then: pauses between runs would leave no room for the trials.
+const worked = at => at - data.pauses.reduce((sum, [from, until]) => sum + Math.min(Math.max(at - from, 0), until - from), 0);
+const timeTitle = data.pauses.length ? "time at work (pauses left out)" : "time since the study began";
+data.now = worked(data.now);
 for (const t of trials) {
+  t.began = t.started;
+  t.started = worked(t.started);
+  if (t.finished !== undefined) t.finished = worked(t.finished);
+  // Of a trial that is neither over nor running, nothing is known after its latest report.
+  t.until = t.finished ?? (t.state === "running" ? Math.max(data.now, t.started) : worked(Math.max(t.reported ?? t.began, t.began)));
   t.y = t.values.map(num);
   // A drawing counts a trial's value only where the trial ended well: a failed or running one stands for none.
   t.ended = t.state === "completed" || t.state === "stopped";

@@ -13,11 +13,11 @@ function history() {
     if (!trials.length) return nothing(plot, "No trial was begun yet.");
     const good = trials.filter(t => t.has[k] && (!log || t.y[k] > 0)), rest = trials.filter(t => !good.includes(t));
     if (!good.length) return nothing(plot, "No trial came to a value" + (log ? " that a logarithm takes." : "."));
-    const place = t => byTime ? (t.finished ?? data.now) : t.number;
+    const place = t => byTime ? t.until : t.number;
     const d = domain(good.map(t => t.y[k]), sign(k), log);
     const f = frame(plot, {width, height: Math.min(400, 220 + width * .15), strip: rest.length > 0, label: "Values by trial with the best so far",
       x: byTime ? {kind: "time", low: 0, high: Math.max(...trials.map(place), 1e-3)} : {kind: "linear", low: -.5, high: trials.length - .5, integer: true},
-      y: {kind: log ? "log" : "linear", ...d}, xTitle: byTime ? "time since the study began" : "trial", yTitle: objectives[k].metric});
+      y: {kind: log ? "log" : "linear", ...d}, xTitle: byTime ? timeTitle : "trial", yTitle: objectives[k].metric});
     const points = [...good.map(t => ({trial: t, x: f.X.at(place(t)), y: f.Y.clamp(t.y[k])})),
       ...rest.map(t => ({trial: t, x: f.X.at(place(t)), y: f.stripY}))];
     f.plot.append(...marks(points, trials.length > 300 ? 2.6 : 3.8));
@@ -166,7 +166,7 @@ function pareto() {
 
 // ---------------------------------------------------------------- timeline: trials side by side share no row
 function timeline() {
-  const until = t => t.finished ?? Math.max(data.now, t.started);
+  const until = t => t.until;
   const c = chart("timeline", (plot, width) => {
     if (!trials.length) return nothing(plot, "No trial was begun yet.");
     const ends = [], row = new Map();
@@ -182,7 +182,7 @@ function timeline() {
     const X = makeScale({kind: "time", low, high}, left, width - 14);
     drawX(root, X, bottom, width);
     root.append(svg("path", {class: "axis", d: `M${left},${bottom}H${width - 14}`}),
-      svg("text", {class: "title", x: width / 2, y: bottom + 36, "text-anchor": "middle"}, "time since the study began"));
+      svg("text", {class: "title", x: width / 2, y: bottom + 36, "text-anchor": "middle"}, timeTitle));
     const bars = {}, boxes = trials.map(t => {
       const x = X.at(t.started), box = {trial: t, x, y: 8 + row.get(t) * thick, w: Math.max(1.2, X.at(until(t)) - x - 1)};
       (bars[t.state] ||= []).push(`M${fixed(x)},${box.y}h${fixed(box.w)}v${thick - 2}h${fixed(-box.w)}z`);
@@ -200,7 +200,7 @@ function timeline() {
     root.addEventListener("pointermove", e => {
       const r = root.getBoundingClientRect(), x = e.clientX - r.left, y = e.clientY - r.top;
       const b = boxes.find(q => y >= q.y && y < q.y + thick && x >= q.x - 1 && x <= q.x + q.w + 1);
-      if (b) { tellTrial(e, b.trial, [["began at", duration(b.trial.started)]]); highlight(b.trial); } else { hush(); highlight(null); }
+      if (b) { tellTrial(e, b.trial, [["began at", duration(b.trial.began)]]); highlight(b.trial); } else { hush(); highlight(null); }
     });
     root.addEventListener("pointerleave", () => { hush(); highlight(null); });
     const of = new Map(boxes.map(b => [b.trial, b]));

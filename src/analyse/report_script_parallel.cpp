@@ -19,7 +19,7 @@ function parallel() {
     const used = trials.filter(t => !endedOnly || t.has.every(h => h));
     if (!used.length || !shown.length) return nothing(plot, shown.length ? "No trial came to a value." : "No parameter varies.");
     const axes = axesOf(used);
-    const inner = Math.max(width, axes.length * 92), gap = (inner - 120) / Math.max(1, axes.length - 1);
+    const inner = axes.length * 74 <= width ? width : axes.length * 92, gap = (inner - 120) / Math.max(1, axes.length - 1);
     axes.forEach((a, j) => { a.x = 56 + j * gap; });
     const height = axes.some(a => a.none) ? noneY + 22 : axisBottom + 16;
     const root = svg("svg", {width: inner, height, role: "img", "aria-label": "Parallel coordinates", style: "touch-action: pan-x pan-y"});

@@ -119,6 +119,9 @@ function frame(host, {width, height, x, y, xTitle, yTitle, strip = false, label,
   for (const t of Y.ticks(small ? 4 : 6)) root.append(
     svg("path", {class: "grid", d: `M${left},${fixed(t.at)}H${width - right}`}),
     svg("text", {x: left - 7, y: t.at + 4, "text-anchor": "end"}, fitText(t.label, left - 10)));
+  // Choices have a place, not an amount: bands say so, above all where the choices are numbers.
+  if (X.kind === "ordinal") for (let i = 0; i < x.choices.length; ++i)
+    root.append(svg("rect", {class: "band", x: fixed(X.a + (i + .08) * X.cell), y: top, width: fixed(.84 * X.cell), height: bottom - top}));
   drawX(root, X, bottom, width, rows);
   if (strip) root.append(svg("path", {class: "grid", d: `M${left},${bottom - 20}H${width - right}`, "stroke-dasharray": "3 3"}));
   root.append(svg("path", {class: "axis", d: `M${left},${top}V${bottom}H${width - right}`}));

@@ -9,10 +9,12 @@ function trialTable() {
   const host = document.querySelector("#trials > .host");
   if (!trials.length) return nothing(host, "No trial was begun yet.");
   const any = f => trials.some(f);
+  const tieBreak = (t, o) => t.ended && t.metrics ? num(t.metrics[o.tie_break]) : NaN;
   const columns = [
     {name: "trial", of: t => t.number, number: true},
     {name: "state", of: t => t.state, dot: true},
     ...objectives.map((o, k) => ({name: o.metric, of: t => t.ended ? t.y[k] : NaN, show: t => t.ended ? text(t.y[k], 6) : "", number: true})),
+    ...objectives.filter(o => o.tie_break).map(o => ({name: o.tie_break, of: t => tieBreak(t, o), show: t => t.ended ? text(tieBreak(t, o), 6) : "", number: true})),
     ...parameters.map((p, i) => ({name: p.name, of: t => t.configuration[i], show: t => text(t.configuration[i]), number: p.kind !== "categorical"})),
     {name: "time", of: t => t.seconds, show: t => Number.isFinite(t.seconds) ? duration(t.seconds) : "", number: true},
     any(t => t.report_count) && {name: "last step", of: t => num(t.last_step), show: t => t.last_step === undefined ? "" : text(num(t.last_step)), number: true},
@@ -25,9 +27,11 @@ function trialTable() {
   for (const c of columns) c.show ||= t => String(c.of(t));
   for (const t of trials) t.words = columns.map(c => c.show(t)).join("\n").toLowerCase();
 
+  // Names may break behind their own separators, so that a long one does not make its column wide.
+  const headText = c => short(c.name, 60).replace(/[_.\-/]/g, "$&\u200b");
   let sorted = columns[0], down = false, words = "", state = "", most = 200;
   const body = el("tbody"), heads = columns.map(c => el("th", {scope: "col", class: c.number && "number"},
-    el("button", {title: c.name, onclick: () => { down = sorted === c && !down; sorted = c; show(); }}, short(c.name, 30))));
+    el("button", {title: c.name, onclick: () => { down = sorted === c && !down; sorted = c; show(); }}, headText(c))));
   const count = el("span"), more = el("button", {onclick: () => { most = Infinity; show(); }}, "show all");
 
   // Without a number or text a trial goes to the end, whichever way the table is sorted.
@@ -43,7 +47,7 @@ function trialTable() {
     heads.forEach((h, i) => {
       const on = columns[i] === sorted;
       h.setAttribute("aria-sort", on ? (down ? "descending" : "ascending") : "none");
-      h.firstChild.textContent = short(columns[i].name, 30) + (on ? (down ? " ▼" : " ▲") : "");
+      h.firstChild.textContent = headText(columns[i]) + (on ? (down ? " ▼" : " ▲") : "");
     });
     body.replaceChildren(...found.slice(0, most).map(row));
     count.textContent = found.length === trials.length ? `${trials.length} trial${trials.length === 1 ? "" : "s"}` : `${found.length} of ${trials.length} trials` + (brushed ? ", brushed above" : "");
@@ -52,7 +56,7 @@ function trialTable() {
   }
   const row = t => el("tr", {class: isBest(t) && "best", onpointerenter: () => highlight(t), onpointerleave: () => highlight(null)}, columns.map(c => {
     const shown = c.show(t);
-    return el("td", {class: c.number && "number", title: shown.length > 30 ? shown : null},
+    return el("td", {class: c.number ? "number" : c.words && "words", title: shown.length > 30 ? shown : null},
       c.dot ? el("span", {class: "dot state-" + t.state}) : "", c.words ? short(shown, 300) : shown);
   }));
   host.append(el("div", {class: "bar"},

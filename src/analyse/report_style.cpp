@@ -26,8 +26,8 @@ body { margin: 0; background: var(--page); color: var(--text);
 header { position: sticky; top: 0; z-index: 5; display: flex; flex-wrap: wrap; align-items: baseline; gap: .2rem 1.5rem;
   padding: .5rem max(1rem, calc((100vw - 1240px) / 2)); background: var(--card); border-bottom: 1px solid var(--line); }
 h1 { margin: 0; font-size: 1.15rem; font-weight: 650; max-width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-nav { display: flex; gap: .1rem 1rem; overflow-x: auto; max-width: 100%; scrollbar-width: none; }
-nav a { flex: none; color: var(--muted); text-decoration: none; font-size: .87rem; white-space: nowrap; max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }
+nav { display: flex; flex-wrap: wrap; gap: .1rem 1rem; max-width: 100%; }
+nav a { flex: none; color: var(--muted); text-decoration: none; font-size: .87rem; max-width: 100%; overflow-wrap: anywhere; }
 nav a:hover, nav a:focus { color: var(--accent); text-decoration: underline; }
 main { max-width: 1272px; margin: 0 auto; padding: 1rem; }
 .card, .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
@@ -52,14 +52,18 @@ code { font: .86em/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mo
 .state-failed { background: var(--failed); } .state-running { background: var(--running); }
 .state-paused, .state-interrupted, .state-waiting { background: var(--other); }
 
-.scroll { overflow-x: auto; }
+/* Shadows at the edges say that there is more to the side; at the end the card's own colour covers them. */
+.scroll { overflow-x: auto; background:
+  linear-gradient(to right, var(--card) 45%, transparent) 0 0 / 2rem 100% local, linear-gradient(to left, var(--card) 45%, transparent) 100% 0 / 2rem 100% local,
+  linear-gradient(to right, rgb(0 0 0 / 18%), transparent) 0 0 / .7rem 100% scroll, linear-gradient(to left, rgb(0 0 0 / 18%), transparent) 100% 0 / .7rem 100% scroll;
+  background-repeat: no-repeat; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: .6rem 2rem; }
 .block { min-width: 0; margin-bottom: .6rem; }
 table { border-collapse: collapse; font-size: .87rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .28rem .7rem .28rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
 thead th { color: var(--muted); font-weight: 600; border-bottom-color: var(--line); white-space: nowrap; }
 tbody th { font-weight: 500; }
-.pairs { width: 100%; } .pairs th { width: 40%; color: var(--muted); font-weight: 400; overflow-wrap: anywhere; }
+.pairs { width: 100%; } .pairs th { width: 40%; min-width: 10rem; color: var(--muted); font-weight: 400; overflow-wrap: anywhere; }
 .pairs td { overflow-wrap: anywhere; }
 .number { text-align: right; }
 
@@ -77,6 +81,7 @@ button { cursor: pointer; } button:hover { background: var(--hover); }
 svg { display: block; max-width: none; touch-action: pan-y; }
 svg text { fill: var(--muted); font-size: 11.5px; font-family: inherit; }
 svg text.title { fill: var(--text); font-size: 12px; }
+svg .band { fill: var(--grid); fill-opacity: .6; }
 svg .grid { stroke: var(--grid); fill: none; } svg .axis { stroke: var(--line); fill: none; }
 svg .brush { fill: var(--accent); fill-opacity: .18; stroke: var(--accent); }
 svg .ring { fill: none; stroke: var(--text); stroke-width: 2; }
@@ -90,8 +95,11 @@ svg .ring { fill: none; stroke: var(--text); stroke-width: 2; }
 #tooltip dt { color: var(--muted); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 #tooltip dd { margin: 0; overflow: hidden; text-overflow: ellipsis; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow-wrap: anywhere; }
 
-.trials { width: 100%; } .trials th button { border: 0; padding: 0; background: none; color: inherit; font-weight: 600; max-width: 12rem; overflow: hidden; text-overflow: ellipsis; }
+.trials { width: 100%; } .trials th button { border: 0; padding: 0; background: none; color: inherit; font-weight: 600; text-align: inherit; }
+.trials thead th { white-space: normal; vertical-align: bottom; min-width: 3.2rem; }
+.trials th, .trials td { padding-right: .6rem; }
 .trials td { white-space: nowrap; max-width: 22rem; overflow: hidden; text-overflow: ellipsis; }
+.trials td.words { max-width: 14rem; }
 .trials tbody tr:hover { background: var(--hover); }
 .trials tr.best td { background: color-mix(in srgb, var(--best) 12%, transparent); }
 .trials .dot { margin-right: .4rem; }
@@ -102,7 +110,7 @@ svg .ring { fill: none; stroke: var(--text); stroke-width: 2; }
 .matrix td { text-align: center; min-width: 3.4rem; border-radius: 4px; vertical-align: middle; line-height: 1.2; }
 .matrix td b { display: block; font-weight: 600; } .matrix td small { opacity: .85; }
 .matrix tbody th { vertical-align: middle; }
-.matrix .across { vertical-align: bottom; max-width: 7rem; }
+.matrix .across { vertical-align: bottom; max-width: 7rem; white-space: normal; overflow-wrap: anywhere; }
 .matrix .none { background: var(--grid); color: var(--muted); } .matrix .none b { font-weight: 400; }
 .matrix .right { background: color-mix(in srgb, var(--completed) var(--shade), var(--card)); }
 .matrix .wrong { background: color-mix(in srgb, var(--failed) var(--shade), var(--card)); }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "attune/analyse/pareto.hpp"
@@ -62,7 +63,8 @@ std::string time_tile(const Study& study) {
     for (const TrialRecord& trial : study.trials()) spent += trial.duration_seconds();
     const WorkTime time = work_time(study);
     std::string about = short_duration(spent) + " summed over trials";
-    if (!time.pauses.empty()) about += "; " + counted(time.pauses.size(), "pause") + " left out";
+    if (const double pauses = seconds_paused(time); pauses > 0)
+        about += "; " + short_duration(pauses) + " between trials not counted";
     const std::string begun = date_and_time(time.begun_seconds), ended = date_and_time(time.ended_seconds);
     if (!begun.empty() && !study.trials().empty()) about += "; begun " + begun + ", ended " + ended + " UTC";
     return tile("Search time", short_duration(time.seconds), about);
@@ -73,6 +75,29 @@ std::string two_columns(const std::map<std::string, std::string>& rows) {
     for (const auto& [name, value] : rows)
         text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", safe(name), safe(value));
     return "<table class=\"pairs\">\n" + text + "</table>\n";
+}
+
+/// Settings that programs keep as JSON, told as people write them; any other text as it is.
+std::string plain(const std::string& text) {
+    using Json = nlohmann::ordered_json;
+    const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const auto leaf = [](const Json& value) {
+        return value.is_string() ? value.get<std::string>()
+                                 : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    };
+    if (json.is_string()) return json.get<std::string>();
+    if (!json.is_structured()) return text;
+    if (json.empty()) return "none";
+    std::string out;
+    for (const auto& [name, value] : json.items())
+        out += (out.empty() ? "" : ", ") + (json.is_object() ? name + " = " : "") + leaf(value);
+    return out;
+}
+
+std::map<std::string, std::string> plain(const std::map<std::string, std::string>& settings) {
+    std::map<std::string, std::string> out;
+    for (const auto& [name, value] : settings) out[name] = plain(value);
+    return out;
 }
 
 std::string titled(const std::string& title, const std::string& body) {
@@ -197,7 +222,7 @@ std::string best_html(const Study& study) {
 }
 
 std::string settings_html(const Study& study) {
-    std::map<std::string, std::string> settings = study.settings();
+    std::map<std::string, std::string> settings = plain(study.settings());
     settings["name"] = study.name();
     settings["seed"] = fmt::format("{}", study.seed());
     std::string body = titled("Search space", space_table(study)) + "<div class=\"columns\">" +

@@ -62,7 +62,11 @@ std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& ro
     if (const auto& second = study.objective().tie_break)
         add(second->metric, true,
             [&](const Ranked& r) { return detail::short_number(r.trial->metric(second->metric)); });
-    add("seconds", true, [](const Ranked& r) { return fmt::format("{:.1f}", r.trial->duration_seconds()); });
+    add("seconds", true, [](const Ranked& r) {
+        const double seconds = r.trial->duration_seconds();
+        return seconds > 0 && seconds < 0.095 ? fmt::format("{:.2g}", seconds)
+                                              : fmt::format("{:.1f}", seconds);
+    });
     add("step", true, [](const Ranked& r) {
         return r.trial->reports.empty() ? "-" : detail::short_number(r.trial->reports.back().step);
     });
@@ -109,8 +113,9 @@ std::string footer(const Study& study, std::size_t ranked, std::size_t shown) {
     std::string text = detail::counted(study.trials().size(), "trial") + counts;
     if (shown < ranked) text += fmt::format("; the best {} of {} with a value are shown", shown, ranked);
     const WorkTime time = work_time(study);
-    text += fmt::format("\nSearch time {}{}", detail::short_duration(time.seconds),
-                        time.pauses.empty() ? "" : ", pauses left out");
+    text += "\nSearch time " + detail::short_duration(time.seconds);
+    if (const double pauses = seconds_paused(time); pauses > 0)
+        text += fmt::format(" ({} between trials not counted)", detail::short_duration(pauses));
     if (!study.end_reason().empty()) text += "; ended because " + detail::printable(study.end_reason());
     return text + "\n";
 }

@@ -154,6 +154,7 @@ std::string date_and_time(double seconds_since_1970) {
 std::string short_duration(double seconds) {
     if (!std::isfinite(seconds)) return "-";
     seconds = std::max(seconds, 0.0);
+    if (seconds > 0 && seconds < 0.095) return fmt::format("{:.2g}s", seconds);
     if (seconds < 9.95) return fmt::format("{:.1f}s", seconds);
     if (seconds > 1e12) return "-";
     const auto whole = static_cast<std::int64_t>(std::llround(seconds));

@@ -44,4 +44,10 @@ WorkTime work_time(const Study& study) {
     return time;
 }
 
+double seconds_paused(const WorkTime& time) {
+    double sum = 0;
+    for (const auto& [from, until] : time.pauses) sum += until - from;
+    return sum;
+}
+
 }  // namespace attune

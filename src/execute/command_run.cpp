@@ -65,12 +65,16 @@ std::string trimmed(const std::string& text) {
 std::string with_last_lines(const std::string& what, const std::vector<std::string>& lines,
                             const std::vector<std::string>& arguments) {
     std::string last;
+    int with_words = 0;
     for (const std::string& line : lines)
-        if (std::string words = trimmed(line); !words.empty()) last = std::move(words);
+        if (std::string words = trimmed(line); !words.empty()) {
+            last = std::move(words);
+            ++with_words;
+        }
     std::string text = what + ": " + (last.empty() ? "it printed nothing" : last);
-    if (!last.empty()) text += "\n  the last lines of its output:";
+    if (with_words > 1) text += "\n  the last lines of its output:";
     for (const std::string& line : lines)
-        if (!last.empty()) text.append("\n    ").append(line);
+        if (with_words > 1) text.append("\n    ").append(line);
     return text + "\n  command: " + detail::command_text(arguments);
 }
 

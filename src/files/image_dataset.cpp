@@ -47,7 +47,7 @@ void check_classes(const ImageListing& listing, const std::filesystem::path& sou
                         ", these have none: " + first_few(missing));
     if (listing.classes.size() < 2)
         throw FileError(source.string() + ": has " + std::to_string(listing.classes.size()) +
-                        " classes, at least 2 are needed");
+                        (listing.classes.size() == 1 ? " class" : " classes") + ", at least 2 are needed");
 }
 
 }  // namespace detail
@@ -60,7 +60,7 @@ std::optional<std::string> damage_of(const std::filesystem::path& path) {
         (void)read_image(path);
         return std::nullopt;
     } catch (const Error& error) {
-        return error.what();
+        return skipped_for(path, error).reason;
     }
 }
 
@@ -152,6 +152,13 @@ ImageListing list_images(const std::filesystem::path& path) {
     if (!std::filesystem::exists(path, error))
         throw FileError(path.string() + ": does not exist; a folder of pictures or a CSV manifest is needed");
     return list_image_manifest(path);
+}
+
+SkippedFile skipped_for(std::filesystem::path path, const std::exception& error) {
+    std::string reason = error.what();
+    const std::string prefix = path.string() + ": ";
+    if (reason.starts_with(prefix)) reason.erase(0, prefix.size());
+    return {std::move(path), std::move(reason)};
 }
 
 std::vector<SkippedFile> check_images(const ImageListing& listing, int threads,

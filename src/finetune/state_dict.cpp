@@ -43,7 +43,10 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
     return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-std::string names_text(const std::vector<std::string>& names) {
+/// Counters of batches tell least: they come last.
+std::string names_text(std::vector<std::string> names) {
+    std::stable_partition(names.begin(), names.end(),
+                          [](const std::string& name) { return !is_batch_counter(name); });
     const auto shown = std::min(names.size(), names_shown);
     std::string text =
         fmt::format("{} ({}", names.size(),
@@ -63,6 +66,21 @@ std::string mismatches_text(const std::vector<StateMismatch>& mismatches) {
     std::vector<std::string> texts;
     for (const auto& mismatch : mismatches) texts.push_back(mismatch_text(mismatch));
     return names_text(texts);
+}
+
+/// Whether an entry is the layer's own, also behind a prefix such as "module.".
+bool is_of_layer(std::string_view name, std::string_view layer) {
+    const auto dot = name.rfind('.');
+    if (dot == std::string_view::npos || !name.substr(0, dot).ends_with(layer)) return false;
+    return dot == layer.size() || name[dot - layer.size() - 1] == '.';
+}
+
+std::string head_text(const NewHead& head) {
+    std::string text = fmt::format("new head for {} class{}", head.classes, head.classes == 1 ? "" : "es");
+    if (!head.file_classes) return text + " (the file has none)";
+    if (*head.file_classes != head.classes)
+        text += fmt::format(" (the file's is for {})", *head.file_classes);
+    return text;
 }
 
 torch::ScalarType storage_type(DType dtype) {
@@ -200,8 +218,9 @@ Plan plan_load(const torch::nn::Module& module, const TensorFile& file, const Lo
 [[noreturn]] void refuse(const StateDictReport& report, const TensorFile& file, const LoadOptions& options) {
     const auto nearest = nearest_model(file);
     throw FileError(fmt::format(
-        "{}: does not fit the network: {}; {}", options.source, report.summary(),
-        nearest.empty() ? "it is like no network of the zoo" : fmt::format("it looks like '{}'", nearest)));
+        "{}: {} and does not fit the network asked for: {}", options.source,
+        nearest.empty() ? "is like no network of the zoo" : fmt::format("looks like '{}'", nearest),
+        report.summary()));
 }
 
 void copy(const std::vector<std::pair<torch::Tensor, const TensorData*>>& copies) {
@@ -280,9 +299,17 @@ std::string StateDictReport::summary() const {
     if (!missing.empty()) text += "; missing: " + names_text(missing);
     if (!unexpected.empty()) text += "; unexpected: " + names_text(unexpected);
     if (!mismatched.empty()) text += "; mismatched: " + mismatches_text(mismatched);
-    if (!dropped.empty()) text += "; dropped: " + names_text(dropped);
-    if (!kept.empty()) text += "; not in the file and kept: " + names_text(kept);
-    return text;
+    if (!fits()) return text;
+    const auto rest = [&](std::vector<std::string> names) {
+        if (new_head)
+            std::erase_if(names, [&](const auto& name) { return is_of_layer(name, new_head->name); });
+        std::erase_if(names, [](const auto& name) { return is_batch_counter(name); });
+        return names;
+    };
+    if (const auto names = rest(dropped); !names.empty()) text += "; dropped: " + names_text(names);
+    if (const auto names = rest(kept); !names.empty())
+        text += "; not in the file and kept: " + names_text(names);
+    return new_head ? text + "; " + head_text(*new_head) : text;
 }
 
 StateDictReport load_state_dict(torch::nn::Module& module, const TensorFile& file,
@@ -302,6 +329,10 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
     options.ignore.push_back(head);
     options.allow_missing.push_back(head);
     auto report = load_state_dict(network, file, options);
+    report.new_head = NewHead{network.head_name(), classes, {}};
+    for (const auto& [name, data] : file.tensors)
+        if (renamed(name, options) == head + "weight" && !data.shape.empty())
+            report.new_head->file_classes = data.shape[0];
     network.replace_head(classes);
     return report;
 }

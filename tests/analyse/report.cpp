@@ -148,6 +148,28 @@ TEST_CASE("the parts without drawings say what the study says") {
           std::string::npos);
 }
 
+TEST_CASE("settings that are JSON are told in words") {
+    attune::SearchSpace space;
+    (void)space.continuous("x", 0, 1);
+    attune::Study study;
+    study.apply({1, attune::event::Created{"s",
+                                           1,
+                                           space,
+                                           {attune::minimize("loss")},
+                                           attune::event::FinalValue::best_report,
+                                           {{"duplicates", "\"forbid\""},
+                                            {"options", "{}"},
+                                            {"strategy", R"({"name": "sobol", "seed": 3})"},
+                                            {"command", R"(["python3", "train.py"])"},
+                                            {"epochs", "20"},
+                                            {"note", "{ no JSON"}},
+                                           {}}});
+    const std::string page = render_report(study);
+    for (const char* cell : {"<td>forbid</td>", "<td>none</td>", "<td>name = sobol, seed = 3</td>",
+                             "<td>python3, train.py</td>", "<td>20</td>", "<td>{ no JSON</td>"})
+        CHECK_MESSAGE(page.find(cell) != std::string::npos, cell);
+}
+
 TEST_CASE("what early stopping saved counts the missing reports at the trial's own pace") {
     attune::SearchSpace space;
     (void)space.continuous("x", 0, 1);

@@ -74,7 +74,10 @@ TEST_CASE("another seed draws another split, and too small a class is refused by
     const std::vector<std::int64_t> labels{0, 0, 0, 1};
     const std::vector<std::int64_t> all{0, 1, 2, 3};
     CHECK_THROWS_WITH_AS(static_cast<void>(stratified_split(labels, all, {}, 1)),
-                         doctest::Contains("class 1"), InvalidOption);
+                         doctest::Contains("class 1 has 1 image;"), InvalidOption);
+    const std::vector<std::string> names{"cat", "dog"};
+    CHECK_THROWS_WITH_AS(static_cast<void>(stratified_split(labels, all, {}, 1, names)),
+                         doctest::Contains("class 'dog' has 1 image;"), InvalidOption);
     CHECK_THROWS_AS((SplitShares{.validation = 0.6, .test = 0.5}.validate()), InvalidOption);
 }
 
@@ -152,6 +155,7 @@ TEST_CASE("damaged files are reported, and only a class without pictures ends th
     CHECK(data.size() == 5);
     REQUIRE(data.skipped().size() == 1);
     CHECK(data.skipped()[0].path.filename() == "3.png");
+    CHECK(data.skipped()[0].reason.starts_with("is no JPEG or PNG"));
     CHECK(data.labels() == std::vector<std::int64_t>{0, 1, 0, 0, 1});
     CHECK(data.split().train.size() == 5);
     const auto fourth = frame_image(read_image(listing.samples[4].path), options.framing);

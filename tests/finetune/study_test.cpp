@@ -10,7 +10,6 @@
 #include "attune/finetune/study/evaluation_sections.hpp"
 #include "attune/finetune/study/fine_tuning_objective.hpp"
 #include "attune/finetune/study/keep_freed_memory.hpp"
-#include "attune/finetune/study/probe_views.hpp"
 #include "attune/finetune/study/recipe_space.hpp"
 #include "attune/storage/memory.hpp"
 #include "attune/tune/tuner.hpp"
@@ -137,18 +136,6 @@ TEST_CASE("a loss that is not finite fails the trial, not the run") {
     CHECK(outcome.study().count(TrialState::failed) == 2);
     CHECK(outcome.study().trial(0).failure == FailureKind::configuration);
     CHECK_FALSE(outcome.study().trial(0).reason.empty());
-}
-
-TEST_CASE("a probe of views takes what keeps the accuracy and refuses what spoils it") {
-    const FineTuningTask task = tiny_task();
-    const NetworkPtr network = task.make_network();
-    const auto features = std::make_shared<FeatureCache>(task.make_network(), task.data);
-    const ViewProbe anything = probe_views(*network, features, 1, -100);
-    CHECK(anything.chosen.horizontal_flip);
-    CHECK(anything.chosen.quarter_turns);
-    const ViewProbe nothing = probe_views(*network, features, 1, 100);
-    CHECK(nothing.plain > 0.5);
-    CHECK_FALSE(nothing.chosen.horizontal_flip);
 }
 
 TEST_CASE("sections of an evaluation name its part and show its mistakes") {

@@ -223,6 +223,32 @@ TEST_CASE("patience, the callback, the stop token and a loss that is no number e
     CHECK(result.message.find("epoch") != std::string::npos);
 }
 
+TEST_CASE("quick validation looks through the first view, and the kept weights are judged through all") {
+    const OneThread one;
+    const TrainingSet set{test::striped_images(90)};
+    auto recipe = quick();
+    recipe.augmentation.quarter_turns = true;
+    recipe.test_views = views_of(recipe.augmentation);
+    REQUIRE(recipe.test_views.size() == 4);
+    const auto losses = [&](bool quickly) {
+        recipe.quick_validation = quickly;
+        TinyNetwork network(3);
+        const FitResult result = fit(network, set, recipe);
+        const auto through = [&](const std::vector<View>& views) {
+            return evaluate(network, set.data, Split::validation, {.views = views}).metrics.log_loss;
+        };
+        CHECK(
+            result.best_validation_loss ==
+            doctest::Approx(through(quickly ? std::vector<View>{View{}} : recipe.test_views)).epsilon(1e-4));
+        CHECK(result.validation_loss == doctest::Approx(through(recipe.test_views)).epsilon(1e-4));
+        return std::pair{result.best_validation_loss, result.validation_loss};
+    };
+    const auto [all, all_kept] = losses(false);
+    CHECK(all == all_kept);
+    const auto [first, first_kept] = losses(true);
+    CHECK(first != first_kept);
+}
+
 TEST_CASE("averaged weights are the ones judged and kept") {
     const OneThread one;
     const TrainingSet set{test::striped_images(60)};

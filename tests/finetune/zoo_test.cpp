@@ -38,6 +38,8 @@ TEST_CASE("an unknown network is refused with the nearest name and the list") {
     CHECK(contains(message_of(zoo, "resnet-8"), "the nearest is 'resnet18'"));
     CHECK(contains(message_of(zoo, "shufflenet_v2_x05"), "the nearest is 'shufflenet_v2_x0_5'"));
     for (const auto& name : zoo.names()) CHECK(contains(message_of(zoo, "nonsense"), name));
+    for (const char* far : {"nonsense", "vgg16", "vit_base_patch16_224", "x", ""})
+        CHECK_FALSE(contains(message_of(zoo, far), "nearest"));
     CHECK_THROWS_AS(static_cast<void>(zoo.make("nonsense")), UnknownName);
     CHECK_THROWS_AS(static_cast<void>(zoo.make("nonsense", 3)), UnknownName);
     CHECK(contains(message_of(ModelZoo{}, "resnet18"), "the zoo is empty"));

@@ -218,6 +218,7 @@ TEST_CASE("what is written never takes the place of what is read") {
     }
     refusals.check(tune_arguments({"--report", "study.attune"}), {"--report", "study.attune"});
     refusals.check(tune_arguments({"--report", "none/report.html"}), {"--report", "none"});
+    refusals.check(tune_arguments({"--study", "none/s.attune"}), {"--study", "no folder 'none'"});
     put(folder.path() / "notes.html", "<html>my notes</html>");
     refusals.check(tune_arguments({"--report", "notes.html"}), {"notes.html"});
     put(folder.path() / "taken", "");
@@ -243,6 +244,7 @@ TEST_CASE("the name that was meant is suggested where one is near") {
         {{"--stopping-option", "warmup=3"}, "did you mean 'warmup_steps'?"},
         {{"--report-on", "next_step"}, "did you mean 'next-step'?"},
         {{"--fixed", "wdith=3"}, "did you mean 'width'?"},
+        {{"--objective", "maximise:accuracy"}, "did you mean 'maximize'?"},
         {{"--trails", "3"}, "did you mean '--trials'?"}};
     for (const auto& [more, message] : near) refusals.check(tune_arguments(more), {message});
     const std::vector<std::vector<std::string>> far{{"--strategy", "magic"},
@@ -253,7 +255,8 @@ TEST_CASE("the name that was meant is suggested where one is near") {
         refusals.check(tune_arguments(more), {more[1] == "3" ? more[0] : more[1]});
         CHECK(refusals.attune.errors().find("did you mean") == std::string::npos);
     }
-    refusals.check({"staus", "x"}, {"did you mean 'status'?"});
+    refusals.check({"staus", "x"}, {"no subcommand 'staus'", "did you mean 'status'?"});
+    refusals.check({"status"}, {"attune: study is required"});
 }
 
 TEST_CASE("a file of metrics that is wrong is named, with the place in it") {

@@ -26,4 +26,7 @@ struct WorkTime {
 /// thought out, count as work. Thread-safe for a study that is not being changed.
 [[nodiscard]] WorkTime work_time(const Study& study);
 
+/// The length of all pauses together.
+[[nodiscard]] double seconds_paused(const WorkTime& time);
+
 }  // namespace attune

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -31,7 +32,7 @@ struct ImageSample {
 /// A file that was left out, and why.
 struct SkippedFile {
     std::filesystem::path path;
-    std::string reason;
+    std::string reason;  ///< without the path
 };
 
 /// A labelled image set as listed, nothing decoded. Either every sample has a split or none has.
@@ -68,6 +69,9 @@ struct ImageListing {
 
 /// Called with the number of pictures done and their total, from one thread at a time.
 using CheckProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+/// The file as left out for what reading it threw, whose message may begin with the path.
+[[nodiscard]] SkippedFile skipped_for(std::filesystem::path path, const std::exception& error);
 
 /// Decodes every picture and returns the damaged ones, in the listing's order. `threads` 0 means one for each
 /// core. Exceptions of `progress` end the check and are passed on. Throws InvalidOption for negative

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,6 +60,13 @@ struct StateMismatch {
     DType file_dtype = DType::f32;
 };
 
+/// The head that load_pretrained puts on top.
+struct NewHead {
+    std::string name;  ///< the layer, such as "fc"
+    std::int64_t classes = 0;
+    std::optional<std::int64_t> file_classes{};  ///< of the head in the file, where it has one
+};
+
 /// What became of each entry. The names are the module's, in its order; those of `unexpected` and `dropped`
 /// the file's.
 struct StateDictReport {
@@ -69,11 +77,13 @@ struct StateDictReport {
     std::vector<std::string> dropped;  ///< in the file, left out on request
     std::vector<std::string>
         kept;  ///< not in the file, left as it was on request, or a counter old files lack
+    std::optional<NewHead> new_head{};  ///< of load_pretrained; its entries are also among dropped or kept
 
     /// Whether nothing is missing, unexpected or mismatched.
     [[nodiscard]] bool fits() const noexcept;
 
-    /// One line: counts, and the first few names of whatever does not fit or was left out.
+    /// One line: counts and the first few names of whatever does not fit; where all fits, of what was left out,
+    /// and the new head.
     [[nodiscard]] std::string summary() const;
 };
 

@@ -133,7 +133,7 @@ ImageData load_image_data(const ImageListing& listing, const DataOptions& option
         try {
             put(detail::frame(read_image(path, options.max_pixels), options.framing), pixels, row);
         } catch (const Error& error) {
-            reasons[static_cast<std::size_t>(row)] = error.what();
+            reasons[static_cast<std::size_t>(row)] = skipped_for(path, error).reason;
         }
     });
     std::vector<SkippedFile> damaged;

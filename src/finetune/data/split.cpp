@@ -1,5 +1,7 @@
 #include "attune/finetune/data/split.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -60,12 +62,20 @@ std::ptrdiff_t quota(double share, std::size_t count, double& owed) {
     return static_cast<std::ptrdiff_t>(share > 0 ? std::max(given, 1.0) : 0.0);
 }
 
+std::string class_text(std::int64_t label, std::span<const std::string> classes) {
+    if (static_cast<std::size_t>(label) >= classes.size()) return "class " + std::to_string(label);
+    return "class '" + classes[static_cast<std::size_t>(label)] + "'";
+}
+
+std::string images_text(std::size_t count, const std::string& kind = "") {
+    return std::to_string(count) + " " + kind + (count == 1 ? "image" : "images");
+}
+
 }  // namespace
 
 void SplitShares::validate() const {
     const auto refuse = [](const char* name, double value, const char* rule) {
-        throw InvalidOption(std::string("split share ") + name + " " + std::to_string(value) + " must be " +
-                            rule);
+        throw InvalidOption(fmt::format("split share {} {} must be {}", name, value, rule));
     };
     if (!(validation >= 0 && validation < 1)) refuse("validation", validation, "in [0, 1)");
     if (!(test >= 0 && test < 1)) refuse("test", test, "in [0, 1)");
@@ -73,7 +83,8 @@ void SplitShares::validate() const {
 }
 
 SplitRows stratified_split(std::span<const std::int64_t> labels, std::span<const std::int64_t> rows,
-                           const SplitShares& shares, std::uint64_t seed) {
+                           const SplitShares& shares, std::uint64_t seed,
+                           std::span<const std::string> classes) {
     shares.validate();
     SplitRows split;
     double validation_owed = 0;
@@ -82,8 +93,8 @@ SplitRows stratified_split(std::span<const std::int64_t> labels, std::span<const
         const auto validation = quota(shares.validation, members.size(), validation_owed);
         const auto test = quota(shares.test, members.size(), test_owed);
         if (validation + test >= std::ssize(members))
-            throw InvalidOption("class " + std::to_string(label) + " has " + std::to_string(members.size()) +
-                                " images; a split needs at least one for each part and one to train on");
+            throw InvalidOption(class_text(label, classes) + " has " + images_text(members.size()) +
+                                "; a split needs at least one for each part and one to train on");
         const auto begin = members.begin();
         append(split.test, begin, begin + test);
         append(split.validation, begin + test, begin + test + validation);
@@ -99,7 +110,7 @@ ImageData complete_split(const ImageData& data, const SplitShares& shares, std::
     if (!split.validation.empty()) missing.validation = 0;
     if (!split.test.empty()) missing.test = 0;
     if (missing.validation == 0 && missing.test == 0) return data;
-    SplitRows made = stratified_split(data.labels(), split.train, missing, seed);
+    SplitRows made = stratified_split(data.labels(), split.train, missing, seed, data.classes());
     split.train = std::move(made.train);
     if (!made.validation.empty()) split.validation = std::move(made.validation);
     if (!made.test.empty()) split.test = std::move(made.test);
@@ -116,9 +127,9 @@ ImageData few_shot(const ImageData& data, std::int64_t count, std::uint64_t seed
         const auto found = classes.find(label);
         const std::int64_t present = found == classes.end() ? 0 : std::ssize(found->second);
         if (present < count)
-            throw InvalidOption("class \"" + data.classes()[static_cast<std::size_t>(label)] + "\" has " +
-                                std::to_string(present) + " training images, fewer than the " +
-                                std::to_string(count) + " shots asked for");
+            throw InvalidOption(class_text(label, data.classes()) + " has " +
+                                images_text(static_cast<std::size_t>(present), "training ") +
+                                ", fewer than the " + std::to_string(count) + " shots asked for");
         append(split.train, found->second.begin(), found->second.begin() + count);
     }
     return data.with_split(std::move(split));
@@ -132,8 +143,8 @@ std::vector<ImageData> cross_validation(const ImageData& data, std::int64_t fold
     std::size_t next = 0;  // goes on from class to class, so that fold sizes differ by one at most
     for (const auto& [label, members] : shuffled_classes(data.labels(), rows, seed, folds_purpose)) {
         if (std::ssize(members) < folds)
-            throw InvalidOption("class " + std::to_string(label) + " has " + std::to_string(members.size()) +
-                                " images, fewer than the " + std::to_string(folds) + " folds");
+            throw InvalidOption(class_text(label, data.classes()) + " has " + images_text(members.size()) +
+                                ", fewer than the " + std::to_string(folds) + " folds");
         for (const auto row : members) {
             for (std::size_t fold = 0; fold < splits.size(); ++fold)
                 (fold == next ? splits[fold].validation : splits[fold].train).push_back(row);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include "attune/finetune/freeze.hpp"
+#include "attune/finetune/network.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/study/compute_threads.hpp"
 #include "attune/finetune/study/recipe_space.hpp"
@@ -60,13 +62,42 @@ ModelCard FineTuningObjective::card(const Recipe& recipe) const {
     return card;
 }
 
+// A head that is kept starts as make_network drew it, and statistics that are gathered change the backbone:
+// such trials need a network of their own.
+bool FineTuningObjective::may_share_network(const Recipe& recipe) const {
+    return task_.features != nullptr && recipe.frozen_in(stage_count_) == stage_count_ &&
+           recipe.batch_norm != BatchNormPolicy::all_training && recipe.head_start != HeadStart::keep;
+}
+
+NetworkPtr FineTuningObjective::take_network(const Recipe& recipe) {
+    if (!may_share_network(recipe)) return task_.make_network();
+    {
+        const std::lock_guard lock(idle_mutex_);
+        if (!idle_.empty()) {
+            NetworkPtr network = std::move(idle_.back());
+            idle_.pop_back();
+            return network;
+        }
+    }
+    NetworkPtr network = task_.make_network();
+    task_.features->share_weights(*network, stage_count_);
+    return network;
+}
+
+void FineTuningObjective::give_back(NetworkPtr network, const Recipe& recipe) {
+    if (!may_share_network(recipe)) return;
+    for (auto& parameter : network->parameters()) parameter.mutable_grad() = torch::Tensor();
+    const std::lock_guard lock(idle_mutex_);
+    idle_.push_back(std::move(network));
+}
+
 void FineTuningObjective::operator()(Trial& trial) {
     const Recipe recipe = recipe_for(trial.configuration(), task_.recipe, stage_count_);
     // A head on kept features is a small matrix product: starting a second thread for it costs more than it
     // brings.
     const bool head_alone = task_.features != nullptr && recipe.frozen_in(stage_count_) == stage_count_;
     set_compute_threads(head_alone ? 1 : trial.threads());
-    NetworkPtr network = task_.make_network();
+    NetworkPtr network = take_network(recipe);
     FitOptions options;
     options.stop = trial.stop_token();
     options.on_epoch = [&](const EpochReport& report) {
@@ -76,14 +107,19 @@ void FineTuningObjective::operator()(Trial& trial) {
         return decision == Decision::proceed ? EpochAnswer::proceed : EpochAnswer::stop;
     };
     const FitResult result = fit(*network, {task_.data, task_.features}, recipe, options);
-    if (result.end == FitEnd::cancelled) throw TrialFailure(FailureKind::environment, result.message);
-    if (result.end == FitEnd::not_finite) throw TrialFailure(FailureKind::configuration, result.message);
-    const FineTuningScore score{result.best_validation_accuracy, result.best_validation_loss};
+    if (result.end == FitEnd::cancelled || result.end == FitEnd::not_finite) {
+        give_back(std::move(network), recipe);
+        throw TrialFailure(
+            result.end == FitEnd::cancelled ? FailureKind::environment : FailureKind::configuration,
+            result.message);
+    }
+    const FineTuningScore score{result.validation_accuracy, result.validation_loss};
     ModelCard model = card(recipe);
     model.notes = {{"trial", std::to_string(trial.number())},
                    {accuracy_name, to_string(score.accuracy)},
                    {loss_name, to_string(score.loss)}};
     keep_if_best(trial.number(), score, *network, model);
+    give_back(std::move(network), recipe);
     trial.tell(Metrics{{accuracy_name, score.accuracy},
                        {loss_name, score.loss},
                        {"best_epoch", static_cast<double>(result.best_epoch)},

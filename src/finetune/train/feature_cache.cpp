@@ -212,11 +212,12 @@ std::int64_t FeatureCache::bytes_of(std::size_t cut, const View& view) {
     return impl_->bytes_of(cut, view);
 }
 
-bool FeatureCache::fits(std::size_t cut, std::span<const View> views) {
+bool FeatureCache::fits(std::span<const std::size_t> cuts, std::span<const View> views) {
     const std::scoped_lock lock(impl_->fill_mutex);
     std::int64_t needed = 0;
-    for (const auto& view : views)
-        if (!impl_->find({cut, view}).defined()) needed += impl_->bytes_of(cut, view);
+    for (const std::size_t cut : cuts)
+        for (const auto& view : views)
+            if (!impl_->find({cut, view}).defined()) needed += impl_->bytes_of(cut, view);
     return impl_->used + needed <= impl_->options.memory_limit_bytes;
 }
 
@@ -237,24 +238,50 @@ double FeatureCache::seconds_computing() const {
 
 const ImageData& FeatureCache::data() const { return impl_->data; }
 
-void FeatureCache::require_match(const Network& network, std::size_t cut, const ImageData& data) const {
-    if (!impl_->data.same_images(data))
-        throw InvalidState("the feature cache was made of other images than the training set");
-    if (&network == impl_->network.get()) return;
-    const auto compare = [&](const auto& own, const auto& other, const char* what) {
-        for (const auto& item : own) {
-            if (stage_of(*impl_->network, item.key()) >= cut || item.key().ends_with("num_batches_tracked"))
-                continue;
-            const auto* found = other.find(item.key());
+namespace {
+
+bool is_same_storage(const torch::Tensor& a, const torch::Tensor& b) {
+    return a.data_ptr() == b.data_ptr() && a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
+           a.strides() == b.strides();
+}
+
+/// Calls `take(own, other)` for the parameters and buffers of the stages below `cut`; throws where the
+/// networks' differ.
+template <typename Take>
+void for_each_frozen(const Network& own, const Network& other, std::size_t cut, const Take& take) {
+    const auto compare = [&](const auto& mine, const auto& theirs, const char* what) {
+        for (const auto& item : mine) {
+            const auto* found = theirs.find(item.key());
+            // Found at a glance: only the names of what differs in place are looked at more closely.
+            if (found != nullptr && is_same_storage(*found, item.value())) continue;
+            if (stage_of(own, item.key()) >= cut || item.key().ends_with("num_batches_tracked")) continue;
             if (found == nullptr || found->sizes() != item.value().sizes() ||
                 !torch::equal(*found, item.value()))
                 throw InvalidState(
                     std::string(what) + " " + item.key() +
                     " of a frozen stage differs from the network that the features were made with");
+            take(item.value(), *found);
         }
     };
-    compare(impl_->network->named_parameters(), network.named_parameters(), "parameter");
-    compare(impl_->network->named_buffers(), network.named_buffers(), "buffer");
+    compare(own.named_parameters(), other.named_parameters(), "parameter");
+    compare(own.named_buffers(), other.named_buffers(), "buffer");
+}
+
+}  // namespace
+
+void FeatureCache::require_match(const Network& network, std::size_t cut, const ImageData& data) const {
+    if (!impl_->data.same_images(data))
+        throw InvalidState("the feature cache was made of other images than the training set");
+    if (&network == impl_->network.get()) return;
+    for_each_frozen(*impl_->network, network, cut, [](const torch::Tensor&, const torch::Tensor&) {});
+}
+
+void FeatureCache::share_weights(Network& network, std::size_t cut) const {
+    std::vector<std::pair<torch::Tensor, torch::Tensor>> pairs;
+    for_each_frozen(*impl_->network, network, cut, [&](const torch::Tensor& own, const torch::Tensor& other) {
+        pairs.emplace_back(own, other);
+    });
+    for (auto& [own, other] : pairs) other.set_data(own.detach());
 }
 
 at::Tensor compute_features(Network& network, const ImageData& data, std::size_t cut, const View& view,

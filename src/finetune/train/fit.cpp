@@ -3,8 +3,6 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -21,6 +19,7 @@
 #include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/loss.hpp"
 #include "attune/finetune/train/optimizer.hpp"
+#include "dropout_mask.hpp"
 #include "training_inputs.hpp"
 
 namespace attune {
@@ -39,13 +38,16 @@ double seconds_since(Clock::time_point began) {
     return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
-/// Trainable parameters and all buffers, as they were at some epoch.
+/// What a training changes, as it was at some epoch: trainable parameters, and the buffers of modules that
+/// gather statistics, which are those in training mode.
 class Snapshot {
   public:
     explicit Snapshot(Network& network) {
         for (const auto& parameter : network.parameters())
             if (parameter.requires_grad()) live_.push_back(parameter);
-        for (const auto& buffer : network.buffers()) live_.push_back(buffer);
+        add_buffers(network);
+        // Without the network itself, which may live on the stack.
+        for (const auto& module : network.modules(/*include_self=*/false)) add_buffers(*module);
     }
 
     void take() {
@@ -59,6 +61,11 @@ class Snapshot {
     }
 
   private:
+    void add_buffers(const torch::nn::Module& module) {
+        if (!module.is_training()) return;
+        for (const auto& buffer : module.buffers(/*recurse=*/false)) live_.push_back(buffer);
+    }
+
     std::vector<torch::Tensor> live_;
     std::vector<torch::Tensor> kept_;
 };
@@ -121,7 +128,12 @@ std::vector<std::size_t> batch_borders(std::size_t count, std::size_t batch_size
 class Fit {
   public:
     Fit(Network& network, const TrainingSet& set, const Recipe& recipe, const FitOptions& options)
-        : network_(network), data_(set.data), recipe_(recipe), options_(options), settled_(network) {
+        : network_(network),
+          data_(set.data),
+          recipe_(recipe),
+          options_(options),
+          settled_(network),
+          dropout_(detail::RandomStream{recipe.seed, dropout_purpose}.next()) {
         check();
         cut_ = recipe.frozen_in(network.stages().size());
         start_head(network, data_.class_count(), recipe.head_start, recipe.seed);
@@ -136,8 +148,6 @@ class Fit {
         borders_ = batch_borders(data_.split().train.size(), static_cast<std::size_t>(recipe.batch_size));
         if (recipe.ema_decay > 0) average_.emplace(trainable(), recipe.ema_decay);
         best_weights_.emplace(network);
-        dropout_generator_ = at::make_generator<at::CPUGeneratorImpl>(
-            detail::RandomStream{recipe.seed, dropout_purpose}.next());
         result_.frozen_stages = cut_;
         result_.used_cached_features = inputs_->uses_features();
         result_.trained_parameters = count_parameters(network, true);
@@ -152,6 +162,7 @@ class Fit {
             best_weights_->put_back();
         else if (average_)
             average_->swap();
+        judge_kept_weights();
         result_.duration_seconds = seconds_since(began);
         return std::move(result_);
     }
@@ -161,8 +172,8 @@ class Fit {
         recipe_.validate();
         if (data_.split().train.empty()) throw InvalidOption("the data has no training images");
         if (data_.class_count() < 2)
-            throw InvalidOption(
-                fmt::format("the data has {} classes; at least 2 are needed", data_.class_count()));
+            throw InvalidOption(fmt::format("the data has {} class{}; at least 2 are needed",
+                                            data_.class_count(), data_.class_count() == 1 ? "" : "es"));
         const auto size = recipe_.image_size > 0 ? recipe_.image_size : data_.image_size();
         if (size < network_.input.minimum_size)
             throw InvalidOption(
@@ -230,7 +241,7 @@ class Fit {
         auto features = network_.forward_stages(std::move(x), cut_, network_.stages().size());
         if (recipe_.head_dropout > 0) {
             const double kept = 1 - recipe_.head_dropout;
-            features = features * torch::empty_like(features).bernoulli_(kept, dropout_generator_).div_(kept);
+            features = features * dropout_.draw(features, kept);
         }
         return network_.forward_head(features);
     }
@@ -254,7 +265,7 @@ class Fit {
 
     bool validate(std::int64_t epoch, EpochReport& report) {
         if (average_) average_->swap();
-        const Validation seen = measure();
+        const Validation seen = measure(recipe_.quick_validation);
         report.numbers["validation_loss"] = seen.loss;
         report.numbers["validation_accuracy"] = seen.accuracy;
         if (seen.top5) report.numbers["validation_top5"] = *seen.top5;
@@ -265,14 +276,27 @@ class Fit {
             result_.best_validation_loss = seen.loss;
             if (recipe_.restore_best) best_weights_->take();
         }
+        if (finite && (!recipe_.restore_best || result_.best_epoch == epoch)) keep(seen);
         if (average_) average_->swap();
         if (!finite) return end_not_finite("validation", seen.loss, epoch);
         return has_patience(seen, epoch);
     }
 
-    Validation measure() {
+    void keep(const Validation& seen) {
+        result_.validation_accuracy = seen.accuracy;
+        result_.validation_loss = seen.loss;
+    }
+
+    /// A cancelled or broken fit has nothing to show for the price of another look.
+    void judge_kept_weights() {
+        const bool has_end = result_.end != FitEnd::cancelled && result_.end != FitEnd::not_finite;
+        if (has_end && recipe_.quick_validation && recipe_.test_views.size() > 1 && result_.best_epoch > 0)
+            keep(measure(false));
+    }
+
+    Validation measure(bool quick) {
         const auto& rows = data_.split().validation;
-        const auto logits = compute_logits(network_, data_, rows, inputs_->evaluate_options());
+        const auto logits = compute_logits(network_, data_, rows, inputs_->evaluate_options(quick));
         const torch::NoGradGuard no_gradients;
         const auto labels = labels_of(data_, rows);
         Validation seen;
@@ -322,6 +346,7 @@ class Fit {
     const Recipe& recipe_;
     const FitOptions& options_;
     Settled settled_;
+    detail::DropoutMask dropout_;
     std::size_t cut_ = 0;
     std::optional<detail::TrainingInputs> inputs_;
     std::vector<OptimizerGroup> groups_;
@@ -330,7 +355,6 @@ class Fit {
     std::vector<std::size_t> borders_;
     std::optional<WeightAverage> average_;
     std::optional<Snapshot> best_weights_;
-    at::Generator dropout_generator_;
     double learning_rate_factor_ = 1;
     double watched_best_ = -std::numeric_limits<double>::infinity();
     std::int64_t improved_in_ = 0;

@@ -173,6 +173,7 @@ void for_each_option(AnyRecipe& recipe, Visit&& visit) {
     visit("watched", recipe.watched);
     visit("restore_best", recipe.restore_best);
     visit("validate_every", recipe.validate_every);
+    visit("quick_validation", recipe.quick_validation);
     visit("batch_size", recipe.batch_size);
     visit("horizontal_flip", recipe.augmentation.horizontal_flip);
     visit("vertical_flip", recipe.augmentation.vertical_flip);

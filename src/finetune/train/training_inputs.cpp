@@ -83,9 +83,10 @@ torch::Tensor TrainingInputs::kept_batch(std::span<const std::int64_t> rows, std
     return result;
 }
 
-EvaluateOptions TrainingInputs::evaluate_options() const {
+EvaluateOptions TrainingInputs::evaluate_options(bool quick) const {
     EvaluateOptions options;
     options.views = recipe_.test_views;
+    if (quick) options.views.resize(1);
     options.image_size = recipe_.image_size;
     options.features = validation_features_;
     options.frozen_stages = cut_;

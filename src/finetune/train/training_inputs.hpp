@@ -24,8 +24,8 @@ class TrainingInputs {
     /// What enters stage `cut`, augmented for the epoch. Gradients are not recorded.
     [[nodiscard]] torch::Tensor batch(std::span<const std::int64_t> rows, std::int64_t epoch) const;
 
-    /// How validation images are to be read.
-    [[nodiscard]] EvaluateOptions evaluate_options() const;
+    /// How validation images are to be read: through all test views, or through the first alone.
+    [[nodiscard]] EvaluateOptions evaluate_options(bool quick) const;
 
     [[nodiscard]] bool uses_features() const { return train_features_ != nullptr; }
 

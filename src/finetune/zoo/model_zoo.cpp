@@ -152,12 +152,15 @@ const ZooEntry& ModelZoo::entry(const std::string& name) const {
         if (entry.name == name) return entry;
     if (entries_.empty()) throw UnknownName(fmt::format("no network is called '{}': the zoo is empty", name));
     const auto wanted = simplified(name);
+    const auto distance = [&](const ZooEntry& e) { return edit_distance(wanted, simplified(e.name)); };
     const auto nearest =
-        std::min_element(entries_.begin(), entries_.end(), [&](const auto& a, const auto& b) {
-            return edit_distance(wanted, simplified(a.name)) < edit_distance(wanted, simplified(b.name));
-        });
-    throw UnknownName(fmt::format("no network is called '{}'; the nearest is '{}'; known are {}", name,
-                                  nearest->name, fmt::join(names(), ", ")));
+        std::min_element(entries_.begin(), entries_.end(),
+                         [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
+    // A name that shares little with every other is no slip of the pen: a guess would be noise.
+    const bool near = 3 * distance(*nearest) <= std::max(wanted.size(), simplified(nearest->name).size());
+    throw UnknownName(fmt::format("no network is called '{}'; {}known are {}", name,
+                                  near ? fmt::format("the nearest is '{}'; ", nearest->name) : "",
+                                  fmt::join(names(), ", ")));
 }
 
 NetworkPtr ModelZoo::make(const std::string& name) const { return make(name, entry(name).classes); }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "attune/finetune/data/image_data.hpp"
 
@@ -18,11 +19,11 @@ struct SplitShares {
 
 /// Draws validation and test rows from `rows`, class by class (stratified): each class gives the shares of
 /// its images, rounded so that the totals are met within one image a class and every class keeps a training
-/// image. A function of the labels and the seed alone. Throws InvalidOption for a class with too few images
-/// (it is named by number).
+/// image. A function of the labels and the seed alone. Throws InvalidOption for a class with too few images,
+/// which is named by `classes` where these are given, else by number.
 [[nodiscard]] SplitRows stratified_split(std::span<const std::int64_t> labels,
                                          std::span<const std::int64_t> rows, const SplitShares& shares,
-                                         std::uint64_t seed);
+                                         std::uint64_t seed, std::span<const std::string> classes = {});
 
 /// What a training needs of a split: keeps the parts that are there and draws the missing ones (validation
 /// always, test where shares.test > 0) from the training rows.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "attune/files/tensor_data.hpp"
 #include "attune/finetune/data/image_data.hpp"
@@ -53,7 +54,9 @@ struct FineTuningScore {
 ///
 /// The model of a trial that is the best so far is on disk before the study hears of the result, so a crash
 /// between the two loses nothing; models that are neither the best nor trial 0 (the default recipe, for
-/// comparison) are removed again. A loss that is not finite fails the trial. Thread-safe: trials run side by
+/// comparison) are removed again. A loss that is not finite fails the trial. Trials that train the head alone
+/// on shared features take turns with one network (one for each trial at a time), of which nothing but the
+/// head ever changes, and give the same bits as with networks of their own. Thread-safe: trials run side by
 /// side.
 class FineTuningObjective {
   public:
@@ -72,6 +75,9 @@ class FineTuningObjective {
     [[nodiscard]] std::pair<NetworkPtr, ModelCard> refit(const Configuration& configuration);
 
   private:
+    [[nodiscard]] bool may_share_network(const Recipe& recipe) const;
+    [[nodiscard]] NetworkPtr take_network(const Recipe& recipe);
+    void give_back(NetworkPtr network, const Recipe& recipe);
     void keep_if_best(std::int64_t trial, FineTuningScore score, Network& network, const ModelCard& card);
     [[nodiscard]] ModelCard card(const Recipe& recipe) const;
 
@@ -79,6 +85,8 @@ class FineTuningObjective {
     std::size_t stage_count_;
     std::mutex mutex_;
     std::optional<std::pair<FineTuningScore, std::int64_t>> best_;  // guarded by mutex_
+    std::mutex idle_mutex_;
+    std::vector<NetworkPtr> idle_;  // guarded by idle_mutex_; all but their heads is frozen
 };
 
 }  // namespace attune

@@ -30,7 +30,7 @@ using TrainedDepths = std::vector<std::size_t>;
 
 /// A search space for fine-tuning with AdamW that fits most image sets: learning rate of pretrained stages,
 /// the head's multiple of it, weight decay, label smoothing, dropout and, where `depths` leaves a choice,
-/// depth.
+/// depth. A single depth is no parameter: it belongs into the recipe beneath, as its `frozen_stages`.
 [[nodiscard]] SearchSpace fine_tuning_space(const TrainedDepths& depths);
 
 /// The point of `fine_tuning_space` that is the library's default recipe, for the first trial: a study then

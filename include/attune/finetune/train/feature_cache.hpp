@@ -61,8 +61,10 @@ class FeatureCache {
     /// Bytes that features of one cut and view take.
     [[nodiscard]] std::int64_t bytes_of(std::size_t cut, const View& view = {});
 
-    /// Whether these views at this cut are kept already or can be, within the memory limit.
-    [[nodiscard]] bool fits(std::size_t cut, std::span<const View> views);
+    /// Whether these views at all of these cuts are kept already or can be, together, within the memory
+    /// limit.
+    [[nodiscard]] bool fits(std::span<const std::size_t> cuts, std::span<const View> views);
+    [[nodiscard]] bool fits(std::size_t cut, std::span<const View> views) { return fits({&cut, 1}, views); }
 
     [[nodiscard]] std::int64_t bytes_used() const;
     [[nodiscard]] std::int64_t images_computed() const;  ///< forward passes so far, in images
@@ -72,6 +74,11 @@ class FeatureCache {
     /// Throws InvalidState where the first `cut` stages of `network` do not hold the weights that the
     /// features were made with, or `data` holds other images.
     void require_match(const Network& network, std::size_t cut, const ImageData& data) const;
+
+    /// Lets the first `cut` stages of `network` hold the cache's own tensors instead of copies of them, so
+    /// that require_match() has nothing to compare. For networks that keep these stages frozen: a change of
+    /// them would change the cache's network. Throws InvalidState where they hold other weights.
+    void share_weights(Network& network, std::size_t cut) const;
 
   private:
     struct Impl;

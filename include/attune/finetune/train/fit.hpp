@@ -63,6 +63,9 @@ struct FitResult {
     std::int64_t best_epoch = 0;  ///< 0 where no epoch was validated
     double best_validation_accuracy = 0;
     double best_validation_loss = 0;
+    /// Of the weights that are left in the network, through all test views; 0 without validation images.
+    double validation_accuracy = 0;
+    double validation_loss = 0;
     double last_train_loss = 0;
     std::int64_t steps = 0;
     std::int64_t trained_parameters = 0;

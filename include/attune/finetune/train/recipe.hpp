@@ -77,6 +77,10 @@ struct Recipe {
         true;  ///< weights of the best validation epoch (ties: lower validation loss) at the end
     std::int64_t validate_every = 1;  ///< epochs between validations; the last epoch is always validated
 
+    /// Validations during the training look through the first of the test views alone; the weights that are
+    /// kept are then judged through all of them, once.
+    bool quick_validation = false;
+
     // ---- on what
     std::int64_t batch_size = 32;  ///< at least 1; a last batch of one image is joined to the one before
     Augmentation augmentation{};

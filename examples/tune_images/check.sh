@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# How tune_images behaves where something is wrong or it is interrupted: exit codes, one message, and no folder
+# left behind by a run that was refused.
+#     check.sh path/to/tune_images
+set -u
+program=$1
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+cd "$place" || exit 1
+export OMP_NUM_THREADS=1
+failures=0
+
+fail() {
+    echo "FAILED: $*"
+    failures=$((failures + 1))
+}
+
+# refused "words that the message must have" arguments...
+refused() {
+    local words=$1
+    shift
+    "$program" "$@" >output 2>message
+    local code=$?
+    [ $code -eq 2 ] || fail "exit code $code instead of 2: $*"
+    [ ! -s output ] || fail "a refused run printed results: $*"
+    [ "$(grep -c '^tune_images: ' message)" -eq 1 ] || fail "not one message: $*"
+    grep -qF -- "$words" message || fail "'$words' is not in the message of $*: $(cat message)"
+    [ ! -e out ] || fail "a folder was left behind: $*"
+}
+
+refused "--trials is 0; it must be at least 1" --trials 0 --out out
+refused "--trials" --trials many --out out
+refused "--epochs is 0; it must be from 1" --epochs 0 --out out
+refused "--seed is -1" --seed -1 --out out
+refused "--strategy is 'gauss'; it must be one of gaussian_process" --strategy gauss --out out
+refused "--stopping is 'never'" --stopping never --out out
+refused "--views is 'turn'" --views turn --out out
+refused "--resize is 'stretch'" --resize stretch --out out
+refused "--parallel is 65; it must be from 1 to 64" --parallel 65 --out out
+refused "--time-limit is -1; it must be above 0" --time-limit -1 --out out
+refused "unfreeze 'layer9'" --unfreeze layer9 --out out
+refused "--weights is given without --data" --weights x --out out
+refused "nowhere: no such file or folder" --data nowhere --model resnet20 --out out
+touch file
+refused "file: is a file; --out must name a folder" --out file
+refused "file: is a file" --out file/below
+mkdir -p page && echo "my own page" >page/report.html
+refused "page/report.html: exists and is no report of Attune" --out page
+[ "$(cat page/report.html)" = "my own page" ] || fail "a file was overwritten"
+mkdir -p damaged && echo garbage >damaged/study.attune
+refused "damaged/study.attune: is not a journal" --out damaged
+
+"$program" --help >output || fail "--help gives $?"
+grep -q "Exit codes: 0 done" output || fail "--help does not tell the exit codes"
+"$program" --check-only --out out >output 2>message || fail "--check-only gives $?"
+[ ! -e out ] || fail "--check-only made a folder"
+
+# Interrupted at several moments, then gone on with: the table is that of a run that was never interrupted.
+small=(--epochs 3 --unfreeze head --views none --out out)
+for seconds in 1 20; do
+    "$program" "${small[@]}" --trials 5000 >output 2>message &
+    pid=$!
+    sleep $seconds
+    kill -INT $pid
+    wait $pid
+    code=$?
+    [ $code -eq 130 ] || fail "exit code $code instead of 130 after $seconds s"
+    [ "$(grep -c '^interrupted' message)" -eq 1 ] || fail "not one sentence after an interruption: $(cat message)"
+    grep -q "stop token" message && fail "an internal text after an interruption: $(cat message)"
+done
+rm -rf out
+"$program" "${small[@]}" --trials 3 --seed 3 >output 2>message || fail "a small run gives $?: $(cat message)"
+for file in model.safetensors report.html predictions.csv study.attune; do
+    [ -s out/$file ] || fail "out/$file is missing"
+done
+"$program" "${small[@]}" --trials 3 --seed 3 >again 2>message || fail "the same command again gives $?"
+diff <(grep -E '^ +[0-9]' output) <(grep -E '^ +[0-9]' again) >/dev/null || fail "the table changed"
+"$program" "${small[@]}" --trials 3 --seed 4 >output 2>message
+[ $? -eq 2 ] && grep -q "seed: 3 there, 4 asked for" message || fail "another seed is not refused: $(cat message)"
+"$program" "${small[@]}" --trials 3 --seed 3 --shots 9 >output 2>message
+[ $? -eq 2 ] && grep -q "shots: all there, 9 asked for" message || fail "other shots are not refused: $(cat message)"
+
+[ $failures -eq 0 ] && echo "all checks passed"
+exit $((failures > 0))
