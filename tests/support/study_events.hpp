@@ -77,7 +77,7 @@ inline std::vector<Event> rich_events() {
                              2.5,
                              1e-300,
                              rich_values(),
-                             3};
+                             2};
     event::Finished failed{1,          TrialState::failed, {},           FailureKind::environment,
                            "signal 9", std::nullopt,       std::nullopt, std::nullopt};
     return {
