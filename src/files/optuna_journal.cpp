@@ -111,7 +111,7 @@ std::string trial_line(const Study& study, const TrialRecord& trial) {
     for (std::size_t i = 0; i < study.objectives().size(); ++i)
         whole = whole && !std::isnan(study.value(trial, i));
     out["values"] = whole ? std::move(values) : Json();
-    out["datetime_complete"] = trial.finished() ? time_text(trial.finished_seconds) : Json();
+    if (trial.finished()) out["datetime_complete"] = time_text(trial.finished_seconds);  // null is refused
     Json distributions = Json::object(), params = Json::object(), intermediate = Json::object();
     for (std::size_t i = 0; i < study.space().size(); ++i) {
         if (!trial.configuration.active(i)) continue;
@@ -165,7 +165,7 @@ std::string study_as_optuna_journal(const Study& study, const std::string& name)
         queued["system_attrs"] = Json{{"fixed_params", fixed}};
         for (const char* empty : {"distributions", "params", "user_attrs", "intermediate_values"})
             queued[empty] = Json::object();
-        queued["value"] = queued["values"] = queued["datetime_complete"] = Json();
+        queued["value"] = queued["values"] = Json();
         out += line(queued);
     }
     return out;
