@@ -41,7 +41,10 @@ endfunction()
 
 attune_pkg_config(core "Hyperparameter tuning, header-only" "eigen3 >= 3.4 fmt >= 9" "-pthread" "")
 if(ATTUNE_RUNTIME)
+  if(ATTUNE_PQ_INCLUDE_DIR AND ATTUNE_PQ_LIBRARY)
+    set(attune_pq_requires " libpq")
+  endif()
   # A static archive: what it needs must be on the line even without --static.
-  attune_pkg_config(runtime "Attune: journal, processes, metrics, files and reports" "attune-core re2 zlib libjpeg libpng"
+  attune_pkg_config(runtime "Attune: journal, processes, metrics, files and reports" "attune-core re2 zlib libjpeg libpng sqlite3${attune_pq_requires}"
     "-L\${libdir} -lattune_runtime" "")
 endif()

@@ -24,5 +24,6 @@ void add_status(CLI::App& app, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
 void add_replay(CLI::App& app, int& exit_code);
 void add_export(CLI::App& app, int& exit_code);
+void add_studies(CLI::App& app, int& exit_code);
 
 }  // namespace attune::program

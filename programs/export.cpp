@@ -3,24 +3,69 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "attune/storage/journal.hpp"
+#include "attune/files/atomic_file.hpp"
+#include "attune/files/study_export.hpp"
 #include "attune/storage/json_codec.hpp"
+#include "attune/storage/open.hpp"
 #include "commands.hpp"
 
 namespace attune::program {
+namespace {
+
+struct Arguments {
+    std::string study;
+    std::string format = "jsonl";
+    std::string to;
+};
+
+std::string text_of(const std::vector<Event>& events, const Study& study, const std::string& format) {
+    if (format == "csv") return study_as_csv(study);
+    if (format == "optuna") return study_as_optuna_journal(study);
+    std::string text;
+    for (const Event& event : events) text += to_json(event).dump() + '\n';
+    return text;
+}
+
+int run(const Arguments& arguments) {
+    const auto events = open_storage(arguments.study, {.read_only = true}).read(0);
+    const bool folder = arguments.format == "mlflow" || arguments.format == "tensorboard";
+    if (folder && arguments.to.empty())
+        throw InvalidOption("--to: format " + arguments.format + " is a folder; name it");
+    Study study;
+    TensorBoardFiles tensorboard(arguments.to);
+    for (const Event& event : events) {
+        study.apply(event);
+        if (arguments.format == "tensorboard") tensorboard(study, event);
+    }
+    if (!study.is_created() && arguments.format != "jsonl")
+        throw InvalidState(arguments.study + ": holds no study yet");
+    if (arguments.format == "mlflow") (void)write_mlflow_experiment(study, arguments.to);
+    if (folder) return success;
+    const std::string text = text_of(events, study, arguments.format);
+    if (!arguments.to.empty()) return write_file_atomically(arguments.to, text), success;
+    std::cout << text << std::flush;
+    return std::cout ? success : refused;
+}
+
+}  // namespace
 
 void add_export(CLI::App& app, int& exit_code) {
-    CLI::App* command =
-        app.add_subcommand("export", "Print a study's events as JSON lines, also while it runs");
-    const auto path = std::make_shared<std::string>();
-    command->add_option("study", *path, "The journal")->required();
-    command->footer("Exit codes:\n  0 done\n  2 wrong arguments, or no study that can be read");
-    command->callback([path, &exit_code] {
-        for (const Event& event : Journal::read_only(*path).read(0))
-            std::cout << to_json(event).dump() << '\n';
-        std::cout.flush();
-        exit_code = std::cout ? success : refused;
-    });
+    CLI::App* command = app.add_subcommand(
+        "export", "Print a study's events as JSON lines, or write it for other programs, also while it runs");
+    const auto arguments = std::make_shared<Arguments>();
+    command->add_option("study", arguments->study, "The journal, or another address of a study")->required();
+    command->add_option("--format", arguments->format, "What to write")
+        ->check(CLI::IsMember({"jsonl", "csv", "optuna", "mlflow", "tensorboard"}))
+        ->capture_default_str();
+    command->add_option("--to", arguments->to,
+                        "File, or folder for mlflow and tensorboard (default: print it)");
+    command->footer(
+        R"(Formats: jsonl all events; csv a line a trial; optuna the file of its JournalStorage; mlflow the file store; tensorboard event
+files, a run a trial.
+Exit codes:
+  0 done
+  2 wrong arguments, or no study that can be read)");
+    command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 
 }  // namespace attune::program

@@ -51,6 +51,7 @@ int run(const std::vector<std::string>& words) {
     add_report(app, exit_code);
     add_replay(app, exit_code);
     add_export(app, exit_code);
+    add_studies(app, exit_code);
     const std::vector<std::string> own(words.begin(), own_end);
     std::vector<std::string> reversed(own.rbegin(), own.rend());  // as CLI11 takes them
     try {

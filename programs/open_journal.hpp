@@ -17,7 +17,8 @@ struct StoredStudy {
     Study study;
 };
 
-/// Reads the journal at `path`. Throws StorageError, InvalidState where it holds no study yet.
+/// Reads the study at an address (see StorageAddress). Throws StorageError, InvalidState where it holds no
+/// study yet.
 [[nodiscard]] StoredStudy read_study(const std::string& path);
 
 }  // namespace attune::program

@@ -4,7 +4,7 @@
 #include <system_error>
 #include <utility>
 
-#include "attune/storage/journal.hpp"
+#include "attune/storage/open.hpp"
 #include "attune/tune/tuner.hpp"
 #include "commands.hpp"
 #include "open_journal.hpp"
@@ -52,10 +52,10 @@ void check_targets(const TuneArguments& arguments, const TunePlan& plan, const S
 
 /// What the journal holds, or nothing where there is none or none of it was finished being made.
 std::optional<Study> existing_study(const std::string& path) {
-    std::error_code ignored;
-    if (!fs::exists(path, ignored) || fs::file_size(path, ignored) == 0) return std::nullopt;
+    const StorageAddress address = StorageAddress::parse(path);
+    if (!storage_exists(address)) return std::nullopt;
     Study study;
-    for (const Event& event : Journal::read_only(path).read(0)) study.apply(event);
+    for (const Event& event : open_storage(address, {.read_only = true}).read(0)) study.apply(event);
     if (!study.is_created()) return std::nullopt;
     return study;
 }

@@ -24,7 +24,7 @@ if [ "${ATTUNE_CI:-0}" = 1 ]; then
   # What reads foreign bytes or owns memory by hand; the thread sanitizer where the core's threads are. Instrumented compilation is
   # dear: all programs would take half an hour more.
   under_sanitizer address,undefined test_space test_study test_stopping test_tune test_storage test_metrics test_files test_execute
-  under_sanitizer thread test_tune
+  under_sanitizer thread test_tune test_storage
 fi
 
 cmake -S "$source_dir" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DATTUNE_STRICT=$strict >/dev/null

@@ -49,6 +49,13 @@ void put(Json& out, const char* key, const std::optional<double>& number) {
     if (number) out[key] = number_to_json(*number);
 }
 
+void put_claim(Json& out, const std::optional<std::uint32_t>& claim) {
+    if (claim) out["claim"] = *claim;
+}
+void put_worker(Json& out, std::uint64_t worker) {
+    if (worker != 0) out["worker"] = worker;
+}
+
 void write(Json& out, const event::Created& e) {
     out["name"] = JsonObject::text_json(e.name);
     out["seed"] = e.seed;
@@ -75,22 +82,29 @@ void write(Json& out, const event::Suggested& e) {
     put(out, "reason", e.reason);
     put(out, "role", e.role);
     put(out, "fit", e.fit);
+    put_worker(out, e.worker);
 }
 void write(Json& out, const event::Reported& e) {
     out["trial"] = e.trial;
     out["step"] = number_to_json(e.step);
     out["metrics"] = metrics_to_json(e.metrics);
+    put_claim(out, e.claim);
 }
 void write(Json& out, const event::Decided& e) {
     out["trial"] = e.trial;
     out["step"] = number_to_json(e.step);
     out["decision"] = to_string(e.decision);
     put(out, "reason", e.reason);
+    put_claim(out, e.claim);
 }
-void write(Json& out, const event::Interrupted& e) { out["trial"] = e.trial; }
+void write(Json& out, const event::Interrupted& e) {
+    out["trial"] = e.trial;
+    put_claim(out, e.claim);
+}
 void write(Json& out, const event::Resumed& e) {
     out["trial"] = e.trial;
     if (!e.from_start) out["from_start"] = false;
+    put_worker(out, e.worker);
 }
 void write(Json& out, const event::Finished& e) {
     out["trial"] = e.trial;
@@ -101,6 +115,7 @@ void write(Json& out, const event::Finished& e) {
     put(out, "cost", e.cost);
     put(out, "duration_seconds", e.duration_seconds);
     if (e.configuration) out["configuration"] = values_to_json(*e.configuration);
+    put_claim(out, e.claim);
 }
 void write(Json& out, const event::Attribute& e) {
     if (e.trial != -1) out["trial"] = e.trial;
@@ -148,6 +163,11 @@ JsonObject members(const Json& json, const char* kind, std::vector<std::string_v
     return {json, std::string("event ") + kind, own};
 }
 
+std::optional<std::uint32_t> claim_of(const JsonObject& object) {
+    if (!object.has("claim")) return std::nullopt;
+    return object.integer<std::uint32_t>("claim");
+}
+
 event::Created read_created(const Json& json) {
     const JsonObject o = members(
         json, "created",
@@ -172,7 +192,7 @@ event::Created read_created(const Json& json) {
 event::Suggested read_suggested(const Json& json) {
     const JsonObject o = members(json, "suggested",
                                  {"trial", "configuration", "fixed", "view", "attempt", "group", "resumable",
-                                  "enqueued", "reason", "role", "fit"});
+                                  "enqueued", "reason", "role", "fit", "worker"});
     event::Suggested e;
     e.trial = o.integer("trial");
     e.configuration = values(o, "configuration");
@@ -185,29 +205,32 @@ event::Suggested read_suggested(const Json& json) {
     e.reason = o.text("reason", "");
     e.role = o.text("role", "");
     e.fit = o.text("fit", "");
+    e.worker = o.integer<std::uint64_t>("worker", 0);
     return e;
 }
 
 event::Reported read_reported(const Json& json) {
-    const JsonObject o = members(json, "reported", {"trial", "step", "metrics"});
-    return {o.integer("trial"), o.number("step"), metrics_from_json(o.at("metrics"), o.path("metrics"))};
+    const JsonObject o = members(json, "reported", {"trial", "step", "metrics", "claim"});
+    return {o.integer("trial"), o.number("step"), metrics_from_json(o.at("metrics"), o.path("metrics")),
+            claim_of(o)};
 }
 
 event::Decided read_decided(const Json& json) {
-    const JsonObject o = members(json, "decided", {"trial", "step", "decision", "reason"});
+    const JsonObject o = members(json, "decided", {"trial", "step", "decision", "reason", "claim"});
     const auto known = words_of<Decision>(Decision::proceed, Decision::pause, Decision::stop);
-    return {o.integer("trial"), o.number("step"), word(o, "decision", known), o.text("reason", "")};
+    return {o.integer("trial"), o.number("step"), word(o, "decision", known), o.text("reason", ""),
+            claim_of(o)};
 }
 
 event::Resumed read_resumed(const Json& json) {
-    const JsonObject o = members(json, "resumed", {"trial", "from_start"});
-    return {o.integer("trial"), o.flag("from_start", true)};
+    const JsonObject o = members(json, "resumed", {"trial", "from_start", "worker"});
+    return {o.integer("trial"), o.flag("from_start", true), o.integer<std::uint64_t>("worker", 0)};
 }
 
 event::Finished read_finished(const Json& json) {
-    const JsonObject o = members(
-        json, "finished",
-        {"trial", "state", "metrics", "failure", "reason", "cost", "duration_seconds", "configuration"});
+    const JsonObject o = members(json, "finished",
+                                 {"trial", "state", "metrics", "failure", "reason", "cost",
+                                  "duration_seconds", "configuration", "claim"});
     event::Finished e;
     e.trial = o.integer("trial");
     using S = TrialState;
@@ -222,6 +245,7 @@ event::Finished read_finished(const Json& json) {
     e.cost = o.optional_number("cost");
     e.duration_seconds = o.optional_number("duration_seconds");
     if (o.has("configuration")) e.configuration = values(o, "configuration");
+    e.claim = claim_of(o);
     return e;
 }
 
@@ -234,8 +258,10 @@ EventBody read_body(const std::string& kind, const Json& json) {
     if (kind == "suggested") return read_suggested(json);
     if (kind == "reported") return read_reported(json);
     if (kind == "decided") return read_decided(json);
-    if (kind == "interrupted")
-        return event::Interrupted{members(json, "interrupted", {"trial"}).integer("trial")};
+    if (kind == "interrupted") {
+        const JsonObject o = members(json, "interrupted", {"trial", "claim"});
+        return event::Interrupted{o.integer("trial"), claim_of(o)};
+    }
     if (kind == "resumed") return read_resumed(json);
     if (kind == "finished") return read_finished(json);
     if (kind == "attribute") {

@@ -5,11 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
+
+#include "attune/error.hpp"
 
 namespace attune {
 namespace {
@@ -37,6 +42,41 @@ int open_retrying(const std::filesystem::path& path, int flags) {
         const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
         if (descriptor >= 0 || errno != EINTR) return descriptor;
     }
+}
+
+/// Behind every content: 2^62.
+constexpr off_t first_locked_byte = off_t{1} << 62;
+
+/// The process of a line such as "1: FLOCK  ADVISORY  WRITE 1234 fe:01:131 0 EOF", by the file's number.
+std::optional<int> owner_in(const std::filesystem::path& list, const std::string& type, std::uint64_t inode) {
+    std::ifstream locks(list);
+    for (std::string line; std::getline(locks, line);) {
+        std::istringstream words(line);
+        std::string number, kind, manner, access, device_and_inode;
+        int owner = 0;
+        if (words >> number >> kind >> manner >> access >> owner >> device_and_inode && kind == type &&
+            owner > 0 && device_and_inode.substr(device_and_inode.rfind(':') + 1) == std::to_string(inode))
+            return owner;
+    }
+    return std::nullopt;
+}
+
+/// The kernel names no process for locks of open files; the processes' own lists of open files have them:
+/// "lock:  1: OFDLCK  ADVISORY  WRITE -1 fe:01:131 4611686018427387904 4611686018427387904".
+std::optional<int> owner_by_descriptor(std::uint64_t inode, off_t first) {
+    std::error_code ignored;
+    for (const auto& process : std::filesystem::directory_iterator("/proc", ignored)) {
+        const std::string name = process.path().filename().string();
+        if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+        for (const auto& open : std::filesystem::directory_iterator(process.path() / "fdinfo", ignored)) {
+            std::ifstream lines(open.path());
+            for (std::string line; std::getline(lines, line);)
+                if (line.find("OFDLCK") != std::string::npos &&
+                    line.find(':' + std::to_string(inode) + ' ' + std::to_string(first)) != std::string::npos)
+                    return std::stoi(name);
+        }
+    }
+    return std::nullopt;
 }
 
 class SystemFile final : public File {
@@ -82,58 +122,83 @@ class SystemFile final : public File {
             if (errno != EINTR) fail("cannot be flushed to the disk");
     }
 
+    bool try_lock(FileLock lock) override {
+        if (lock == FileLock::version_1) return flock_now();
+        struct flock range = lock_range(lock, F_WRLCK);
+        while (::fcntl(descriptor_.number(), F_OFD_SETLK, &range) != 0) {
+            if (errno == EAGAIN || errno == EACCES) return false;
+            if (errno != EINTR) fail("cannot be locked (its file system must support fcntl locks)");
+        }
+        return true;
+    }
+
+    void unlock(FileLock lock) noexcept override {
+        if (lock == FileLock::version_1) {
+            (void)::flock(descriptor_.number(), LOCK_UN);
+            return;
+        }
+        struct flock range = lock_range(lock, F_UNLCK);
+        while (::fcntl(descriptor_.number(), F_OFD_SETLK, &range) != 0 && errno == EINTR) {
+        }
+    }
+
+    std::optional<int> lock_owner(FileLock lock) override {
+        const auto number = static_cast<std::uint64_t>(status().st_ino);
+        if (lock == FileLock::version_1) return owner_in("/proc/locks", "FLOCK", number);
+        return owner_by_descriptor(number, first_locked_byte + static_cast<off_t>(lock));
+    }
+
+    bool is_at(const std::filesystem::path& path) override {
+        const struct stat opened = status();
+        struct stat named {};
+        return ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
+               opened.st_dev == named.st_dev;
+    }
+
+    std::uint64_t identity() override {
+        const struct stat opened = status();
+        return static_cast<std::uint64_t>(opened.st_ino) ^ static_cast<std::uint64_t>(opened.st_dev) << 40;
+    }
+
   private:
+    static struct flock lock_range(FileLock lock, short type) {
+        struct flock range {};
+        range.l_type = type;
+        range.l_whence = SEEK_SET;
+        range.l_start = first_locked_byte + static_cast<off_t>(lock);
+        range.l_len = 1;
+        return range;
+    }
+
+    bool flock_now() {
+        while (::flock(descriptor_.number(), LOCK_EX | LOCK_NB) != 0) {
+            if (errno == EWOULDBLOCK) return false;
+            if (errno != EINTR) fail("cannot be locked");
+        }
+        return true;
+    }
+
+    struct stat status() {
+        struct stat now {};
+        if (::fstat(descriptor_.number(), &now) != 0) fail("cannot be examined");
+        return now;
+    }
+
     Descriptor descriptor_;
 };
-
-/// Who holds the lock, by the kernel's list of them: lines such as "1: FLOCK  ADVISORY  WRITE 1234 fe:01:131
-/// 0 EOF".
-std::optional<int> lock_owner(int descriptor) {
-    struct stat status {};
-    if (::fstat(descriptor, &status) != 0) return std::nullopt;
-    std::ifstream locks("/proc/locks");
-    for (std::string line; std::getline(locks, line);) {
-        std::istringstream words(line);
-        std::string number, type, manner, access, device_and_inode;
-        int owner = 0;
-        if (!(words >> number >> type >> manner >> access >> owner >> device_and_inode) || type != "FLOCK" ||
-            owner <= 0)
-            continue;
-        if (device_and_inode.substr(device_and_inode.rfind(':') + 1) == std::to_string(status.st_ino))
-            return owner;
-    }
-    return std::nullopt;
-}
-
-bool still_there(int descriptor, const std::filesystem::path& path) {
-    struct stat opened {
-    }, named{};
-    return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
-           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
-}
-
-Descriptor open_locked(const std::filesystem::path& path) {
-    for (;;) {
-        Descriptor descriptor(open_retrying(path, O_RDWR | O_CREAT));
-        if (descriptor.number() < 0) fail("cannot be opened for writing");
-        while (::flock(descriptor.number(), LOCK_EX | LOCK_NB) != 0) {
-            if (errno == EINTR) continue;
-            if (errno == EWOULDBLOCK) throw FileLocked(lock_owner(descriptor.number()));
-            fail("cannot be locked");
-        }
-        // Between open and lock somebody may have removed the file: then the lock is on one that nobody sees.
-        if (still_there(descriptor.number(), path)) return descriptor;
-    }
-}
 
 class OperatingSystemFiles final : public FileSystem {
   public:
     std::unique_ptr<File> open(const std::filesystem::path& path, FileMode mode) override {
-        if (mode == FileMode::write) return std::make_unique<SystemFile>(open_locked(path));
-        Descriptor descriptor(
-            open_retrying(path, mode == FileMode::read ? O_RDONLY : O_RDWR | O_CREAT | O_EXCL));
+        int flags = O_RDWR;
+        if (mode == FileMode::read) flags = O_RDONLY;
+        if (mode == FileMode::write) flags |= O_CREAT;
+        if (mode == FileMode::create) flags |= O_CREAT | O_EXCL;
+        Descriptor descriptor(open_retrying(path, flags));
         if (descriptor.number() < 0)
-            fail(mode == FileMode::read ? "cannot be opened for reading" : "cannot be created");
+            fail(mode == FileMode::read     ? "cannot be opened for reading"
+                 : mode == FileMode::create ? "cannot be created"
+                                            : "cannot be opened for writing");
         return std::make_unique<SystemFile>(std::move(descriptor));
     }
 
@@ -143,6 +208,14 @@ class OperatingSystemFiles final : public FileSystem {
         if (::fsync(descriptor.number()) != 0 && errno != EINVAL)
             fail("its folder cannot be flushed to the disk");
     }
+
+    void rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+        if (::rename(from.c_str(), to.c_str()) != 0) fail("cannot be renamed");
+    }
+
+    void remove(const std::filesystem::path& path) override {
+        if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail("cannot be removed");
+    }
 };
 
 }  // namespace
@@ -150,6 +223,33 @@ class OperatingSystemFiles final : public FileSystem {
 std::shared_ptr<FileSystem> operating_system_files() {
     static const auto files = std::make_shared<OperatingSystemFiles>();
     return files;
+}
+
+HeldLock::HeldLock(File& file, FileLock lock, const std::string& what, double patience_seconds)
+    : file_(&file), lock_(lock) {
+    using Clock = std::chrono::steady_clock;
+    constexpr auto longest = std::chrono::microseconds(2000);
+    auto pause = std::chrono::microseconds(10);
+    // Locks are held for microseconds. A process that was stopped with one in its hands must not hang the
+    // others for ever.
+    for (const auto begin = Clock::now(); !file.try_lock(lock);) {
+        if (std::chrono::duration<double>(Clock::now() - begin).count() > patience_seconds) {
+            const auto owner = file.lock_owner(lock);
+            throw StorageError(what + ": is locked by " +
+                               (owner ? "process " + std::to_string(*owner) : "another process") +
+                               " for more than " + std::to_string(static_cast<int>(patience_seconds)) +
+                               " s; is that stopped?");
+        }
+        std::this_thread::sleep_for(pause);
+        pause = std::min(pause * 2, longest);
+    }
+}
+
+HeldLock::HeldLock(HeldLock&& other) noexcept
+    : file_(std::exchange(other.file_, nullptr)), lock_(other.lock_) {}
+
+HeldLock::~HeldLock() {
+    if (file_ != nullptr) file_->unlock(lock_);
 }
 
 }  // namespace attune

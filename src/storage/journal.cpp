@@ -1,66 +1,57 @@
 #include "attune/storage/journal.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <random>
 #include <utility>
 
 #include "attune/error.hpp"
-#include "attune/storage/json_codec.hpp"
-#include "journal_format.hpp"
+#include "attune/storage/binary_codec.hpp"
+#include "journal_scan.hpp"
+#include "journal_version_1.hpp"
+#include "side_file.hpp"
 
 namespace attune {
 namespace {
 
-constexpr std::size_t window_bytes = std::size_t{1} << 22;
-
-/// A file's bytes from an offset on, loaded as they are needed.
-class Window {
-  public:
-    Window(File& file, std::uint64_t offset, std::uint64_t end) : file_(file), offset_(offset), end_(end) {}
-
-    [[nodiscard]] std::uint64_t offset() const { return offset_ + used_; }
-    [[nodiscard]] std::string_view bytes() const { return std::string_view(loaded_).substr(used_); }
-    [[nodiscard]] bool all_loaded() const { return offset_ + loaded_.size() >= end_; }
-    void advance(std::size_t bytes) { used_ += bytes; }
-
-    void load_more() {
-        loaded_.erase(0, used_);
-        offset_ += std::exchange(used_, 0);
-        const std::size_t before = loaded_.size();
-        const auto wanted = std::min<std::uint64_t>(std::max(before, window_bytes), end_ - offset_ - before);
-        loaded_.resize(before + wanted);
-        const std::size_t got = file_.read_at(offset_ + before, std::span(loaded_).subspan(before));
-        loaded_.resize(before + got);
-        if (got < wanted) end_ = offset_ + loaded_.size();  // it became shorter meanwhile
-    }
-
-    /// The sound record in front, loading what it needs.
-    std::optional<journal::Record> record(std::string* why) {
-        for (;;) {
-            auto found = journal::read_record(bytes(), why);
-            if (found || all_loaded()) return found;
-            load_more();
-        }
-    }
-
-  private:
-    File& file_;
-    std::uint64_t offset_;
-    std::uint64_t end_;
-    std::string loaded_;
-    std::size_t used_ = 0;
-};
-
-struct Damage {
-    std::uint64_t offset = 0;    ///< where the append begins that is not whole
-    std::uint64_t position = 0;  ///< of its first event
-    std::string reason;          ///< empty: there is none
-};
+using journal::Damage;
+using journal::FrameIndex;
+using journal::Head;
 
 bool needs_flush(std::span<const Event> events, Durability durability) {
     if (durability != Durability::power_loss) return durability == Durability::power_loss_with_reports;
     return std::any_of(events.begin(), events.end(),
                        [](const Event& e) { return !std::holds_alternative<event::Reported>(e.body); });
+}
+
+std::uint64_t new_id() {
+    std::random_device random;
+    return std::uint64_t{random()} << 32 | random();
+}
+
+void write_all(File& file, std::uint64_t offset, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const std::size_t n = file.write_at(offset, bytes);
+        if (n == 0)
+            throw std::system_error(std::make_error_code(std::errc::no_space_on_device), "cannot be written");
+        offset += n;
+        bytes.remove_prefix(n);
+    }
+}
+
+/// Writes a whole journal, in frames of about a megabyte.
+void write_journal(File& file, std::uint64_t id, std::span<const Event> events) {
+    constexpr std::size_t events_a_frame = 8192;
+    std::string bytes = journal::header(id);
+    std::uint64_t offset = 0;
+    for (std::size_t i = 0; i < events.size(); i += events_a_frame) {
+        const auto part = events.subspan(i, std::min(events_a_frame, events.size() - i));
+        bytes += journal::frame(i, i, static_cast<std::uint32_t>(part.size()), to_bytes(part));
+        write_all(file, offset, bytes);
+        offset += bytes.size();
+        bytes.clear();
+    }
+    write_all(file, offset, bytes);
+    file.sync();
 }
 
 }  // namespace
@@ -80,28 +71,48 @@ class Journal::State {
     }
 
     bool append(std::span<const Event> events, std::uint64_t expected) {
-        if (!writable_) throw StorageError(location() + ": is open for reading only");
-        if (!broken_.empty())
-            throw StorageError(location() + ": takes no more events since an earlier failure (" + broken_ +
-                               "); open it again");
-        if (expected != offsets_.size()) return false;
-        if (events.empty()) return true;
-        std::vector<std::uint64_t> starts;
-        const std::string bytes = framed(events, starts);
-        guarded([&] { write(bytes, needs_flush(events, options_.durability)); });
-        offsets_.insert(offsets_.end(), starts.begin(), starts.end());
-        end_ += bytes.size();
-        if (needs_flush(events, options_.durability)) flushed_ = offsets_.size();
-        return true;
+        refuse_where_unwritable();
+        if (expected < index_.position()) return false;
+        const std::string body = bytes_of(events);
+        if (body.size() > journal::longest_body)
+            throw StorageError(location() + ": an append of " + std::to_string(body.size()) +
+                               " bytes is longer than the limit of " + std::to_string(journal::longest_body));
+        bool appended = false;
+        guarded([&] {
+            {
+                const HeldLock turn = lock_appending();
+                catch_up();
+                if (expected != index_.position()) return;
+                appended = true;
+                if (events.empty()) return;
+                add_frame(static_cast<std::uint32_t>(events.size()), body);
+            }
+            if (needs_flush(events, options_.durability)) flush_last();
+        });
+        return appended;
     }
 
     std::vector<Event> read(std::uint64_t from) {
         std::vector<Event> events;
         guarded([&] {
-            if (!writable_) follow();
-            if (from < offsets_.size()) events = parsed(from);
+            follow();
+            events = is_version_1_ ? version_1_events(from) : index_.events(*file_, from, location());
         });
         return events;
+    }
+
+    std::shared_ptr<WorkerTable> workers() {
+        if (side_ == nullptr) side_ = std::make_shared<journal::SideFile>(path_, options_.files);
+        return side_;
+    }
+
+    void compact() {
+        refuse_where_unwritable();
+        guarded([&] {
+            const HeldLock turn = lock_appending();
+            catch_up();
+            replace_by(index_.events(*file_, 0, location()));
+        });
     }
 
     [[nodiscard]] std::string location() const { return path_.string(); }
@@ -113,11 +124,6 @@ class Journal::State {
     void guarded(Call&& call) const {
         try {
             call();
-        } catch (const FileLocked& locked) {
-            const std::string owner =
-                locked.owner() ? "process " + std::to_string(*locked.owner()) : "another process";
-            throw StorageError(location() + ": is being written by " + owner +
-                               "; a journal has one writer at a time");
         } catch (const std::system_error& error) {
             const bool no_folder = error.code() == std::errc::no_such_file_or_directory &&
                                    !std::filesystem::exists(path_.parent_path());
@@ -125,116 +131,171 @@ class Journal::State {
         }
     }
 
+    [[nodiscard]] std::string bytes_of(std::span<const Event> events) const {
+        try {
+            return to_bytes(events);
+        } catch (const InvalidEventBytes& error) {
+            throw StorageError(location() + ": " + error.what());
+        }
+    }
+
+    void refuse_where_unwritable() const {
+        if (!writable_) throw StorageError(location() + ": is open for reading only");
+        if (!broken_.empty())
+            throw StorageError(location() + ": takes no more events since an earlier failure (" + broken_ +
+                               "); open it again");
+    }
+
+    journal::SideFile& side() {
+        (void)workers();
+        return *side_;
+    }
+
     // ---------------------------------------------------------------- opening
 
     void open() {
         file_ = options_.files->open(path_, writable_ ? FileMode::write : FileMode::read);
-        if (!check_header() && !writable_) return;
         if (!writable_) return follow();
-        if (end_ == 0) write_header();
-        if (const Damage damage = scan(); !damage.reason.empty()) cut(damage);
-        if (options_.durability != Durability::process_crash) {
-            file_->sync();  // what an earlier process did not flush
-            flushed_ = offsets_.size();
+        {
+            HeldLock turn = lock_appending();
+            if (!read_header()) begin_anew();
+            if (!is_version_1_) catch_up();
         }
+        if (is_version_1_) convert();
+        // What earlier processes did not flush: now it is asked to survive.
+        if (options_.durability >= Durability::power_loss && index_.position() > index_.flushed()) flush();
     }
 
     /// Whether the header is whole; a file that ends inside of it was torn when it was made. Throws for other
     /// files.
-    bool check_header() {
-        std::string start(journal::header.size(), '\0');
+    bool read_header() {
+        std::string start(journal::header_size, '\0');
         start.resize(file_->read_at(0, start));
-        if (start == journal::header) {
-            end_ = start.size();
-            return true;
+        is_version_1_ = false;
+        if (const auto id = journal::read_header(start)) {
+            id_ = *id;
+            return has_header_ = true;
         }
-        const std::uint64_t size = file_->size();
-        const bool torn =
-            size < journal::header.size() && (journal::header.substr(0, start.size()) == start ||
-                                              start.find_first_not_of('\0') == std::string::npos);
-        if (torn) return false;
+        is_version_1_ = start.substr(0, journal::version_1::header.size()) == journal::version_1::header;
+        if (is_version_1_) return true;
+        if (file_->size() <= journal::header_size && journal::is_torn_header(start)) return false;
+        constexpr std::string_view present = "ATTUNE JOURNAL 2\n";
+        if (start.substr(0, present.size()) == present)
+            throw StorageError(location() + ": its header is damaged; restore the file from a copy");
         if (start.substr(0, journal::magic.size()) == journal::magic)
             throw StorageError(location() + ": is a journal of format version " +
                                start.substr(journal::magic.size(), start.find('\n') - journal::magic.size()) +
-                               ", but this program reads version 1");
+                               ", but this program reads versions 1 and 2");
         throw StorageError(location() + ": is not a journal of Attune: it does not begin with '" +
-                           std::string(journal::header.substr(0, journal::header.size() - 1)) + "'");
+                           std::string(journal::magic) + "'");
     }
 
-    void write_header() {
+    void begin_anew() {
         file_->truncate(0);
-        write(std::string(journal::header), true);
+        id_ = new_id();
+        write_all(*file_, 0, journal::header(id_));
+        file_->sync();
         options_.files->sync_folder(path_.parent_path());
-        end_ = journal::header.size();
+        has_header_ = true;
     }
 
-    /// Takes in all whole appends behind `end_`; gives what stands behind them.
-    Damage scan() {
-        const std::uint64_t size = file_->size();
-        if (size < end_) throw StorageError(location() + ": became shorter while it was read");
-        Window window(*file_, end_, size);
-        std::vector<std::uint64_t> starts;  // of an append that is not whole yet
-        std::uint64_t more = 0;
+    /// Waits for the turn to append, to the file that has the path now.
+    HeldLock lock_appending() {
         for (;;) {
-            if (window.all_loaded() && window.bytes().empty())
-                return starts.empty() ? Damage{}
-                                      : Damage{starts.front(), offsets_.size(),
-                                               "an append of several records is cut off"};
-            if (window.bytes().empty()) window.load_more();
-            const std::uint64_t position = offsets_.size() + starts.size();
-            std::string why;
-            const auto record = window.record(&why);
-            if (!record) {
-                refuse_damage_in_the_middle(window, position, why);
-                return {starts.empty() ? window.offset() : starts.front(), offsets_.size(),
-                        "record " + std::to_string(position) + ": " + why};
-            }
-            if (record->position != position || (!starts.empty() && record->more != more - 1))
-                throw StorageError(record_name(position, window.offset()) +
-                                   ": is out of order (it says it is record " +
-                                   std::to_string(record->position) + ")");
-            starts.push_back(window.offset());
-            more = record->more;
-            window.advance(record->size);
-            if (more > 0) continue;
-            offsets_.insert(offsets_.end(), starts.begin(), starts.end());
-            starts.clear();
-            end_ = window.offset();
+            HeldLock turn(*file_, FileLock::append, location());
+            if (file_->is_at(path_)) return turn;
+            { const HeldLock over = std::move(turn); }
+            reopen();
         }
     }
 
-    [[nodiscard]] std::string record_name(std::uint64_t position, std::uint64_t offset) const {
-        return location() + ": record " + std::to_string(position) + " at byte " + std::to_string(offset);
+    /// Another file has the path: the same study in a new form, which is gone on with, or something else.
+    void reopen() {
+        auto old_file =
+            std::exchange(file_, options_.files->open(path_, writable_ ? FileMode::update : FileMode::read));
+        const std::uint64_t old_id = id_;
+        FrameIndex old_index = std::exchange(index_, {});
+        const bool had_header = std::exchange(has_header_, false);
+        try {
+            if (!read_header() || is_version_1_ || (had_header && id_ != old_id))
+                throw StorageError(location() + ": was replaced by another file; open it again");
+            (void)index_.scan(*file_, location());
+            if (index_.position() < old_index.position())
+                throw StorageError(location() + ": was replaced by an older copy; open it again");
+        } catch (const Error&) {
+            file_ = std::move(old_file);
+            id_ = old_id;
+            index_ = std::move(old_index);
+            has_header_ = had_header;
+            throw;
+        }
     }
 
-    /// A bad record is a torn tail only where nothing sound follows, or only what may have been written
-    /// without a flush around a page that the power loss took.
-    void refuse_damage_in_the_middle(Window& window, std::uint64_t position, const std::string& why) const {
-        while (!window.all_loaded()) window.load_more();
-        const std::string_view rest = window.bytes();
-        std::optional<std::uint64_t> sound;
-        bool was_flushed = false;
-        const auto look_at = [&](std::size_t begin) {
-            const auto record = begin < rest.size() ? journal::read_record(rest.substr(begin)) : std::nullopt;
-            if (!record) return;
-            if (!sound) sound = window.offset() + begin;
-            was_flushed |= record->flushed > position;
-        };
-        if (const auto size = journal::stated_size(rest))
-            look_at(*size);  // its line feed itself may be what is damaged
-        for (auto line = rest.find('\n'); line != std::string_view::npos; line = rest.find('\n', line + 1))
-            look_at(line + 1);
-        if (!sound) return;
-        if (!was_flushed &&
-            journal::has_unwritten_page(rest.substr(0, *sound - window.offset()), window.offset()))
-            return;
-        throw StorageError(record_name(position, window.offset()) + ": is damaged (" + why +
-                           "), and sound records follow at byte " + std::to_string(*sound) +
-                           "; this is no torn tail, so nothing is cut: restore the file from a copy");
+    // ---------------------------------------------------------------- earlier versions
+
+    /// Puts a journal of the present form in the place of one of version 1. Precondition: no lock is held.
+    void convert() {
+        if (!file_->try_lock(FileLock::version_1)) {
+            const auto owner = file_->lock_owner(FileLock::version_1);
+            throw StorageError(location() + ": is being written by " +
+                               (owner ? "process " + std::to_string(*owner) : "another process") +
+                               ", whose version of Attune writes alone");
+        }
+        {
+            HeldLock turn(*file_, FileLock::append, location());
+            if (file_->is_at(path_)) {
+                auto old = journal::version_1::read(*file_, location());
+                if (!old.damage.reason.empty()) keep_tail(old.damage);
+                id_ = new_id();
+                replace_by(old.events);
+            }
+        }
+        is_version_1_ = false;
+        reopen();
     }
 
-    /// Keeps the damaged tail in a file of its own, then takes it away.
-    void cut(const Damage& damage) {
+    std::vector<Event> version_1_events(std::uint64_t from) {
+        auto content = journal::version_1::read(*file_, location());
+        note_tail(content.damage, {});
+        auto& events = content.events;
+        events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(
+                                                          std::min<std::uint64_t>(from, events.size())));
+        return std::move(events);
+    }
+
+    /// Precondition: the lock for appending is held.
+    void replace_by(std::span<const Event> events) {
+        std::filesystem::path made = path_;
+        made += ".new";
+        options_.files->remove(made);
+        {
+            const auto file = options_.files->open(made, FileMode::create);
+            write_journal(*file, id_, events);
+        }
+        options_.files->rename(made, path_);
+        options_.files->sync_folder(path_.parent_path());
+    }
+
+    // ---------------------------------------------------------------- tails
+
+    /// Takes in what others appended, and cuts what a dead one left. Precondition: the lock is held.
+    void catch_up() {
+        if (!has_header_ || file_->size() == index_.end()) return;
+        const Damage damage = index_.scan(*file_, location());
+        if (damage.reason.empty()) return;
+        keep_tail(damage);
+        cut_to(damage.offset);
+    }
+
+    /// Takes bytes away; whoever flushes at this moment must not take credit for them.
+    void cut_to(std::uint64_t size) {
+        const HeldLock turn(*file_, FileLock::flush, location());
+        if (side().flushed(flush_identity()) > size) side().note_flushed(flush_identity(), size);
+        file_->truncate(size);
+    }
+
+    /// Keeps the damaged tail in a file of its own.
+    void keep_tail(const Damage& damage) {
         const std::uint64_t size = file_->size();
         std::string tail(size - damage.offset, '\0');
         tail.resize(file_->read_at(damage.offset, tail));
@@ -249,85 +310,97 @@ class Journal::State {
                 if (error.code() != std::errc::file_exists) throw;
             }
         }
-        for (std::size_t done = 0; done < tail.size();)
-            done += written(*copy, done, std::string_view(tail).substr(done));
+        write_all(*copy, 0, tail);
         copy->sync();
         options_.files->sync_folder(path_.parent_path());
-        file_->truncate(damage.offset);
-        recovery_ = JournalRecovery{tail.size(), damage.position, damage.reason, kept};
+        note_tail(damage, kept);
+    }
+
+    void note_tail(const Damage& damage, const std::filesystem::path& kept) {
+        if (damage.reason.empty())
+            recovery_.reset();
+        else
+            recovery_ = JournalRecovery{file_->size() - damage.offset, damage.position, damage.reason, kept};
     }
 
     // ---------------------------------------------------------------- writing
 
-    [[nodiscard]] std::string framed(std::span<const Event> events,
-                                     std::vector<std::uint64_t>& starts) const {
-        std::string bytes;
-        for (std::size_t i = 0; i < events.size(); ++i) {
-            std::string payload;
+    /// Writes behind the last whole frame, or leaves the file as it was and throws. Precondition: the lock is
+    /// held and the index is up to date.
+    void add_frame(std::uint32_t count, const std::string& body) {
+        const Head head{static_cast<std::uint32_t>(body.size()), index_.position(),
+                        std::max(flushed_, index_.flushed()), count};
+        try {
+            write_all(*file_, index_.end(), journal::frame(head.position, head.flushed, count, body));
+        } catch (const std::system_error&) {
             try {
-                payload = to_json(events[i]).dump();
-            } catch (const Json::exception&) {
-                throw StorageError(location() +
-                                   ": an event holds a name that is not UTF-8, which cannot be stored");
+                cut_to(index_.end());
+            } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+                // The checksums keep readers away from it, and the next append cuts it.
             }
-            if (payload.size() > journal::longest_payload)
-                throw StorageError(location() + ": an event of " + std::to_string(payload.size()) +
-                                   " bytes is longer than the limit of " +
-                                   std::to_string(journal::longest_payload));
-            starts.push_back(end_ + bytes.size());
-            bytes += journal::frame(offsets_.size() + i, events.size() - 1 - i, flushed_, payload);
-        }
-        return bytes;
-    }
-
-    static std::size_t written(File& file, std::uint64_t offset, std::string_view bytes) {
-        const std::size_t n = file.write_at(offset, bytes);
-        if (n == 0)
-            throw std::system_error(std::make_error_code(std::errc::no_space_on_device), "cannot be written");
-        return n;
-    }
-
-    /// Writes behind the last whole append, or leaves the file as it was and throws.
-    void write(const std::string& bytes, bool flush) {
-        if (tail_dirty_) file_->truncate(end_);
-        tail_dirty_ = false;
-        try {
-            for (std::size_t done = 0; done < bytes.size();)
-                done += written(*file_, end_ + done, std::string_view(bytes).substr(done));
-        } catch (const std::system_error&) {
-            take_back();
             throw;
         }
-        if (!flush) return;
+        index_.add(head);
+    }
+
+    [[nodiscard]] std::uint64_t flush_identity() { return file_->identity() ^ id_; }
+
+    /// Returns when the last frame is on the disk: flushed by us, or by somebody who came later and was
+    /// quicker.
+    void flush() {
+        const std::uint64_t wanted = index_.end(), position = index_.position();
+        const HeldLock turn(*file_, FileLock::flush, location());
+        std::uint64_t done = 0;
         try {
+            done = side().flushed(flush_identity());
+        } catch (const StorageError&) {  // NOLINT(bugprone-empty-catch): it saves a flush, no more
+        }
+        if (done < wanted) {
+            const std::uint64_t size = file_->size();
             file_->sync();
+            try {
+                side().note_flushed(flush_identity(), size);
+            } catch (const StorageError&) {  // NOLINT(bugprone-empty-catch)
+            }
+        }
+        flushed_ = position;
+    }
+
+    /// After a failed flush the system may have dropped the pages and forgotten: trying again would lie.
+    void flush_last() {
+        try {
+            flush();
         } catch (const std::system_error& error) {
-            // After a failed flush the system may have dropped the pages and forgotten: trying again would
-            // lie.
             broken_ = error.what();
-            take_back();
+            take_back_last();
             throw;
         }
     }
 
-    void take_back() noexcept {
+    /// Takes the last append back, if nobody has appended behind it.
+    void take_back_last() noexcept {
         try {
-            file_->truncate(end_);
-        } catch (const std::system_error&) {
-            tail_dirty_ = true;  // the checksums keep readers away from it, and the next append tries again
+            const HeldLock turn(*file_, FileLock::append, location());
+            if (file_->size() != index_.end()) return;
+            index_.drop_last();
+            cut_to(index_.end());
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): it is broken and says so
         }
     }
 
     // ---------------------------------------------------------------- reading
 
-    /// Takes in what the writer appended. A look at a moment between two of its steps may show damage that is
+    /// Takes in what others appended. A look at a moment between two of their steps may show damage that is
     /// gone at the next.
     void follow() {
-        constexpr int looks = 3;
-        if (end_ == 0 && !check_header()) return;
+        constexpr int looks = 5;
         for (int look = 1;; ++look) {
             try {
-                (void)scan();
+                if (!file_->is_at(path_)) reopen();
+                if (!has_header_ && (!read_header() || is_version_1_)) return;
+                if (file_->size() == index_.end()) return;
+                const Damage damage = index_.scan(*file_, location());
+                if (!writable_) note_tail(damage, {});
                 return;
             } catch (const StorageError&) {
                 if (look == looks) throw;
@@ -335,33 +408,16 @@ class Journal::State {
         }
     }
 
-    [[nodiscard]] std::vector<Event> parsed(std::uint64_t from) {
-        std::vector<Event> events;
-        events.reserve(offsets_.size() - from);
-        Window window(*file_, offsets_[from], end_);
-        for (std::uint64_t position = from; position < offsets_.size(); ++position) {
-            std::string why;
-            const auto record = window.record(&why);
-            if (!record || record->position != position)
-                throw StorageError(record_name(position, window.offset()) + ": changed since it was checked");
-            try {
-                events.push_back(event_from_json(parse_json(record->payload, "payload")));
-            } catch (const Error& error) {
-                throw StorageError(record_name(position, window.offset()) + ": " + error.what());
-            }
-            window.advance(record->size);
-        }
-        return events;
-    }
-
     std::filesystem::path path_;
     JournalOptions options_;
     bool writable_;
     std::unique_ptr<File> file_;
-    std::vector<std::uint64_t> offsets_;  ///< of each record, by position
-    std::uint64_t end_ = 0;               ///< of the last whole append
-    std::uint64_t flushed_ = 0;           ///< events known to be on the disk
-    bool tail_dirty_ = false;             ///< a failed append could not be taken back
+    std::shared_ptr<journal::SideFile> side_;
+    FrameIndex index_;
+    std::uint64_t id_ = 0;
+    std::uint64_t flushed_ = 0;  ///< events that this process knows to be on the disk
+    bool has_header_ = false;
+    bool is_version_1_ = false;
     std::string broken_;
     std::optional<JournalRecovery> recovery_;
 };
@@ -375,13 +431,15 @@ Journal::~Journal() = default;
 
 Journal Journal::read_only(std::filesystem::path path, std::shared_ptr<FileSystem> files) {
     return Journal(std::make_unique<State>(std::move(path),
-                                           JournalOptions{Durability::power_loss, std::move(files)}, false));
+                                           JournalOptions{default_durability, std::move(files)}, false));
 }
 
 bool Journal::append(std::span<const Event> events, std::uint64_t expected) {
     return state_->append(events, expected);
 }
 std::vector<Event> Journal::read(std::uint64_t from) { return state_->read(from); }
+std::shared_ptr<WorkerTable> Journal::workers() { return state_->workers(); }
+void Journal::compact() { state_->compact(); }
 std::string Journal::location() const { return state_->location(); }
 const std::optional<JournalRecovery>& Journal::recovery() const { return state_->recovery(); }
 

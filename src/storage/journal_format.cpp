@@ -2,108 +2,102 @@
 
 #include <zlib.h>
 
-#include <charconv>
+#include <algorithm>
+
+#include "byte_stream.hpp"
 
 namespace attune::journal {
 namespace {
 
-std::uint32_t checksum(std::string_view head, std::string_view payload) {
-    // zlib counts in 32 bits; payloads are far below that.
-    uLong crc = ::crc32(0, nullptr, 0);
-    crc = ::crc32(crc, reinterpret_cast<const Bytef*>(head.data()), static_cast<uInt>(head.size()));
-    crc = ::crc32(crc, reinterpret_cast<const Bytef*>(payload.data()), static_cast<uInt>(payload.size()));
-    return static_cast<std::uint32_t>(crc);
-}
-
-std::string hex(std::uint32_t number) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out(8, '0');
-    for (std::size_t i = 8; i-- > 0; number >>= 4) out[i] = digits[number & 15];
-    return out;
-}
-
-/// A decimal number and the space behind it, taken off the front.
-std::optional<std::uint64_t> take_number(std::string_view& bytes) {
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(bytes.data(), bytes.data() + bytes.size(), number);
-    const auto length = static_cast<std::size_t>(end - bytes.data());
-    if (error != std::errc{} || length >= bytes.size() || bytes[length] != ' ') return std::nullopt;
-    bytes.remove_prefix(length + 1);
-    return number;
-}
-
-constexpr std::size_t checksum_size = 9;  // with the space behind it
-
-struct Head {
-    std::uint64_t position, more, flushed, length;
-    std::size_t size;  ///< bytes of the four numbers
-};
-
-std::optional<Head> read_head(std::string_view bytes) {
-    std::string_view rest = bytes;
-    Head head{};
-    for (std::uint64_t* number : {&head.position, &head.more, &head.flushed, &head.length}) {
-        const auto taken = take_number(rest);
-        if (!taken) return std::nullopt;
-        *number = *taken;
-    }
-    head.size = bytes.size() - rest.size();
-    return head;
-}
+constexpr std::string_view marker = "ATTU";
+constexpr std::string_view first_line = "ATTUNE JOURNAL 2\n";
+constexpr std::size_t id_offset = 20;
 
 }  // namespace
 
-std::string frame(std::uint64_t position, std::uint64_t more, std::uint64_t flushed,
-                  std::string_view payload) {
-    std::string line = std::to_string(position) + ' ' + std::to_string(more) + ' ' + std::to_string(flushed) +
-                       ' ' + std::to_string(payload.size()) + ' ';
-    line += hex(checksum(line, payload)) + ' ';
-    line += payload;
-    line += '\n';
-    return line;
+std::uint32_t checksum(std::string_view bytes, std::uint32_t of_those_before) {
+    // zlib counts in 32 bits; bodies are far below that.
+    return static_cast<std::uint32_t>(::crc32(of_those_before, reinterpret_cast<const Bytef*>(bytes.data()),
+                                              static_cast<uInt>(bytes.size())));
 }
 
-std::optional<Record> read_record(std::string_view bytes, std::string* why) {
-    const auto refuse = [&](const char* reason) -> std::optional<Record> {
-        if (why != nullptr) *why = reason;
-        return std::nullopt;
-    };
-    const auto head = read_head(bytes);
-    if (!head)
-        return refuse(bytes.find('\n') == std::string_view::npos ? "it is cut off"
-                                                                 : "it does not begin as a record does");
-    const auto [position, more, flushed, length, size] = *head;
-    if (length > longest_payload) return refuse("its length is beyond the limit");
-    const std::string_view rest = bytes.substr(size);
-    if (rest.size() < checksum_size + length + 1) return refuse("it is cut off");
-    const std::string_view stated = rest.substr(0, checksum_size),
-                           payload = rest.substr(checksum_size, length);
-    // Payloads hold no line feed, so every byte of a damaged file is looked at once, whatever lengths it
-    // claims.
-    if (rest.find('\n') != checksum_size + length) return refuse("its length is not that of its line");
-    if (stated != hex(checksum(bytes.substr(0, size), payload)) + ' ')
-        return refuse("its checksum does not match its content");
-    return Record{position, more, flushed, payload, size + checksum_size + length + 1};
+std::string header(std::uint64_t study) {
+    std::string out(first_line);
+    out.resize(id_offset, '\0');
+    bytes::put_fixed(out, study);
+    bytes::put_fixed(out, checksum(out));
+    return out;
 }
 
-std::optional<std::size_t> stated_size(std::string_view bytes) {
-    const auto head = read_head(bytes);
-    if (!head || head->length > longest_payload) return std::nullopt;
-    return head->size + checksum_size + head->length + 1;
+std::optional<std::uint64_t> read_header(std::string_view bytes) {
+    if (bytes.size() < header_size || bytes.substr(0, first_line.size()) != first_line) return std::nullopt;
+    const std::string_view content = bytes.substr(0, header_size - checksum_size);
+    if (bytes::fixed_at<std::uint32_t>(bytes, content.size()) != checksum(content)) return std::nullopt;
+    return bytes::fixed_at<std::uint64_t>(bytes, id_offset);
+}
+
+bool is_torn_header(std::string_view bytes) {
+    if (bytes.size() > header_size) return false;
+    if (bytes.size() < magic.size() + 2 && bytes.substr(0, magic.size()) == magic.substr(0, bytes.size()))
+        return true;  // of either version
+    if (bytes.find_first_not_of('\0') == std::string_view::npos) return true;
+    // A header is flushed before anything follows, so one that is whole in length may still be torn.
+    for (std::size_t i = 0; i < std::min(bytes.size(), first_line.size()); ++i)
+        if (bytes[i] != first_line[i]) return false;
+    return bytes.size() < header_size;
+}
+
+std::string frame(std::uint64_t position, std::uint64_t flushed, std::uint32_t count, std::string_view body) {
+    std::string out(marker);
+    out.reserve(head_size + body.size() + checksum_size);
+    bytes::put_fixed(out, static_cast<std::uint32_t>(body.size()));
+    bytes::put_fixed(out, position);
+    bytes::put_fixed(out, flushed);
+    bytes::put_fixed(out, count);
+    bytes::put_fixed(out, checksum(out));
+    out += body;
+    bytes::put_fixed(out, checksum(out));
+    return out;
+}
+
+std::optional<Head> read_head(std::string_view bytes) {
+    if (bytes.size() < head_size || bytes.substr(0, marker.size()) != marker) return std::nullopt;
+    const std::string_view content = bytes.substr(0, head_size - checksum_size);
+    if (bytes::fixed_at<std::uint32_t>(bytes, content.size()) != checksum(content)) return std::nullopt;
+    return Head{bytes::fixed_at<std::uint32_t>(bytes, 4), bytes::fixed_at<std::uint64_t>(bytes, 8),
+                bytes::fixed_at<std::uint64_t>(bytes, 16), bytes::fixed_at<std::uint32_t>(bytes, 24)};
+}
+
+bool body_is_sound(const Head& head, std::string_view bytes) {
+    const std::size_t content = head_size + head.body_size;
+    return bytes::fixed_at<std::uint32_t>(bytes, content) == checksum(bytes.substr(0, content));
+}
+
+std::optional<std::size_t> find_head(std::string_view bytes, std::size_t from) {
+    for (std::size_t at = bytes.find(marker, from); at != std::string_view::npos;
+         at = bytes.find(marker, at + 1))
+        if (read_head(bytes.substr(at))) return at;
+    return std::nullopt;
 }
 
 bool has_unwritten_page(std::string_view bytes, std::uint64_t offset) {
     constexpr std::uint64_t sector = 512;
-    constexpr std::size_t least = 8;
     for (std::size_t begin = bytes.find('\0'); begin != std::string_view::npos;
          begin = bytes.find('\0', begin)) {
-        std::size_t end = bytes.find_first_not_of('\0', begin);
-        if (end == std::string_view::npos) end = bytes.size();
-        const bool to_the_end = end == bytes.size() || (offset + end) % sector == 0;
-        if (end - begin >= least && to_the_end) return true;
+        const std::size_t end = std::min(bytes.find_first_not_of('\0', begin), bytes.size());
+        const std::uint64_t first_boundary = (offset + begin + sector - 1) / sector * sector;
+        if (begin == 0 ? first_boundary <= offset + end : first_boundary + sector <= offset + end)
+            return true;
         begin = end;
     }
     return false;
+}
+
+std::string damage_in_the_middle(const std::string& record, const std::string& why,
+                                 std::uint64_t sound_offset) {
+    return record + ": is damaged (" + why + "), and sound records follow at byte " +
+           std::to_string(sound_offset) +
+           "; this is no torn tail, so nothing is cut: restore the file from a copy";
 }
 
 }  // namespace attune::journal

@@ -5,37 +5,63 @@
 #include <string>
 #include <string_view>
 
-/// The lines of a journal: `position more flushed length checksum payload`, ended by a line feed.
+/// The bytes of a journal of version 2: a header, then a frame for every append.
 ///
-/// `more` counts the records that follow in the same append; `flushed` is how many events were known to be on
-/// the disk when this one was written, which proves that a damaged one before was no torn write. The checksum
-/// is the CRC-32 over all of the line but itself.
+///     header  "ATTUNE JOURNAL 2\n", three zeros, the study's id (8 bytes), CRC-32 of what stands before
+///     frame   "ATTU", body size (4), position of its first event (8), flushed (8), number of events (4),
+///             CRC-32 of these (4); body; CRC-32 of head and body (4)
+///
+/// Numbers have their least byte first. `flushed` is how many events were known to be on the disk when the
+/// frame was written, which proves that a damaged one before was no torn write. The body is what to_bytes()
+/// gives. Since an append is one frame, it is read whole or not at all.
 namespace attune::journal {
 
-inline constexpr std::string_view header = "ATTUNE JOURNAL 1\n";
 inline constexpr std::string_view magic = "ATTUNE JOURNAL ";
-/// Longer payloads are neither written nor believed.
-inline constexpr std::uint64_t longest_payload = std::uint64_t{64} << 20;
+inline constexpr std::size_t header_size = 32;
+inline constexpr std::size_t head_size = 32;
+inline constexpr std::size_t checksum_size = 4;
+/// Longer bodies are neither written nor believed.
+inline constexpr std::uint64_t longest_body = std::uint64_t{256} << 20;
 
-struct Record {
-    std::uint64_t position = 0;
-    std::uint64_t more = 0;
-    std::uint64_t flushed = 0;
-    std::string_view payload;
-    std::size_t size = 0;  ///< bytes of the whole line
+/// What is found behind the last whole append.
+struct Damage {
+    std::uint64_t offset = 0;    ///< where the append begins that is not whole
+    std::uint64_t position = 0;  ///< of its first event
+    std::string reason;          ///< empty: there is none
 };
 
-[[nodiscard]] std::string frame(std::uint64_t position, std::uint64_t more, std::uint64_t flushed,
-                                std::string_view payload);
+struct Head {
+    std::uint32_t body_size = 0;
+    std::uint64_t position = 0;
+    std::uint64_t flushed = 0;
+    std::uint32_t count = 0;
 
-/// The sound record at the beginning of `bytes`; nothing where there is none, with the reason in `why`.
-[[nodiscard]] std::optional<Record> read_record(std::string_view bytes, std::string* why = nullptr);
+    [[nodiscard]] std::size_t frame_size() const { return head_size + body_size + checksum_size; }
+};
 
-/// The size that the line in front of `bytes` claims to have, where its beginning can be read.
-[[nodiscard]] std::optional<std::size_t> stated_size(std::string_view bytes);
+[[nodiscard]] std::string header(std::uint64_t study);
+/// The study's id, or nothing where the bytes are no sound header.
+[[nodiscard]] std::optional<std::uint64_t> read_header(std::string_view bytes);
+/// Whether a file that is nothing but these bytes is one whose making was cut short.
+[[nodiscard]] bool is_torn_header(std::string_view bytes);
 
-/// Whether `bytes` begin with, or hold in their middle, what a page that was never written leaves: zeros up
-/// to the end of a disk sector or of the file. `offset` is that of the first byte in the file.
+[[nodiscard]] std::string frame(std::uint64_t position, std::uint64_t flushed, std::uint32_t count,
+                                std::string_view body);
+/// The sound head in front of `bytes`.
+[[nodiscard]] std::optional<Head> read_head(std::string_view bytes);
+/// Whether the body behind a sound head is sound too. Precondition: head.frame_size() bytes are there.
+[[nodiscard]] bool body_is_sound(const Head& head, std::string_view bytes);
+/// Where the next sound head begins, from `from` on.
+[[nodiscard]] std::optional<std::size_t> find_head(std::string_view bytes, std::size_t from);
+
+/// Whether `bytes` begin with, or hold in their middle, what a disk sector that was never written leaves:
+/// zeros from its beginning (or that of `bytes`) to its end. `offset` is that of the first byte in the file.
 [[nodiscard]] bool has_unwritten_page(std::string_view bytes, std::uint64_t offset);
+
+/// The message for damage that is no torn tail.
+[[nodiscard]] std::string damage_in_the_middle(const std::string& record, const std::string& why,
+                                               std::uint64_t sound_offset);
+
+[[nodiscard]] std::uint32_t checksum(std::string_view bytes, std::uint32_t of_those_before = 0);
 
 }  // namespace attune::journal

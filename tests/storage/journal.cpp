@@ -93,7 +93,7 @@ TEST_CASE("a file cut inside its header is begun anew") {
     const test::TemporaryFolder folder;
     const auto path = folder.path() / "study.attune";
     const std::vector<Event> events = few_events();
-    for (const std::string start : {"", "A", "ATTUNE JOUR", "ATTUNE JOURNAL 1"}) {
+    for (const std::string start : {"", "A", "ATTUNE JOUR", "ATTUNE JOURNAL 1", "ATTUNE JOURNAL 2\n"}) {
         put(path, start);
         CHECK(Journal::read_only(path).read(0).empty());
         CHECK(contents(path) == start);
@@ -128,7 +128,7 @@ TEST_CASE("no flipped bit gives a different study without a word") {
             } catch (const StorageError& error) {
                 ++refused;
                 CHECK(contents(damaged) == bytes);
-                const bool in_records = at >= whole.find('\n') + 1;
+                const bool in_records = at >= 32;
                 if (in_records) CHECK(std::string(error.what()).find("record ") != std::string::npos);
             }
         }
@@ -174,15 +174,13 @@ TEST_CASE("what was appended together is read together or not at all") {
     CHECK(std::filesystem::file_size(path) == before);
 }
 
-TEST_CASE("a journal has one writer and any number of readers") {
+TEST_CASE("readers follow a writer and never write") {
     const test::TemporaryFolder folder;
     const auto path = folder.path() / "study.attune";
     const std::vector<Event> events = few_events();
     Journal reader = [&] {
         Journal writer(path);
         CHECK(writer.append(std::span(events).first(1), 0));
-        CHECK_THROWS_WITH_AS(Journal{path}, doctest::Contains(path.c_str()), StorageError);
-        CHECK_THROWS_WITH_AS(Journal{path}, doctest::Contains("is being written by"), StorageError);
         Journal looking = Journal::read_only(path);
         CHECK(looking.read(0).size() == 1);
         CHECK(writer.append(std::span(events).subspan(1), 1));
@@ -197,14 +195,14 @@ TEST_CASE("a journal has one writer and any number of readers") {
 TEST_CASE("files that are no journals are left alone") {
     const test::TemporaryFolder folder;
     const auto path = folder.path() / "file";
-    for (const std::string bytes : {"some other file\n", "ATTUNE JOURNAL 2\n", "attune journal 1\n", "{\n"}) {
+    for (const std::string bytes : {"some other file\n", "ATTUNE JOURNAL 3\n", "attune journal 1\n", "{\n"}) {
         put(path, bytes);
         CHECK_THROWS_AS(Journal{path}, StorageError);
         CHECK_THROWS_AS((void)Journal::read_only(path), StorageError);
         CHECK(contents(path) == bytes);
     }
-    put(path, "ATTUNE JOURNAL 2\n");
-    CHECK_THROWS_WITH_AS(Journal{path}, doctest::Contains("format version 2"), StorageError);
+    put(path, "ATTUNE JOURNAL 3\n");
+    CHECK_THROWS_WITH_AS(Journal{path}, doctest::Contains("format version 3"), StorageError);
     CHECK_THROWS_WITH_AS(Journal{folder.path() / "none" / "study.attune"},
                          doctest::Contains("its folder does not exist"), StorageError);
     CHECK_THROWS_WITH_AS((void)Journal::read_only(folder.path() / "missing.attune"),

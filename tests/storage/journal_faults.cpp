@@ -110,7 +110,7 @@ TEST_CASE("damage in front of flushed records is refused also where it looks lik
         Journal journal(path, on(disk, Durability::power_loss_with_reports));
         for (std::size_t i = 0; i < 30; ++i) append_one(journal, i);
     }
-    std::string& bytes = disk->files.at(path).now;
+    std::string& bytes = disk->bytes(path);
     bytes.replace(1024, 512, 512, '\0');
     const std::string damaged = bytes;
     CHECK_THROWS_WITH_AS(Journal(path, on(disk)), doctest::Contains("nothing is cut"), StorageError);
@@ -118,17 +118,17 @@ TEST_CASE("damage in front of flushed records is refused also where it looks lik
 }
 
 TEST_CASE("a full disk refuses the append, keeps the file whole and lets the study go on later") {
-    for (std::size_t room = 0; room < 300; room += 7) {
+    for (std::size_t room = 0; room < 120; room += 3) {
         const auto disk = std::make_shared<SimulatedFiles>();
         Journal journal(path, on(disk));
         append_one(journal, 0);
-        const std::string before = disk->files.at(path).now;
+        const std::string before = disk->bytes(path);
         disk->capacity = disk->used() + room;
         const std::vector<Event> events{event_number(1), event_number(2), event_number(3)};
         CHECK_THROWS_WITH_AS((void)journal.append(events, 1),
                              doctest::Contains("/disk/study.attune: cannot be written: No space left"),
                              StorageError);
-        CHECK(disk->files.at(path).now == before);
+        CHECK(disk->bytes(path) == before);
         CHECK(journal.read(0).size() == 1);
         disk->capacity = std::size_t(-1);
         CHECK(journal.append(events, 1));

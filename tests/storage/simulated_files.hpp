@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
 #include <string>
 
 #include "attune/storage/file.hpp"
@@ -16,8 +17,9 @@ class SimulatedFiles : public FileSystem, public std::enable_shared_from_this<Si
     struct Content {
         std::string now;      ///< what readers see
         std::string on_disk;  ///< what the last flush made safe
+        std::set<FileLock> locks;
     };
-    std::map<std::string, Content> files;
+    std::map<std::string, std::shared_ptr<Content>> files;
     std::size_t capacity = std::size_t(-1);  ///< of all files together
     bool flushes_fail = false;
     bool cuts_fail = false;
@@ -25,7 +27,7 @@ class SimulatedFiles : public FileSystem, public std::enable_shared_from_this<Si
 
     [[nodiscard]] std::size_t used() const {
         std::size_t sum = 0;
-        for (const auto& [path, content] : files) sum += content.now.size();
+        for (const auto& [path, content] : files) sum += content->now.size();
         return sum;
     }
 
@@ -33,7 +35,8 @@ class SimulatedFiles : public FileSystem, public std::enable_shared_from_this<Si
     /// were not written.
     void lose_power(std::mt19937& random) {
         constexpr std::size_t sector = 512;
-        for (auto& [path, content] : files) {
+        for (auto& [path, file] : files) {
+            Content& content = *file;
             std::string survived = content.on_disk;
             std::uniform_int_distribution<std::size_t> any_length(
                 content.on_disk.size(), std::max(content.on_disk.size(), content.now.size()));
@@ -49,19 +52,32 @@ class SimulatedFiles : public FileSystem, public std::enable_shared_from_this<Si
 
     std::unique_ptr<File> open(const std::filesystem::path& path, FileMode mode) override {
         const bool there = files.contains(path.string());
-        if (mode == FileMode::read && !there)
+        if ((mode == FileMode::read || mode == FileMode::update) && !there)
             throw std::system_error(std::make_error_code(std::errc::no_such_file_or_directory));
         if (mode == FileMode::create && there)
             throw std::system_error(std::make_error_code(std::errc::file_exists));
-        return std::make_unique<Handle>(shared_from_this(), files[path.string()]);
+        auto& content = files[path.string()];
+        if (content == nullptr) content = std::make_shared<Content>();
+        return std::make_unique<Handle>(shared_from_this(), content);
     }
     void sync_folder(const std::filesystem::path&) override {}
+    void rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+        files[to.string()] = files.at(from.string());
+        files.erase(from.string());
+    }
+    void remove(const std::filesystem::path& path) override { files.erase(path.string()); }
+
+    /// The bytes that readers of the file see.
+    [[nodiscard]] std::string& bytes(const std::string& path) { return files.at(path)->now; }
 
   private:
     class Handle : public File {
       public:
-        Handle(std::shared_ptr<SimulatedFiles> disk, Content& content)
-            : disk_(std::move(disk)), content_(content) {}
+        Handle(std::shared_ptr<SimulatedFiles> disk, std::shared_ptr<Content> content)
+            : disk_(std::move(disk)), held_(std::move(content)), content_(*held_) {}
+        ~Handle() override {
+            for (const FileLock lock : mine_) content_.locks.erase(lock);
+        }
         std::uint64_t size() override { return content_.now.size(); }
         std::size_t read_at(std::uint64_t offset, std::span<char> into) override {
             if (offset >= content_.now.size()) return 0;
@@ -91,10 +107,25 @@ class SimulatedFiles : public FileSystem, public std::enable_shared_from_this<Si
                                         "cannot be flushed to the disk");
             content_.on_disk = content_.now;
         }
+        bool try_lock(FileLock lock) override {
+            return content_.locks.insert(lock).second && mine_.insert(lock).second;
+        }
+        void unlock(FileLock lock) noexcept override {
+            mine_.erase(lock);
+            content_.locks.erase(lock);
+        }
+        std::optional<int> lock_owner(FileLock) override { return std::nullopt; }
+        bool is_at(const std::filesystem::path& path) override {
+            const auto found = disk_->files.find(path.string());
+            return found != disk_->files.end() && found->second == held_;
+        }
+        std::uint64_t identity() override { return reinterpret_cast<std::uintptr_t>(held_.get()); }
 
       private:
         std::shared_ptr<SimulatedFiles> disk_;
+        std::shared_ptr<Content> held_;
         Content& content_;
+        std::set<FileLock> mine_;
     };
 };
 

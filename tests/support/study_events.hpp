@@ -68,9 +68,16 @@ inline std::vector<Event> rich_events() {
     second.reason = "because";
     second.role = "exploring";
     second.fit = "1 2 3";
-    event::Finished finished{
-        0,      TrialState::completed, {{"accuracy", 0.1 + 0.2}, {"loss", -infinity}}, std::nullopt, "", 2.5,
-        1e-300, rich_values()};
+    second.worker = 7;
+    event::Finished finished{0,
+                             TrialState::completed,
+                             {{"accuracy", 0.1 + 0.2}, {"loss", -infinity}},
+                             std::nullopt,
+                             "",
+                             2.5,
+                             1e-300,
+                             rich_values(),
+                             2};
     event::Finished failed{1,          TrialState::failed, {},           FailureKind::environment,
                            "signal 9", std::nullopt,       std::nullopt, std::nullopt};
     return {
@@ -83,8 +90,10 @@ inline std::vector<Event> rich_events() {
              1,
              {{"accuracy", nan}, {"loss", infinity}, {"ünïcode", -0.0}, {"tiny", 5e-324}, {"whole", 3.0}}}},
         {4, event::Decided{0, 1.5, Decision::pause, "rung"}},
-        {5, event::Resumed{0, false}},
-        {6, event::Interrupted{0}},
+        {5, event::Resumed{0, false, 7}},
+        {6, event::Interrupted{0, 1}},
+        {6.5, event::Reported{0, 2, {{"accuracy", 0.25}}, 0}},
+        {6.75, event::Decided{0, 2, Decision::stop, "", 4000000000}},
         {7, event::Resumed{0, true}},
         {8, second},
         {9, event::Attribute{-1, "note", "of the study"}},

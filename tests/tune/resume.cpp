@@ -59,18 +59,38 @@ TEST_CASE("the stored seed goes on, not the one of the tuner that opens the stud
     CHECK(second.study().seed() == 1);
 }
 
-TEST_CASE(
-    "trials that were running when a study is opened are interrupted, then gone on with before new ones") {
+TEST_CASE("opening a study leaves the trials of a live worker alone, and interrupts those of one that left") {
     const Memory memory;
     auto first = std::make_unique<Tuner>(test::plane(), minimize("y"), memory);
     auto a = first->ask(), b = first->ask();
     a->tell(1);
-    Tuner second{test::plane(), minimize("y"), memory};
-    CHECK(second.study().trial(0).state == TrialState::completed);
-    CHECK(second.study().trial(1).state == TrialState::interrupted);
-    const auto again = second.ask();
+    {
+        Tuner second{test::plane(), minimize("y"), memory};
+        CHECK(second.study().trial(0).state == TrialState::completed);
+        CHECK(second.study().trial(1).state == TrialState::running);
+        const auto other = second.ask();
+        REQUIRE(other);
+        CHECK(other->number() == 2);
+    }
+    // A worker that goes without a word, as a process that is killed does.
+    memory.workers()->remove(memory.workers()->rows().front().number);
+    Tuner third{test::plane(), minimize("y"), memory};
+    CHECK(third.study().trial(1).state == TrialState::interrupted);
+    const auto again = third.ask();
+    REQUIRE(again);
     CHECK(again->number() == 1);
     CHECK(again->resumed());
+}
+
+TEST_CASE("running trials of programs that told no worker are interrupted when the study is opened") {
+    Memory memory;
+    { Tuner tuner{test::plane(), minimize("y"), memory}; }
+    event::Suggested suggested;
+    suggested.configuration = {{"x", 0.5}, {"n", std::int64_t{2}}};
+    suggested.view = 1;
+    CHECK(memory.append(std::vector<Event>{{1, suggested}}, 1));
+    Tuner tuner{test::plane(), minimize("y"), memory};
+    CHECK(tuner.study().trial(0).state == TrialState::interrupted);
 }
 
 TEST_CASE("a finished study run again to the same total runs nothing, to a larger one the rest") {
@@ -127,6 +147,7 @@ TEST_CASE("a trial that another tuner ended first keeps that end, and the run go
     Tuner one{test::plane(), minimize("y"), memory};
     const Outcome outcome = one.run({.max_trials = 3}, [&](Trial& trial) {
         if (trial.number() == 1) {  // taken for dead and run by somebody else
+            memory.workers()->remove(memory.workers()->rows().front().number);
             Tuner two{test::plane(), minimize("y"), memory};
             auto taken = two.ask();
             REQUIRE(taken);
@@ -138,6 +159,8 @@ TEST_CASE("a trial that another tuner ended first keeps that end, and the run go
     });
     test::check_whole(outcome.study(), 3);
     CHECK(outcome.study().trial(1).metric("y") == 5);
+    REQUIRE(outcome.study().trial(1).late.size() == 1);
+    CHECK(outcome.study().trial(1).late[0].metrics.at("y") == 7);
     CHECK(outcome.study().trial(0).metric("y") == 7);
     CHECK(outcome.study().trial(2).metric("y") == 7);
 }

@@ -25,13 +25,13 @@ struct InvalidJson : Error {
 };
 
 /// Version of the events' form that is written here. All versions up to it are read.
-inline constexpr int event_format_version = 1;
+inline constexpr int event_format_version = 2;
 
 /// Parses strictly: one value, no member twice, nothing deeper than 100. Throws InvalidJson that begins with
 /// `what`.
 [[nodiscard]] Json parse_json(std::string_view text, const std::string& what);
 
-/// `{"v": 1, "kind": "reported", "time": 1700000000.5, ...}`; members that have their default value are left
+/// `{"v": 2, "kind": "reported", "time": 1700000000.5, ...}`; members that have their default value are left
 /// out.
 [[nodiscard]] Json to_json(const Event& event);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attune/storage/storage.hpp"
+#include "attune/storage/workers.hpp"
 
 namespace attune {
 
@@ -30,10 +31,13 @@ class Memory {
         return {shared_->events.begin() + static_cast<std::ptrdiff_t>(from), shared_->events.end()};
     }
 
+    [[nodiscard]] std::shared_ptr<WorkerTable> workers() const { return {shared_, &shared_->workers}; }
+
   private:
     struct Shared {
         std::mutex mutex;
         std::vector<Event> events;
+        MemoryWorkers workers;
     };
     std::shared_ptr<Shared> shared_;
 };

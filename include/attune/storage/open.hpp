@@ -1,14 +1,48 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "attune/storage/durability.hpp"
 #include "attune/storage/storage.hpp"
 
 namespace attune {
 
-/// A storage by its address: "memory:", "journal:path/study.attune", or a path alone, which is a journal's.
-/// Throws UnknownName for another scheme (a word of letters before a colon), StorageError as the storage
-/// does.
+/// An address in its parts.
+struct StorageAddress {
+    enum class Kind { memory, journal, sqlite, postgresql };
+    Kind kind = Kind::journal;
+    std::string place;  ///< a path, or what libpq takes as a connection
+    std::string study;  ///< in a database; "study" where none was named
+
+    /// Takes apart
+    ///
+    ///     study.attune, journal:study.attune     a journal
+    ///     sqlite:///absolute/file.db?study=name, sqlite:file.db?study=name
+    ///     postgresql://user@host/database?study=name
+    ///     memory:
+    ///
+    /// A path alone whose name ends in .db, .sqlite or .sqlite3 is an SQLite database. Throws UnknownName for
+    /// another scheme (a word of letters before a colon).
+    [[nodiscard]] static StorageAddress parse(const std::string& address);
+    /// The address that parse() reads as this.
+    [[nodiscard]] std::string text() const;
+};
+
+struct OpenOptions {
+    bool read_only = false;  ///< the study must exist; nothing is written
+    Durability durability = default_durability;
+};
+
+/// The storage at an address. Throws UnknownName for another scheme, StorageError as the storage does.
+[[nodiscard]] AnyStorage open_storage(const StorageAddress& address, const OpenOptions& options = {});
+[[nodiscard]] AnyStorage open_storage(const std::string& address, const OpenOptions& options = {});
+
+/// The same, open for writing at the default level.
 [[nodiscard]] AnyStorage storage_from(const std::string& address);
+
+/// Whether something is stored at the address. Makes nothing.
+[[nodiscard]] bool storage_exists(const StorageAddress& address);
 
 }  // namespace attune

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "attune/storage/workers.hpp"
 #include "attune/study/event.hpp"
 
 namespace attune {
@@ -19,6 +20,10 @@ namespace attune {
 /// already; it returns whether it did. On return they are as durable as the storage promises. `read(from)`
 /// gives the events from position `from` on. Both throw StorageError. Positions are dense and in the order of
 /// commitment.
+///
+/// Two members are optional: `location()`, text for messages, and `workers()`, a shared pointer to the table
+/// of the study's workers. Without the second, a tuner that opens the study takes its running trials for
+/// those of a process that is gone.
 template <class S>
 concept Storage = std::movable<std::remove_cvref_t<S>> &&
     requires(std::remove_cvref_t<S>& storage, std::span<const Event> events, std::uint64_t position) {
@@ -41,6 +46,8 @@ class AnyStorage {
     [[nodiscard]] std::vector<Event> read(std::uint64_t from) { return held_->read(from); }
     /// Where it is, for messages: its `location()` member, or "memory".
     [[nodiscard]] std::string location() const { return held_->location(); }
+    /// Its `workers()` member, or null. The table outlives the storage where somebody keeps it.
+    [[nodiscard]] std::shared_ptr<WorkerTable> workers() { return held_->workers(); }
 
   private:
     struct Interface {
@@ -48,6 +55,7 @@ class AnyStorage {
         virtual bool append(std::span<const Event>, std::uint64_t) = 0;
         virtual std::vector<Event> read(std::uint64_t) = 0;
         [[nodiscard]] virtual std::string location() const = 0;
+        [[nodiscard]] virtual std::shared_ptr<WorkerTable> workers() = 0;
     };
     template <class S>
     struct Model final : Interface {
@@ -62,6 +70,12 @@ class AnyStorage {
                 return std::string(storage.location());
             else
                 return "memory";
+        }
+        std::shared_ptr<WorkerTable> workers() override {
+            if constexpr (requires { std::shared_ptr<WorkerTable>(storage.workers()); })
+                return storage.workers();
+            else
+                return nullptr;
         }
         S storage;
     };

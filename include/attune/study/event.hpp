@@ -18,6 +18,11 @@
 ///
 /// Every struct is one kind of event. New kinds may be added at the end of Event; the kinds here keep their
 /// meaning, since files of all versions stay readable.
+///
+/// Several workers may share a study. A worker's number says who runs a trial; a trial's claim counts how
+/// often it was gone on with, and is the fencing number of what is said about it (Gray and Cheriton 1989;
+/// Kleppmann, "Designing Data-Intensive Applications", ch. 8): an event with a claim that is not the trial's
+/// own comes from a worker that lost it, and changes nothing. Events without a claim always count.
 namespace attune::event {
 
 /// Names and values, as the user sees them.
@@ -56,12 +61,14 @@ struct Suggested {
     std::string reason;
     std::string role;
     std::string fit;
+    std::uint64_t worker = 0;  ///< who runs it; 0: not said
 };
 
 struct Reported {
     std::int64_t trial = 0;
     double step = 0;
     Metrics metrics;
+    std::optional<std::uint32_t> claim{};
 };
 
 /// A report was answered with stop or pause.
@@ -70,11 +77,13 @@ struct Decided {
     double step = 0;
     Decision decision = Decision::stop;
     std::string reason;
+    std::optional<std::uint32_t> claim{};
 };
 
 /// The trial's runner went away; nothing is known of it since.
 struct Interrupted {
     std::int64_t trial = 0;
+    std::optional<std::uint32_t> claim{};
 };
 
 /// A paused or interrupted trial is gone on with: from its checkpoint, or from the beginning (its old reports
@@ -82,6 +91,7 @@ struct Interrupted {
 struct Resumed {
     std::int64_t trial = 0;
     bool from_start = true;
+    std::uint64_t worker = 0;  ///< who runs it from now on; 0: not said
 };
 
 /// The trial is over: completed, stopped, paused or failed.
@@ -94,6 +104,7 @@ struct Finished {
     std::optional<double> cost;
     std::optional<double> duration_seconds;  ///< told by the runner; otherwise the time between the events
     std::optional<Values> configuration;  ///< the values really used, where they differ from those asked for
+    std::optional<std::uint32_t> claim{};
 };
 
 /// A user's note on a trial, or on the study where `trial` is -1.

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -29,7 +31,8 @@ class Study {
   public:
     /// Folds one event. Throws InvalidState for an event that cannot follow the ones before (an unknown
     /// trial, a second creation, anything before the first); its trials then stay as they were. Reports and
-    /// results of a trial that is finished already are late news: they change nothing.
+    /// results of a trial that is finished already, or that another worker has gone on with, are late news:
+    /// they change nothing, but a result of the second kind is kept with the trial (TrialRecord::late).
     void apply(const Event& event) {
         if (!is_created() && !std::holds_alternative<event::Created>(event.body))
             throw InvalidState("study: its first event must be its creation");
@@ -69,6 +72,11 @@ class Study {
     [[nodiscard]] std::size_t count(TrialState state) const {
         return counts_[static_cast<std::size_t>(state)];
     }
+
+    /// Numbers of the trials without a result.
+    [[nodiscard]] const std::set<std::int64_t>& unfinished() const { return unfinished_; }
+    /// The highest number of a worker that any event named; 0 where none did.
+    [[nodiscard]] std::uint64_t latest_worker() const { return latest_worker_; }
 
     /// Configurations that the user asked for and no trial has taken yet, oldest first, with their index.
     [[nodiscard]] const std::map<std::uint64_t, event::Values>& enqueued() const { return enqueued_; }
@@ -149,9 +157,11 @@ class Study {
         record.role = body.role;
         record.fit = body.fit;
         record.suggested_seconds = record.started_seconds = now_;
+        note_worker(record, body.worker);
         if (body.enqueued) enqueued_.erase(*body.enqueued);
         ++asked_[record.configuration.duplicate_key()];
         trials_.push_back(std::move(record));
+        unfinished_.insert(unfinished_.end(), body.trial);
         ++counts_[static_cast<std::size_t>(TrialState::waiting)];
         set_state(trials_.back(), TrialState::running);
         end_reason_.clear();
@@ -159,19 +169,20 @@ class Study {
 
     void fold(const event::Reported& body) {
         TrialRecord& record = known(body.trial);
-        if (!record.finished()) record.reports.push_back({body.step, body.metrics, now_});
+        if (!record.finished() && !stale(record, body.claim))
+            record.reports.push_back({body.step, body.metrics, now_});
     }
 
     void fold(const event::Decided& body) {
         TrialRecord& record = known(body.trial);
-        if (record.finished()) return;
+        if (record.finished() || stale(record, body.claim)) return;
         record.decision = body.decision;
         record.reason = body.reason;
     }
 
     void fold(const event::Interrupted& body) {
         TrialRecord& record = known(body.trial);
-        if (!record.finished()) set_state(record, TrialState::interrupted);
+        if (!record.finished() && !stale(record, body.claim)) set_state(record, TrialState::interrupted);
     }
 
     void fold(const event::Resumed& body) {
@@ -181,6 +192,8 @@ class Study {
             record.reports.clear();
             record.started_seconds = now_;
         }
+        ++record.claim;
+        note_worker(record, body.worker);
         record.reason.clear();
         record.decision = Decision::proceed;
         set_state(record, TrialState::running);
@@ -189,6 +202,10 @@ class Study {
 
     void fold(const event::Finished& body) {
         TrialRecord& record = known(body.trial);
+        if (stale(record, body.claim)) {
+            record.late.push_back({body.state, body.metrics, body.reason, now_});
+            return;
+        }
         if (record.finished()) return;
         if (body.configuration) {
             Configuration used =
@@ -223,6 +240,16 @@ class Study {
         --counts_[static_cast<std::size_t>(record.state)];
         ++counts_[static_cast<std::size_t>(state)];
         record.state = state;
+        if (record.finished()) unfinished_.erase(record.number);
+    }
+
+    static bool stale(const TrialRecord& record, const std::optional<std::uint32_t>& claim) {
+        return claim && *claim != record.claim;
+    }
+
+    void note_worker(TrialRecord& record, std::uint64_t worker) {
+        record.worker = worker;
+        latest_worker_ = std::max(latest_worker_, worker);
     }
 
     void note_best(const TrialRecord& record) {
@@ -234,12 +261,14 @@ class Study {
 
     event::Created created_;
     std::deque<TrialRecord> trials_;
+    std::set<std::int64_t> unfinished_;
     std::map<std::string, std::string> attributes_;
     std::map<std::uint64_t, event::Values> enqueued_;
     std::unordered_map<std::string, int> asked_;
     std::size_t counts_[7] = {};
     std::uint64_t enqueued_total_ = 0;
     std::uint64_t position_ = 0;
+    std::uint64_t latest_worker_ = 0;
     std::int64_t best_ = -1;
     double now_ = 0;
     double created_seconds_ = 0;

@@ -45,6 +45,15 @@ struct Report {
     double time_seconds = 0;  ///< since the epoch of the study's clock
 };
 
+/// What a worker came to that had lost the trial to another one meanwhile: kept to be looked at, counted
+/// nowhere.
+struct LateResult {
+    TrialState state = TrialState::completed;
+    Metrics metrics;
+    std::string reason;
+    double time_seconds = 0;  ///< since the epoch of the study's clock
+};
+
 /// One evaluation of a configuration, as the events so far tell it.
 struct TrialRecord {
     std::int64_t number = 0;  ///< dense, from 0, in the order of asking
@@ -62,6 +71,9 @@ struct TrialRecord {
     std::uint32_t attempt = 0;  ///< how often the suggestion was drawn again before it stood
     std::int64_t group = -1;    ///< trials that ran together share the number of their first; -1: alone
     bool resumable = false;
+    std::uint64_t worker = 0;      ///< who runs it, or ran it last; 0: not said
+    std::uint32_t claim = 0;       ///< how often it was gone on with; what carries another number is stale
+    std::vector<LateResult> late;  ///< results of workers that had lost it
     double suggested_seconds = 0;  ///< times since the epoch of the study's clock
     double started_seconds = 0;
     double finished_seconds = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -28,11 +29,16 @@ struct TunerOptions {
         settings{};  ///< kept with the study: how strategy and policy were made
     std::map<std::string, std::string> environment{};  ///< kept with the study: versions, processor, data
     std::function<double()> clock = system_seconds;    ///< seconds; tests put a simulated one here
+    double heartbeat_seconds = 10;  ///< between the signs of life for other workers; above 0
+    std::string worker_name{};      ///< of this worker, for people; such as host and purpose
 
     /// Throws InvalidOption.
     void validate() const {
         if (group_size < 1)
             throw InvalidOption(fmt::format("tuner: group_size ({}) must be at least 1", group_size));
+        if (!(heartbeat_seconds > 0) || !std::isfinite(heartbeat_seconds))
+            throw InvalidOption(
+                fmt::format("tuner: heartbeat_seconds ({}) must be above 0", heartbeat_seconds));
         if (!clock) throw InvalidOption("tuner: clock is empty; it must give seconds");
     }
 };

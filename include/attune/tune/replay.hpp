@@ -25,7 +25,8 @@ struct ReplayDifference {
 
 struct Replay {
     std::int64_t asked_again = 0;  ///< suggestions of the strategy
-    std::int64_t passed_over = 0;  ///< enqueued by the user, or repeats of earlier trials: not the strategy's
+    std::int64_t passed_over =
+        0;  ///< enqueued by the user, repeats of earlier trials or merged: not the strategy's
     std::vector<ReplayDifference> differences;
 };
 
@@ -44,7 +45,7 @@ struct Replay {
             throw InvalidState(
                 fmt::format("trial {}: its suggestion says that it saw {} events, but stands at position {}",
                             suggested->trial, suggested->view, position));
-        if (suggested->enqueued || suggested->role == "replicate") {
+        if (suggested->enqueued || suggested->role == "replicate" || suggested->role == "merged") {
             ++result.passed_over;
             continue;
         }

@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -28,6 +30,7 @@
 #include "attune/strategy/strategy.hpp"
 #include "attune/study/limits.hpp"
 #include "attune/study/study.hpp"
+#include "attune/tune/detail/worker.hpp"
 #include "attune/tune/options.hpp"
 #include "attune/tune/outcome.hpp"
 #include "attune/tune/trial.hpp"
@@ -49,9 +52,16 @@ struct Told {
 ///     Journal{"study.attune"}};
 ///
 /// Left out: random search, no early stopping, inline, memory. A storage that holds a study already is gone
-/// on with: its space and objectives must be the same (InvalidState lists the differences), and trials that
-/// were running are interrupted. `run` is a convenience over `ask`, `report` and `tell`, which a host may
-/// call itself.
+/// on with: its space and objectives must be the same (InvalidState lists the differences). `run` is a
+/// convenience over `ask`, `report` and `tell`, which a host may call itself.
+///
+/// Several tuners, in as many processes and on as many machines as can reach the storage, may work on one
+/// study. Each is a worker that gives heartbeats beside the events. A trial whose worker is gone becomes
+/// interrupted and is gone on with by whoever asks next: at once where the worker's process is known to have
+/// ended on this machine, otherwise when its heartbeats stood still for one and a half periods. Should the
+/// worker come back, its reports are answered with stop, and its result is kept as evidence that counts
+/// nowhere (TrialRecord::late). A run does not end while it is uncertain whether the worker of another trial
+/// is alive, which is at most that time.
 ///
 /// Thread safety: all members may be called from several threads, but run() from one at a time. Not movable,
 /// since trials refer to it.
@@ -94,6 +104,10 @@ class Tuner {
 
     /// Puts a configuration at the end of the queue that asks take from first. Throws InvalidConfiguration.
     void enqueue(const event::Values& configuration);
+
+    /// Says that this worker is alive. Called by a thread of the tuner; programs need it only where the clock
+    /// is simulated, which has no such thread.
+    void heartbeat();
 
     /// Keeps a note with a trial, or with the study where `trial` is -1.
     void set_attribute(std::int64_t trial, const std::string& key, const std::string& value);
@@ -149,6 +163,12 @@ class Tuner {
     void take(Part&& part);
     void open(SearchSpace space, std::vector<Objective> objectives);
     void check_same(const SearchSpace& space, const std::vector<Objective>& objectives) const;
+    [[nodiscard]] bool in_real_time() const;
+    void take_place_among_workers();
+    void interrupt_dead();
+    [[nodiscard]] bool others_are_uncertain();
+    [[nodiscard]] std::optional<std::uint32_t> claim_on(std::int64_t trial) const;
+    [[nodiscard]] bool lost(std::int64_t trial) const;
     void refresh();
     bool commit(std::vector<EventBody> bodies);
     void must_commit(std::vector<EventBody> bodies);
@@ -186,9 +206,13 @@ class Tuner {
     std::optional<AnyStorage> storage_;
     std::vector<Observer> observers_;
     Study study_;
+    std::map<std::int64_t, std::uint32_t> held_;  ///< trials in the hands of this tuner, with their claims
+    bool opened_ = false;
     Run* run_ = nullptr;
+    std::unique_ptr<detail::Worker> worker_;  ///< last: its thread looks at the members above
 };
 
 }  // namespace attune
 
 #include "attune/tune/detail/tuner_impl.hpp"
+#include "attune/tune/detail/tuner_run.hpp"

@@ -50,11 +50,64 @@ inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
         (void)commit({std::move(created)});
     }
     check_same(space, objectives);
-    std::vector<EventBody> interrupted;
-    for (const TrialRecord& trial : study_.trials())
-        if (trial.state == TrialState::running) interrupted.emplace_back(event::Interrupted{trial.number});
-    if (!interrupted.empty()) must_commit(std::move(interrupted));
+    take_place_among_workers();
+    interrupt_dead();
 }
+
+/// Whether time is the system's, and not one that a test makes up.
+inline bool Tuner::in_real_time() const {
+    const auto* clock = options_.clock.template target<double (*)()>();
+    return clock != nullptr && *clock == &system_seconds;
+}
+
+inline void Tuner::take_place_among_workers() {
+    const bool real = in_real_time();
+    const auto steady = [] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    };
+    worker_ = std::make_unique<detail::Worker>(
+        storage_->workers(), options_.heartbeat_seconds, options_.worker_name,
+        real ? std::function<double()>(steady) : options_.clock, real, [this] {
+            const std::unique_lock lock(mutex_, std::try_to_lock);  // heartbeats wait for nobody
+            if (!lock || study_.unfinished().empty()) return;
+            refresh();
+            interrupt_dead();
+        });
+}
+
+/// Trials whose worker is gone become interrupted. Those of programs that told no worker are taken for ended
+/// with the program when a tuner opens the study, and left alone afterwards.
+inline void Tuner::interrupt_dead() {
+    std::vector<EventBody> interrupted;
+    std::set<std::uint64_t> dead;
+    do {
+        interrupted.clear();
+        for (const std::int64_t number : study_.unfinished()) {
+            const TrialRecord& trial = study_.trial(number);
+            if (trial.state != TrialState::running || held_.contains(number)) continue;
+            const bool gone =
+                trial.worker == 0 ? !opened_ : worker_->state(trial.worker) == detail::Worker::State::dead;
+            if (!gone) continue;
+            interrupted.emplace_back(event::Interrupted{number, trial.claim});
+            dead.insert(trial.worker);
+        }
+    } while (!interrupted.empty() && !commit(std::move(interrupted)));
+    opened_ = true;
+    for (const std::uint64_t worker : dead) worker_->bury(worker);
+}
+
+/// Whether trials are under way of whose workers nothing is known yet: a heartbeat, or none for too long,
+/// will tell.
+inline bool Tuner::others_are_uncertain() {
+    if (!in_real_time()) return false;
+    return std::any_of(study_.unfinished().begin(), study_.unfinished().end(), [&](std::int64_t number) {
+        const TrialRecord& trial = study_.trial(number);
+        return trial.state == TrialState::running && trial.worker != 0 && !held_.contains(number) &&
+               worker_->state(trial.worker) == detail::Worker::State::uncertain;
+    });
+}
+
+inline void Tuner::heartbeat() { worker_->beat(); }
 
 namespace detail {
 
@@ -114,9 +167,22 @@ inline void Tuner::must_commit(std::vector<EventBody> bodies) {
     }
 }
 
+/// The claim under which this tuner runs the trial; none where it was not asked for here.
+inline std::optional<std::uint32_t> Tuner::claim_on(std::int64_t number) const {
+    const auto held = held_.find(number);
+    return held == held_.end() ? std::nullopt : std::optional(held->second);
+}
+
+/// Whether it was asked for here, but another worker has gone on with it since.
+inline bool Tuner::lost(std::int64_t number) const {
+    const auto claim = claim_on(number);
+    return claim && *claim != study_.trial(number).claim;
+}
+
+/// Throws where the trial is over, but for one that was lost: what its runner says is kept as evidence.
 inline const TrialRecord& Tuner::unfinished(std::int64_t number) const {
     const TrialRecord& trial = study_.trial(number);
-    if (trial.finished())
+    if (trial.finished() && !lost(number))
         throw InvalidState(fmt::format("trial {}: is {} already", number, to_string(trial.state)));
     return trial;
 }
@@ -125,7 +191,9 @@ inline const TrialRecord& Tuner::unfinished(std::int64_t number) const {
 
 inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::int64_t group,
                                               const std::function<bool()>& may_begin) {
+    worker_->beat();
     refresh();
+    interrupt_dead();
     if (fixed.empty())
         if (auto trial = take_interrupted()) return trial;
     const std::vector<double> fixed_natives = natives(fixed);
@@ -152,7 +220,8 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
                                          enqueued,
                                          std::move(suggestion->reason),
                                          std::move(suggestion->role),
-                                         std::move(suggestion->fit)};
+                                         std::move(suggestion->fit),
+                                         worker_->number(study_.latest_worker() + 1)};
         if (commit({suggested})) return hand_out(number, false);
     }
     return std::nullopt;
@@ -167,15 +236,14 @@ inline bool Tuner::acceptable(const SuggestionRequest& request, const Configurat
 }
 
 inline std::optional<Trial> Tuner::take_interrupted() {
-    for (;;) {
-        const auto& trials = study_.trials();
-        const auto found = std::find_if(trials.begin(), trials.end(), [](const TrialRecord& t) {
-            return t.state == TrialState::interrupted;
-        });
-        if (found == trials.end()) return std::nullopt;
-        const std::int64_t number = found->number;
-        if (commit({event::Resumed{number, true}})) return hand_out(number, true);
+    while (study_.count(TrialState::interrupted) > 0) {
+        const std::int64_t number =
+            *std::find_if(study_.unfinished().begin(), study_.unfinished().end(),
+                          [&](std::int64_t n) { return study_.trial(n).state == TrialState::interrupted; });
+        const std::uint64_t worker = worker_->number(study_.latest_worker() + 1);
+        if (commit({event::Resumed{number, true, worker}})) return hand_out(number, true);
     }
+    return std::nullopt;
 }
 
 inline std::optional<Suggestion> Tuner::propose(const SuggestionRequest& request,
@@ -215,7 +283,8 @@ inline std::vector<double> Tuner::natives(const event::Values& fixed) const {
 }
 
 inline Trial Tuner::hand_out(std::int64_t number, bool resumed) {
-    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    held_[number] = study_.trial(number).claim;
+    static const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     return {*this,
             number,
             study_.trial(number).configuration,
@@ -234,10 +303,13 @@ inline void Tuner::enqueue(const event::Values& configuration) {
 
 inline Verdict Tuner::report(std::int64_t number, double step, const Metrics& metrics) {
     const std::lock_guard lock(mutex_);
+    worker_->beat();
     (void)unfinished(number);
     if (std::isnan(step))
         throw InvalidState(fmt::format("trial {}: step of a report is NaN; it must be a number", number));
-    must_commit({event::Reported{number, step, metrics}});
+    const auto claim = claim_on(number);
+    if (!lost(number)) must_commit({event::Reported{number, step, metrics, claim}});
+    if (lost(number)) return {Decision::stop, "another worker has gone on with the trial"};
     if (run_ != nullptr && run_->cancelled)
         return {Decision::stop, "the run was cancelled"};  // not a judgement: nothing is recorded
     const TrialRecord& trial = study_.trial(number);
@@ -247,15 +319,15 @@ inline Verdict Tuner::report(std::int64_t number, double step, const Metrics& me
                           : policy_.decide(study_, trial);
     if (verdict.decision == Decision::pause && !trial.resumable) verdict = {};
     if (verdict.decision != Decision::proceed)
-        must_commit({event::Decided{number, step, verdict.decision, verdict.reason}});
+        must_commit({event::Decided{number, step, verdict.decision, verdict.reason, claim}});
     return verdict;
 }
 
 inline const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
     const std::lock_guard lock(mutex_);
     const TrialRecord& trial = unfinished(number);
-    event::Finished finished{number,    TrialState::completed, told.metrics, std::nullopt, "",
-                             told.cost, told.duration_seconds, std::nullopt};
+    event::Finished finished{number,    TrialState::completed, told.metrics, std::nullopt,    "",
+                             told.cost, told.duration_seconds, std::nullopt, claim_on(number)};
     if (told.configuration)
         finished.configuration = study_.space().configuration(*told.configuration).values();
     if (trial.decision == Decision::stop) finished.state = TrialState::stopped;
@@ -269,6 +341,7 @@ inline const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
                                       value == final.end() ? "was neither told nor reported" : "is NaN");
     }
     must_commit({std::move(finished)});
+    held_.erase(number);
     return study_.trial(number);
 }
 
@@ -276,13 +349,17 @@ inline void Tuner::fail(std::int64_t number, const std::string& reason, FailureK
                         std::optional<double> cost) {
     const std::lock_guard lock(mutex_);
     (void)unfinished(number);
-    must_commit(
-        {event::Finished{number, TrialState::failed, {}, kind, reason, cost, std::nullopt, std::nullopt}});
+    must_commit({event::Finished{
+        number, TrialState::failed, {}, kind, reason, cost, std::nullopt, std::nullopt, claim_on(number)}});
+    held_.erase(number);
 }
 
 inline void Tuner::interrupt(std::int64_t number) {
     const std::lock_guard lock(mutex_);
-    if (unfinished(number).state != TrialState::interrupted) must_commit({event::Interrupted{number}});
+    const auto claim = claim_on(number);
+    if (!lost(number) && unfinished(number).state != TrialState::interrupted)
+        must_commit({event::Interrupted{number, claim}});
+    held_.erase(number);
 }
 
 inline void Tuner::set_attribute(std::int64_t trial, const std::string& key, const std::string& value) {
@@ -336,165 +413,6 @@ inline void Trial::tell(double value) {
 inline void Trial::fail(const std::string& reason, FailureKind kind) {
     owner().fail(number_, reason, kind, cost_);
     tuner_ = nullptr;
-}
-
-// ---------------------------------------------------------------- the loop
-
-/// Up to `count` trials for one call of the objective; none where the run is over (then its reason is set).
-inline std::vector<Trial> Tuner::next_trials(int count) {
-    const std::lock_guard lock(mutex_);
-    std::vector<Trial> trials;
-    while (static_cast<int>(trials.size()) < count) {
-        if (auto reason = reason_to_end()) {
-            run_->reason = *std::move(reason);
-            break;
-        }
-        run_->reason = "nothing is left to ask: the space is spent";
-        // Others may store trials between the look at the limit and ours: it is looked at before every
-        // attempt.
-        auto trial = ask_locked({}, trials.empty() ? -1 : trials.front().number(), [this] {
-            auto reached = run_->limit.reached({study_, run_->started_seconds, options_.clock()});
-            if (reached) run_->reason = *std::move(reached);
-            return !reached;
-        });
-        if (!trial) break;
-        trials.push_back(std::move(*trial));
-    }
-    return trials;
-}
-
-/// Why no further trial of this run may be gone on with, whatever is left to ask.
-inline std::optional<std::string> Tuner::reason_to_end() const {
-    if (run_->cancelled) return "cancelled by the host";
-    if (run_->out_of_time)
-        return fmt::format("the time limit of {:.0f} s was reached", run_->duration->count());
-    return std::nullopt;
-}
-
-/// Calls the objective for one trial and records what came of it.
-template <class Call>
-void Tuner::settle(Trial& trial, Call&& call) {
-    try {
-        call();
-        if (trial.tuner_ == nullptr) return;  // the objective told it itself
-        if (left_off(trial)) return give_back(trial);
-        trial.tell(Metrics{});
-    } catch (const StorageError&) {
-        throw;
-    } catch (const RunFailure& failure) {
-        const std::lock_guard lock(mutex_);
-        if (trial.tuner_ != nullptr && !study_.trial(trial.number()).finished()) give_back(trial);
-        must_commit({event::Ended{failure.what()}});
-        throw;
-    } catch (const TrialFailure& failure) {
-        settle_failed(trial, failure.what(), failure.kind());
-    } catch (const std::bad_alloc&) {
-        settle_failed(trial, "out of memory", FailureKind::configuration);
-    } catch (const std::exception& error) {
-        settle_failed(trial, error.what(), FailureKind::configuration);
-    } catch (...) {
-        settle_failed(trial, "an exception of unknown type", FailureKind::configuration);
-    }
-}
-
-inline void Tuner::settle_failed(Trial& trial, const std::string& reason, FailureKind kind) {
-    if (trial.tuner_ == nullptr) return;
-    const std::lock_guard lock(mutex_);
-    if (study_.trial(trial.number()).finished())
-        trial.tuner_ = nullptr;  // another process was quicker: its result stands
-    else
-        run_->cancelled ? give_back(trial) : trial.fail(reason, kind);
-}
-
-/// Whether the trial heard that the host cancels the run, so that what it came to is not its whole result.
-inline bool Tuner::left_off(const Trial& trial) const {
-    return run_->cancelled && (trial.answer_ == Decision::stop || trial.saw_stop_);
-}
-
-inline void Tuner::give_back(Trial& trial) {
-    interrupt(trial.number());
-    trial.tuner_ = nullptr;
-}
-
-template <class Objective_>
-void Tuner::evaluate(std::vector<Trial>& trials, Objective_& objective) {
-    if constexpr (std::invocable<Objective_&, std::span<Trial>>) {
-        std::exception_ptr fault;
-        try {
-            objective(std::span<Trial>(trials));
-        } catch (...) {
-            fault = std::current_exception();
-        }
-        for (Trial& trial : trials)
-            if (trial.tuner_ != nullptr)
-                settle(trial, [&] {
-                    if (fault) std::rethrow_exception(fault);
-                });
-    } else {
-        Trial& trial = trials.front();
-        settle(trial, [&] {
-            using Result = std::invoke_result_t<Objective_&, Trial&>;
-            if constexpr (std::is_void_v<Result>) {
-                objective(trial);
-            } else {
-                const Result result = objective(trial);
-                if (trial.tuner_ != nullptr && !left_off(trial)) trial.tell(result);
-            }
-        });
-    }
-}
-
-template <class Objective_>
-Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<double>> duration,
-                   Objective_&& objective, std::stop_token cancel) {
-    static_assert(
-        std::invocable<Objective_&, Trial&> || std::invocable<Objective_&, std::span<Trial>>,
-        "an objective takes a Trial& (or a std::span<Trial>) and returns a double, Metrics or nothing");
-    Run run{limit, options_.clock(), duration, {}, {}, {}, {}};
-    {
-        const std::lock_guard lock(mutex_);
-        if (run_ != nullptr) throw InvalidState("tuner: run() is called while a run is under way");
-        run_ = &run;
-    }
-    struct Leave {
-        Tuner& tuner;
-        ~Leave() {
-            const std::lock_guard lock(tuner.mutex_);
-            tuner.run_ = nullptr;
-        }
-    };
-    {
-        const Leave leave{*this};
-        const std::stop_callback on_cancel(cancel, [&] {
-            run.cancelled = true;
-            run.stop.request_stop();
-        });
-        // A hung trial sends no report, so the deadline must reach it from outside. Simulated clocks have no
-        // such thread.
-        std::jthread deadline;
-        const auto* clock = options_.clock.template target<double (*)()>();
-        if (duration && clock != nullptr && *clock == &system_seconds)
-            deadline = std::jthread([&, wait = *duration](const std::stop_token& over) {
-                std::mutex mutex;
-                std::condition_variable_any signal;
-                std::unique_lock lock(mutex);
-                constexpr std::chrono::duration<double> longest = std::chrono::years(10);
-                signal.wait_for(lock, over, std::min(wait, longest), [] { return false; });
-                if (over.stop_requested()) return;
-                run.out_of_time = true;
-                run.stop.request_stop();
-            });
-        constexpr bool grouped = std::invocable<Objective_&, std::span<Trial>>;
-        executor_.run([&] {
-            std::vector<Trial> trials = next_trials(grouped ? options_.group_size : 1);
-            if (trials.empty()) return false;
-            evaluate(trials, objective);
-            return true;
-        });
-        const std::lock_guard lock(mutex_);
-        must_commit({event::Ended{run.reason}});
-    }
-    return {study(), run.reason};
 }
 
 }  // namespace attune

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "attune/storage/open.hpp"
+#include "attune/storage/workers.hpp"
+
+/// What can be done with whole studies, wherever they are. Addresses are those of StorageAddress::parse; all
+/// functions throw StorageError as the storages do.
+namespace attune {
+
+/// One line of a list of studies.
+struct StudySummary {
+    std::string address;
+    std::string name;  ///< the one that the study was created with; empty where it is not created yet
+    std::uint64_t events = 0;
+    std::size_t trials = 0;
+    std::size_t finished = 0;
+    std::string problem;  ///< why it could not be read; empty where it could
+};
+
+/// The studies at an address: those of a database, all journals (*.attune) in a folder, or the one journal.
+[[nodiscard]] std::vector<StudySummary> list_studies(const std::string& place);
+
+/// Copies all events, workers not. Throws InvalidState where something is stored at `to` already.
+void copy_study(const std::string& from, const std::string& to);
+
+/// Gives a study another address in the same place: another file name, another name in the same database.
+/// Throws InvalidState where workers are at it, where `to` is taken, and for addresses in two places.
+void rename_study(const std::string& from, const std::string& to);
+
+/// Makes a new study at `to` of the trials of several. Spaces and objectives must be the same (InvalidState
+/// lists the differences). Trials keep values, reports, results and times and get new numbers; their role
+/// becomes "merged", and a replay passes over them. What was not finished becomes interrupted.
+void merge_studies(const std::vector<std::string>& from, const std::string& to);
+
+/// Rewrites a study so that it takes less room and loads faster; events and their positions stay the same.
+void compact_study(const std::string& address);
+
+/// Deletes a study. Throws InvalidState where workers are at it.
+void delete_study(const std::string& address);
+
+}  // namespace attune

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <string>
+
+namespace attune::detail {
+
+/// The beginning of a file of /proc, or nothing.
+inline std::string system_text(const std::string& path) {
+    std::string text;
+    if (std::FILE* file = std::fopen(path.c_str(), "re")) {
+        std::array<char, 1024> buffer;
+        text.assign(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file));
+        std::fclose(file);
+    }
+    return text;
+}
+
+/// "boot id/process namespace/": where process numbers have a meaning. Empty where the system does not tell.
+inline std::string read_process_scope() {
+    const std::string boot = system_text("/proc/sys/kernel/random/boot_id");
+    std::array<char, 64> name{};
+    const auto length = ::readlink("/proc/self/ns/pid", name.data(), name.size());
+    if (boot.size() < 36 || length <= 0) return {};
+    return boot.substr(0, 36) + "/" + std::string(name.data(), static_cast<std::size_t>(length)) + "/";
+}
+
+inline const std::string& process_scope() {
+    static const std::string scope = read_process_scope();
+    return scope;
+}
+
+/// When the process began, in the kernel's ticks; empty where there is none, or only its remains.
+inline std::string process_start(const std::string& process) {
+    const std::string status = system_text("/proc/" + process + "/stat");
+    const auto name_end = status.rfind(") ");  // the name may hold anything
+    if (name_end == std::string::npos) return {};
+    std::size_t at = name_end + 2;
+    if (status[at] == 'Z' || status[at] == 'X') return {};
+    for (int field = 3; field < 22 && at != std::string::npos; ++field) {
+        at = status.find(' ', at);
+        if (at != std::string::npos) ++at;
+    }
+    return at == std::string::npos ? std::string{} : status.substr(at, status.find(' ', at) - at);
+}
+
+/// This process, as others on the same machine can look for it; see WorkerRow::process.
+inline std::string process_identity() {
+    const std::string& scope = process_scope();
+    const std::string number = std::to_string(::getpid());
+    const std::string start = process_start(number);
+    return scope.empty() || start.empty() ? std::string{} : scope + number + "/" + start;
+}
+
+enum class ProcessState { alive, gone, unknown };
+
+/// What the operating system knows of a process; nothing where it runs elsewhere.
+inline ProcessState process_state(const std::string& identity) {
+    const std::string& scope = process_scope();
+    if (scope.empty() || identity.compare(0, scope.size(), scope) != 0) return ProcessState::unknown;
+    const auto slash = identity.find('/', scope.size());
+    if (slash == std::string::npos) return ProcessState::unknown;
+    const std::string start = process_start(identity.substr(scope.size(), slash - scope.size()));
+    return start == identity.substr(slash + 1) ? ProcessState::alive : ProcessState::gone;
+}
+
+}  // namespace attune::detail

@@ -1,0 +1,157 @@
+#include "side_file.hpp"
+
+#include <utility>
+
+#include "attune/error.hpp"
+#include "byte_stream.hpp"
+#include "journal_format.hpp"
+
+namespace attune::journal {
+namespace {
+
+enum Slot : std::uint64_t { flush_slot = 0, number_slot = 1, first_worker = 2 };
+constexpr std::size_t longest_text = 96;
+
+std::string row_text(const WorkerRow& row) {
+    bytes::Writer out;
+    out.count(row.number);
+    out.count(row.beats);
+    out.number(row.period_seconds);
+    out.number(row.latest_seconds);
+    out.text(std::string_view(row.process).substr(0, longest_text));
+    out.text(std::string_view(row.name).substr(0, longest_text));
+    return std::move(out.out);
+}
+
+std::optional<WorkerRow> row_of(const std::string& text) {
+    if (text.empty()) return std::nullopt;
+    try {
+        bytes::Reader in(text);
+        WorkerRow row{
+            in.count(), in.count(), in.number(), in.number(), std::string(in.text()), std::string(in.text())};
+        if (row.number == 0) return std::nullopt;
+        return row;
+    } catch (const InvalidEventBytes&) {
+        return std::nullopt;  // of a later version: not understood, not touched
+    }
+}
+
+}  // namespace
+
+SideFile::SideFile(std::filesystem::path journal, std::shared_ptr<FileSystem> files)
+    : path_(std::move(journal)), files_(std::move(files)) {
+    path_ += "-workers";
+}
+
+template <class Call>
+auto SideFile::guarded(Call&& call) {
+    const std::lock_guard lock(mutex_);
+    try {
+        return call();
+    } catch (const std::system_error& error) {
+        throw StorageError(path_.string() + ": " + error.what());
+    }
+}
+
+File& SideFile::file() {
+    if (file_ == nullptr || !file_->is_at(path_)) file_ = files_->open(path_, FileMode::write);
+    return *file_;
+}
+
+/// A slot's content: its length in two bytes, the bytes, zeros, and the checksum of all that.
+std::optional<std::string> SideFile::slot(std::uint64_t index) {
+    std::string bytes(slot_size, '\0');
+    if (file().read_at(index * slot_size, bytes) != slot_size) return std::nullopt;
+    const std::string_view content = std::string_view(bytes).substr(0, slot_size - checksum_size);
+    if (bytes::fixed_at<std::uint32_t>(bytes, content.size()) != checksum(content)) return std::string{};
+    return bytes.substr(2,
+                        std::min<std::size_t>(bytes::fixed_at<std::uint16_t>(bytes, 0), content.size() - 2));
+}
+
+void SideFile::put_slot(std::uint64_t index, std::string content) {
+    std::string bytes;
+    bytes::put_fixed(bytes, static_cast<std::uint16_t>(content.size()));
+    bytes += content;
+    bytes.resize(slot_size - checksum_size, '\0');
+    bytes::put_fixed(bytes, checksum(bytes));
+    for (std::size_t done = 0; done < bytes.size();)
+        done += file().write_at(index * slot_size + done, std::string_view(bytes).substr(done));
+}
+
+std::optional<std::uint64_t> SideFile::slot_of(std::uint64_t number) {
+    for (std::uint64_t index = first_worker;; ++index) {
+        const auto content = slot(index);
+        if (!content) return std::nullopt;
+        if (const auto row = row_of(*content); row && row->number == number) return index;
+    }
+}
+
+std::uint64_t SideFile::flushed(std::uint64_t identity) {
+    return guarded([&]() -> std::uint64_t {
+        const auto content = slot(flush_slot);
+        if (!content || content->size() != 16 || bytes::fixed_at<std::uint64_t>(*content, 0) != identity)
+            return 0;
+        return bytes::fixed_at<std::uint64_t>(*content, 8);
+    });
+}
+
+void SideFile::note_flushed(std::uint64_t identity, std::uint64_t count) {
+    guarded([&] {
+        std::string content;
+        bytes::put_fixed(content, identity);
+        bytes::put_fixed(content, count);
+        put_slot(flush_slot, std::move(content));
+    });
+}
+
+std::uint64_t SideFile::join(const WorkerRow& row, std::uint64_t least) {
+    return guarded([&] {
+        const HeldLock turn(file(), FileLock::table, path_.string());
+        WorkerRow joining = row;
+        const auto given = slot(number_slot);
+        joining.number = least;
+        if (given && given->size() == 8)
+            joining.number = std::max(joining.number, bytes::fixed_at<std::uint64_t>(*given, 0) + 1);
+        std::string content;
+        bytes::put_fixed(content, joining.number);
+        put_slot(number_slot, std::move(content));
+        std::uint64_t index = first_worker;
+        for (auto taken = slot(index); taken && !taken->empty(); taken = slot(index)) ++index;
+        put_slot(index, row_text(joining));
+        return joining.number;
+    });
+}
+
+bool SideFile::beat(std::uint64_t number, double now_seconds) {
+    return guarded([&] {
+        const HeldLock turn(file(), FileLock::table, path_.string());
+        const auto index = slot_of(number);
+        if (!index) return false;
+        auto row = row_of(slot(*index).value_or(""));
+        if (!row) return false;
+        ++row->beats;
+        row->latest_seconds = now_seconds;
+        put_slot(*index, row_text(*row));
+        return true;
+    });
+}
+
+void SideFile::remove(std::uint64_t number) {
+    guarded([&] {
+        const HeldLock turn(file(), FileLock::table, path_.string());
+        if (const auto index = slot_of(number)) put_slot(*index, {});
+    });
+}
+
+std::vector<WorkerRow> SideFile::rows() {
+    return guarded([&] {
+        std::vector<WorkerRow> rows;
+        for (std::uint64_t index = first_worker;; ++index) {
+            const auto content = slot(index);
+            if (!content) return rows;
+            if (auto row = row_of(*content)) rows.push_back(*std::move(row));
+        }
+    });
+}
+
+}  // namespace attune::journal

@@ -1,0 +1,261 @@
+#include "attune/storage/sqlite.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "attune/error.hpp"
+#include "attune/storage/binary_codec.hpp"
+#include "journal_format.hpp"
+#include "sqlite_database.hpp"
+#include "stored_rows.hpp"
+
+namespace attune {
+namespace {
+
+using sqlite::Database;
+
+std::uint64_t id_of(Database& database, const std::string& study) {
+    auto found = database.prepare("SELECT id FROM studies WHERE name=?1");
+    return found.bind_text(1, study).step() ? found.number(0) : 0;
+}
+
+/// The workers of one study, by a connection of their own, so that heartbeats wait for nobody's append.
+class SqliteWorkers final : public WorkerTable {
+  public:
+    SqliteWorkers(const std::filesystem::path& path, std::uint64_t study, double patience_seconds)
+        : database_(path, Database::Access::write, patience_seconds), study_(study) {
+        database_.set_flushing(false);
+    }
+
+    std::uint64_t join(const WorkerRow& row, std::uint64_t least) override {
+        const std::lock_guard lock(mutex_);
+        Database::Transaction transaction(database_);
+        std::uint64_t number = 0;
+        {
+            auto next = database_.prepare(
+                "UPDATE studies SET workers=max(workers+1, ?2) WHERE id=?1 RETURNING workers");
+            if (!next.bind(1, study_).bind(2, least).step())
+                throw StorageError(database_.path().string() + ": the study was deleted");
+            number = next.number(0);
+        }
+        (void)database_.prepare("INSERT INTO workers VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6)")
+            .bind(1, study_)
+            .bind(2, number)
+            .bind(3, row.period_seconds)
+            .bind(4, row.latest_seconds)
+            .bind_text(5, row.process)
+            .bind_text(6, row.name)
+            .step();
+        transaction.commit();
+        return number;
+    }
+    bool beat(std::uint64_t number, double now_seconds) override {
+        const std::lock_guard lock(mutex_);
+        (void)database_.prepare("UPDATE workers SET beats=beats+1, latest=?3 WHERE study=?1 AND number=?2")
+            .bind(1, study_)
+            .bind(2, number)
+            .bind(3, now_seconds)
+            .step();
+        return database_.changes() == 1;
+    }
+    void remove(std::uint64_t number) override {
+        const std::lock_guard lock(mutex_);
+        (void)database_.prepare("DELETE FROM workers WHERE study=?1 AND number=?2")
+            .bind(1, study_)
+            .bind(2, number)
+            .step();
+    }
+    std::vector<WorkerRow> rows() override {
+        const std::lock_guard lock(mutex_);
+        std::vector<WorkerRow> rows;
+        auto row = database_.prepare(
+            "SELECT number, beats, period, latest, process, name FROM workers WHERE study=?1 ORDER BY "
+            "number");
+        row.bind(1, study_);
+        while (row.step())
+            rows.push_back(
+                {row.number(0), row.number(1), row.real(2), row.real(3), row.text(4), row.text(5)});
+        return rows;
+    }
+    bool is_shared_by_processes() const override { return true; }
+
+  private:
+    std::mutex mutex_;
+    Database database_;
+    std::uint64_t study_;
+};
+
+}  // namespace
+
+void SqliteOptions::validate() const {
+    if (study.empty()) throw InvalidOption("sqlite: study is empty; it must name one");
+    if (!(patience_seconds > 0))
+        throw InvalidOption("sqlite: patience_seconds (" + std::to_string(patience_seconds) +
+                            ") must be above 0");
+}
+
+class Sqlite::State {
+  public:
+    State(const std::filesystem::path& path, SqliteOptions options, Database::Access access)
+        : options_(std::move(options)),
+          writable_(access == Database::Access::write),
+          database_((options_.validate(), path), access, options_.patience_seconds) {
+        writable_ ? make_tables(database_) : check_tables(database_);
+        if (writable_) {
+            database_.set_flushing(options_.durability >= Durability::power_loss);
+            (void)database_.prepare("INSERT INTO studies(name) VALUES (?1) ON CONFLICT DO NOTHING")
+                .bind_text(1, options_.study)
+                .step();
+        }
+        id_ = id_of(database_, options_.study);
+        if (id_ == 0) throw StorageError(location() + ": holds no study of this name");
+    }
+
+    bool append(std::span<const Event> events, std::uint64_t expected) {
+        if (!writable_) throw StorageError(location() + ": is open for reading only");
+        std::string body;
+        try {
+            body = to_bytes(events);
+        } catch (const InvalidEventBytes& error) {
+            throw StorageError(location() + ": " + error.what());
+        }
+        database_.set_flushing(rows::needs_flush(events, options_.durability));
+        Database::Transaction turn(database_);
+        if (expected != position()) return false;
+        if (events.empty()) return true;
+        (void)database_.prepare("UPDATE studies SET events=?2 WHERE id=?1")
+            .bind(1, id_)
+            .bind(2, expected + events.size())
+            .step();
+        put(expected, events.size(), body);
+        turn.commit();
+        return true;
+    }
+
+    std::vector<Event> read(std::uint64_t from) {
+        Database::Transaction same_moment(database_, false);
+        const std::uint64_t position = this->position();
+        std::vector<Event> events;
+        if (from < position) {
+            // The row that holds the first of them may begin before.
+            auto row = database_.prepare(
+                "SELECT position, count, checksum, body FROM events WHERE study=?1 AND position >= "
+                "(SELECT max(position) FROM events WHERE study=?1 AND position <= ?2) ORDER BY position");
+            row.bind(1, id_).bind(2, from);
+            rows::Reader reader(location(), from, position);
+            while (row.step()) reader.add(row.number(0), row.number(1), row.number(2), row.bytes(3));
+            events = reader.events();
+        }
+        return events;
+    }
+
+    void compact() {
+        if (!writable_) throw StorageError(location() + ": is open for reading only");
+        database_.set_flushing(options_.durability >= Durability::power_loss);
+        Database::Transaction turn(database_);
+        std::vector<Event> events;
+        {
+            auto row = database_.prepare(
+                "SELECT position, count, checksum, body FROM events WHERE study=?1 ORDER BY position");
+            row.bind(1, id_);
+            rows::Reader reader(location(), 0, position());
+            while (row.step()) reader.add(row.number(0), row.number(1), row.number(2), row.bytes(3));
+            events = reader.events();
+        }
+        (void)database_.prepare("DELETE FROM events WHERE study=?1").bind(1, id_).step();
+        rows::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
+            put(position, part.size(), to_bytes(part));
+        });
+        turn.commit();
+    }
+
+    std::shared_ptr<WorkerTable> workers() {
+        if (workers_ == nullptr && writable_)
+            workers_ = std::make_shared<SqliteWorkers>(database_.path(), id_, options_.patience_seconds);
+        return workers_;
+    }
+
+    [[nodiscard]] std::string location() const {
+        return "sqlite://" + database_.path().string() + "?study=" + options_.study;
+    }
+
+  private:
+    std::uint64_t position() {
+        auto row = database_.prepare("SELECT events FROM studies WHERE id=?1");
+        if (!row.bind(1, id_).step()) throw StorageError(location() + ": the study was deleted");
+        return row.number(0);
+    }
+
+    void put(std::uint64_t position, std::size_t count, const std::string& body) {
+        (void)database_.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")
+            .bind(1, id_)
+            .bind(2, position)
+            .bind(3, std::uint64_t{count})
+            .bind(4, std::uint64_t{rows::checksum(position, count, body)})
+            .bind_bytes(5, body)
+            .step();
+    }
+
+    SqliteOptions options_;
+    bool writable_;
+    Database database_;
+    std::uint64_t id_ = 0;
+    std::shared_ptr<WorkerTable> workers_;
+};
+
+Sqlite::Sqlite(std::filesystem::path path, SqliteOptions options)
+    : state_(std::make_unique<State>(path, std::move(options), Database::Access::write)) {}
+Sqlite::Sqlite(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Sqlite::Sqlite(Sqlite&&) noexcept = default;
+Sqlite& Sqlite::operator=(Sqlite&&) noexcept = default;
+Sqlite::~Sqlite() = default;
+
+Sqlite Sqlite::read_only(std::filesystem::path path, SqliteOptions options) {
+    return Sqlite(std::make_unique<State>(path, std::move(options), Database::Access::read));
+}
+
+bool Sqlite::append(std::span<const Event> events, std::uint64_t expected) {
+    return state_->append(events, expected);
+}
+std::vector<Event> Sqlite::read(std::uint64_t from) { return state_->read(from); }
+std::shared_ptr<WorkerTable> Sqlite::workers() { return state_->workers(); }
+void Sqlite::compact() { state_->compact(); }
+std::string Sqlite::location() const { return state_->location(); }
+
+std::vector<std::string> Sqlite::studies(const std::filesystem::path& path) {
+    Database database(path, Database::Access::read, SqliteOptions{}.patience_seconds);
+    check_tables(database);
+    std::vector<std::string> names;
+    auto row = database.prepare("SELECT name FROM studies ORDER BY id");
+    while (row.step()) names.push_back(row.text(0));
+    return names;
+}
+
+void Sqlite::rename_study(const std::filesystem::path& path, const std::string& from, const std::string& to) {
+    SqliteOptions{.study = to}.validate();
+    Database database(path, Database::Access::write, SqliteOptions{}.patience_seconds);
+    make_tables(database);
+    Database::Transaction turn(database);
+    if (id_of(database, from) == 0)
+        throw StorageError(database.path().string() + ": holds no study '" + from + "'");
+    if (id_of(database, to) != 0)
+        throw StorageError(database.path().string() + ": holds a study '" + to + "' already");
+    (void)database.prepare("UPDATE studies SET name=?2 WHERE name=?1")
+        .bind_text(1, from)
+        .bind_text(2, to)
+        .step();
+    turn.commit();
+}
+
+void Sqlite::remove_study(const std::filesystem::path& path, const std::string& study) {
+    Database database(path, Database::Access::write, SqliteOptions{}.patience_seconds);
+    make_tables(database);
+    Database::Transaction turn(database);
+    if (id_of(database, study) == 0)
+        throw StorageError(database.path().string() + ": holds no study '" + study + "'");
+    (void)database.prepare("DELETE FROM studies WHERE name=?1").bind_text(1, study).step();
+    turn.commit();
+}
+
+}  // namespace attune

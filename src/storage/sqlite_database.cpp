@@ -1,0 +1,229 @@
+#include "sqlite_database.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "attune/error.hpp"
+
+namespace attune::sqlite {
+namespace {
+
+constexpr std::uint64_t application = 0x41545455;  // "ATTU", in the file's header
+constexpr std::uint64_t format = 1;
+
+double now_seconds() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Waiters must not come back in step.
+int random_below(int limit) {
+    thread_local std::minstd_rand random{std::random_device{}()};
+    return std::uniform_int_distribution(0, limit - 1)(random);
+}
+
+/// A path as SQLite's URIs want it.
+std::string escaped(const std::string& path) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : path) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c != '%' && c != '?' && c != '#' && byte > ' ' && byte < 0x7f)
+            out += c;
+        else
+            out += {'%', digits[byte >> 4], digits[byte & 15]};
+    }
+    return out;
+}
+
+}  // namespace
+
+int Database::wait_a_little(void* database, int times) {
+    auto& self = *static_cast<Database*>(database);
+    if (times == 0) self.waited_since_ = now_seconds();
+    if (now_seconds() - self.waited_since_ > self.patience_seconds_) return 0;
+    const int most = std::min(20'000, 200 << std::min(times, 7));
+    std::this_thread::sleep_for(std::chrono::microseconds(50 + random_below(most)));
+    return 1;
+}
+
+Database::Database(std::filesystem::path path, Access access, double patience_seconds)
+    : path_(std::filesystem::absolute(path).lexically_normal()), patience_seconds_(patience_seconds) {
+    try {
+        open(access);
+    } catch (...) {
+        sqlite3_close_v2(connection_);
+        throw;
+    }
+}
+
+Database::~Database() {
+    for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+    sqlite3_close_v2(connection_);
+}
+
+void Database::open(Access access) {
+    if (!path_.parent_path().empty() && !std::filesystem::exists(path_.parent_path()))
+        throw StorageError(path_.string() + ": its folder does not exist");
+    const auto connect = [&](const std::string& suffix, int flags) {
+        sqlite3_close_v2(std::exchange(connection_, nullptr));
+        const int result = sqlite3_open_v2(("file:" + escaped(path_.string()) + suffix).c_str(), &connection_,
+                                           flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+        if (result != SQLITE_OK) fail(result);
+        sqlite3_extended_result_codes(connection_, 1);
+        sqlite3_busy_handler(connection_, &wait_a_little, this);
+    };
+    if (access == Access::write) {
+        connect("", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+        enter_write_ahead_mode();
+        run("PRAGMA wal_autocheckpoint=2000");
+        run("PRAGMA foreign_keys=ON");
+        return;
+    }
+    connect("", SQLITE_OPEN_READONLY);
+    sqlite3_stmt* probe = nullptr;
+    int result = sqlite3_prepare_v2(connection_, "SELECT count(*) FROM sqlite_master", -1, &probe, nullptr);
+    if (result == SQLITE_OK)
+        result = sqlite3_step(probe) == SQLITE_ROW ? SQLITE_OK : sqlite3_extended_errcode(connection_);
+    sqlite3_finalize(probe);
+    if (result == SQLITE_OK) return;
+    // In a folder that we may not write, the shared memory cannot be made; where no writer left a log behind,
+    // the file is whole without.
+    std::error_code ignored;
+    const auto log = std::filesystem::file_size(path_.string() + "-wal", ignored);
+    const bool no_log = static_cast<bool>(ignored) || log == 0;
+    if (((result & 0xff) == SQLITE_CANTOPEN || (result & 0xff) == SQLITE_READONLY) && no_log)
+        connect("?immutable=1", SQLITE_OPEN_READONLY);
+    else
+        fail(result);
+}
+
+/// The change needs the file alone for a moment, and does not ask the busy handler.
+void Database::enter_write_ahead_mode() {
+    for (const double begin = now_seconds();;) {
+        sqlite3_stmt* pragma = nullptr;
+        int result = sqlite3_prepare_v2(connection_, "PRAGMA journal_mode=WAL", -1, &pragma, nullptr);
+        if (result == SQLITE_OK) result = sqlite3_step(pragma);
+        sqlite3_finalize(pragma);
+        if (result == SQLITE_ROW) return;
+        if ((result & 0xff) != SQLITE_BUSY || now_seconds() - begin > patience_seconds_) fail(result);
+        std::this_thread::sleep_for(std::chrono::microseconds(500 + random_below(5000)));
+    }
+}
+
+void Database::fail(int result) {
+    std::string message = connection_ == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(connection_);
+    if ((result & 0xff) == SQLITE_BUSY)
+        message = "others kept it for more than " + std::to_string(static_cast<int>(patience_seconds_)) +
+                  " s (patience_seconds)";
+    if ((result & 0xff) == SQLITE_NOTADB) message = "is no SQLite database";
+    throw StorageError(path_.string() + ": " + message);
+}
+
+Database::Statement Database::prepare(const char* sql) {
+    sqlite3_stmt*& statement = statements_[sql];
+    if (statement == nullptr) {
+        const int result =
+            sqlite3_prepare_v3(connection_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+        if (result != SQLITE_OK) fail(result);
+    }
+    return {*this, statement};
+}
+
+void Database::run(const char* sql) { (void)prepare(sql).step(); }
+
+void Database::set_flushing(bool flush) {
+    if (flushing_ == flush) return;
+    const int result =
+        sqlite3_exec(connection_, flush ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", nullptr,
+                     nullptr, nullptr);
+    if (result != SQLITE_OK) fail(result);
+    flushing_ = flush;
+}
+
+void Database::Statement::check(int result) {
+    if (result != SQLITE_OK) database_.fail(result);
+}
+Database::Statement& Database::Statement::bind(int index, std::uint64_t number) {
+    check(sqlite3_bind_int64(statement_, index, static_cast<sqlite3_int64>(number)));
+    return *this;
+}
+Database::Statement& Database::Statement::bind(int index, double number) {
+    check(sqlite3_bind_double(statement_, index, number));
+    return *this;
+}
+Database::Statement& Database::Statement::bind_text(int index, std::string_view text) {
+    check(sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8));
+    return *this;
+}
+Database::Statement& Database::Statement::bind_bytes(int index, std::string_view bytes) {
+    check(sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_STATIC));
+    return *this;
+}
+bool Database::Statement::step() {
+    const int result = sqlite3_step(statement_);
+    if (result != SQLITE_ROW && result != SQLITE_DONE) database_.fail(result);
+    return result == SQLITE_ROW;
+}
+std::uint64_t Database::Statement::number(int column) const {
+    return static_cast<std::uint64_t>(sqlite3_column_int64(statement_, column));
+}
+std::string_view Database::Statement::bytes(int column) const {
+    const void* data = sqlite3_column_blob(statement_, column);
+    return {static_cast<const char*>(data),
+            static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+Database::Transaction::~Transaction() {
+    if (!open_) return;
+    sqlite3_exec(database_.connection_, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Database::Transaction::commit() {
+    database_.run("COMMIT");
+    open_ = false;
+}
+
+namespace {
+
+std::uint64_t number_of(Database& database, const char* question) {
+    auto answer = database.prepare(question);
+    return answer.step() ? answer.number(0) : 0;
+}
+
+}  // namespace
+
+void make_tables(Database& database) {
+    if (number_of(database, "PRAGMA application_id") == application) return check_tables(database);
+    Database::Transaction transaction(database);
+    if (number_of(database, "PRAGMA application_id") == application) return;  // somebody was quicker
+    if (number_of(database, "SELECT count(*) FROM sqlite_master") != 0)
+        throw StorageError(database.path().string() + ": is a database of another program");
+    database.run("PRAGMA application_id=1096045653");
+    database.run("PRAGMA user_version=1");
+    database.run(
+        "CREATE TABLE studies (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, "
+        "events INTEGER NOT NULL DEFAULT 0, workers INTEGER NOT NULL DEFAULT 0)");
+    database.run(
+        "CREATE TABLE events (study INTEGER NOT NULL REFERENCES studies(id) ON DELETE CASCADE, "
+        "position INTEGER NOT NULL, count INTEGER NOT NULL, checksum INTEGER NOT NULL, body BLOB NOT NULL, "
+        "PRIMARY KEY (study, position)) WITHOUT ROWID");
+    database.run(
+        "CREATE TABLE workers (study INTEGER NOT NULL REFERENCES studies(id) ON DELETE CASCADE, "
+        "number INTEGER NOT NULL, beats INTEGER NOT NULL, period REAL NOT NULL, latest REAL NOT NULL, "
+        "process TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (study, number)) WITHOUT ROWID");
+    transaction.commit();
+}
+
+void check_tables(Database& database) {
+    if (number_of(database, "PRAGMA application_id") != application)
+        throw StorageError(database.path().string() + ": holds no studies of Attune");
+    const std::uint64_t version = number_of(database, "PRAGMA user_version");
+    if (version == 0 || version > format)
+        throw StorageError(database.path().string() + ": has format version " + std::to_string(version) +
+                           ", but this program reads version 1");
+}
+
+}  // namespace attune::sqlite

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "attune/error.hpp"
+#include "attune/storage/binary_codec.hpp"
+#include "attune/storage/durability.hpp"
+#include "byte_stream.hpp"
+#include "journal_format.hpp"
+
+/// What the storages in databases share: rows that hold the events of one append.
+namespace attune::rows {
+
+/// Binds the bytes to their place, so that rows cannot change places unseen.
+[[nodiscard]] inline std::uint32_t checksum(std::uint64_t position, std::uint64_t count,
+                                            std::string_view body) {
+    std::string place;
+    bytes::put_fixed(place, position);
+    bytes::put_fixed(place, count);
+    return journal::checksum(body, journal::checksum(place));
+}
+
+[[nodiscard]] inline bool needs_flush(std::span<const Event> events, Durability durability) {
+    if (durability != Durability::power_loss) return durability == Durability::power_loss_with_reports;
+    return std::any_of(events.begin(), events.end(),
+                       [](const Event& e) { return !std::holds_alternative<event::Reported>(e.body); });
+}
+
+/// Puts rows together again, and refuses what does not fit. The first row may begin before `from`.
+class Reader {
+  public:
+    Reader(std::string name, std::uint64_t from, std::uint64_t end)
+        : name_(std::move(name)), from_(from), end_(end) {}
+
+    void add(std::uint64_t position, std::uint64_t count, std::uint64_t stated_checksum,
+             std::string_view body) {
+        if (!begun_) first_ = next_ = position;
+        if ((!begun_ && position > from_) || position != next_)
+            throw StorageError(name_ + ": the events from " + std::to_string(begun_ ? next_ : from_) +
+                               " on are missing; restore the database from a copy");
+        begun_ = true;
+        if (checksum(position, count, body) != stated_checksum)
+            throw StorageError(record(position) +
+                               ": its checksum does not match its content; restore the "
+                               "database from a copy");
+        try {
+            from_bytes(body, count, events_);
+        } catch (const Error& error) {
+            throw StorageError(record(position) + ": " + error.what());
+        }
+        next_ = position + count;
+    }
+
+    [[nodiscard]] std::vector<Event> events() {
+        if ((begun_ ? next_ : 0) != end_)
+            throw StorageError(name_ + ": says that it has " + std::to_string(end_) + " events, but holds " +
+                               std::to_string(begun_ ? next_ : 0) + "; restore the database from a copy");
+        if (begun_)
+            events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(from_ - first_));
+        return std::move(events_);
+    }
+
+  private:
+    [[nodiscard]] std::string record(std::uint64_t position) const {
+        return name_ + ": record " + std::to_string(position);
+    }
+
+    std::string name_;
+    std::uint64_t from_, end_;
+    std::uint64_t first_ = 0, next_ = 0;
+    bool begun_ = false;
+    std::vector<Event> events_;
+};
+
+/// Calls `put(position, part)` for parts of about a megabyte.
+template <class Put>
+void in_large_parts(std::span<const Event> events, Put&& put) {
+    constexpr std::size_t most = 8192;
+    for (std::size_t i = 0; i < events.size(); i += most)
+        put(i, events.subspan(i, std::min(most, events.size() - i)));
+}
+
+}  // namespace attune::rows

@@ -1,0 +1,238 @@
+#include "attune/storage/studies.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "attune/error.hpp"
+#include "attune/storage/journal.hpp"
+#include "attune/storage/postgresql.hpp"
+#include "attune/storage/sqlite.hpp"
+#include "attune/study/study.hpp"
+
+namespace attune {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = StorageAddress::Kind;
+
+Study folded(const std::vector<Event>& events) {
+    Study study;
+    for (const Event& event : events) study.apply(event);
+    return study;
+}
+
+StudySummary summary_of(const StorageAddress& address) {
+    StudySummary out;
+    out.address = address.text();
+    try {
+        const auto events = open_storage(address, {.read_only = true}).read(0);
+        const Study study = folded(events);
+        out.events = events.size();
+        if (!study.is_created()) return out;
+        out.name = study.name();
+        out.trials = study.trials().size();
+        out.finished = study.trials().size() - study.unfinished().size();
+    } catch (const Error& error) {
+        out.problem = error.what();
+    }
+    return out;
+}
+
+StorageAddress existing(const std::string& text) {
+    StorageAddress address = StorageAddress::parse(text);
+    if (!storage_exists(address)) throw InvalidState(text + ": no study is stored there");
+    return address;
+}
+
+StorageAddress free_place(const std::string& text) {
+    StorageAddress address = StorageAddress::parse(text);
+    if (storage_exists(address)) throw InvalidState(text + ": a study is stored there already");
+    return address;
+}
+
+/// Workers whose heartbeat is younger than two of their periods.
+void refuse_where_workers_are(const StorageAddress& address) {
+    const auto table = open_storage(address).workers();
+    if (table == nullptr) return;
+    const double now =
+        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    for (const WorkerRow& row : table->rows())
+        if (std::abs(now - row.latest_seconds) < 2 * row.period_seconds)
+            throw InvalidState(address.text() + ": worker " + std::to_string(row.number) +
+                               " gave a heartbeat " +
+                               std::to_string(static_cast<int>(now - row.latest_seconds)) +
+                               " s ago; end the workers first, or wait until it is taken for dead");
+}
+
+void append_all(AnyStorage& storage, const std::vector<Event>& events, const StorageAddress& address) {
+    constexpr std::size_t most = 8192;
+    for (std::size_t i = 0; i < events.size(); i += most)
+        if (!storage.append(std::span(events).subspan(i, std::min(most, events.size() - i)), i))
+            throw InvalidState(address.text() + ": somebody else writes there");
+}
+
+// ---------------------------------------------------------------- merging
+
+/// Appends one study's trials to another's events.
+class Merge {
+  public:
+    explicit Merge(std::vector<Event>& out) : out_(out) {}
+
+    void take(const std::vector<Event>& events, const std::string& source) {
+        source_ = source;
+        numbers_.clear();
+        for (const Event& event : events)
+            std::visit([&](const auto& body) { take(event.time_seconds, body); }, event.body);
+        for (const auto& [old, trial] : numbers_)
+            if (trial.running) out_.push_back({latest_, event::Interrupted{trial.number, {}}});
+    }
+
+  private:
+    struct Renumbered {
+        std::int64_t number = 0;
+        bool running = true;
+    };
+
+    void add(double time, EventBody body) {
+        latest_ = time;
+        out_.push_back({time, std::move(body)});
+    }
+
+    void take(double time, event::Suggested body) {
+        numbers_[body.trial] = {next_, true};
+        body.reason = source_ + ", trial " + std::to_string(body.trial) + ": " + body.reason;
+        body.trial = next_++;
+        body.view = out_.size();
+        body.role = "merged";
+        body.group = -1;
+        body.enqueued.reset();
+        body.fit.clear();
+        body.worker = 0;
+        add(time, std::move(body));
+    }
+    template <class Body>
+    void take(double time, Body body) {
+        if constexpr (requires { body.trial; }) {
+            const auto found = numbers_.find(body.trial);
+            if (found == numbers_.end()) return;  // of the study itself, or of none
+            body.trial = found->second.number;
+            if constexpr (std::is_same_v<Body, event::Interrupted>) found->second.running = false;
+            if constexpr (std::is_same_v<Body, event::Resumed>) found->second.running = true;
+            if constexpr (std::is_same_v<Body, event::Finished>) found->second.running = false;
+            add(time, std::move(body));
+        }
+    }
+
+    std::vector<Event>& out_;
+    std::string source_;
+    std::map<std::int64_t, Renumbered> numbers_;
+    std::int64_t next_ = 0;
+    double latest_ = 0;
+};
+
+void check_mergeable(const Study& first, const Study& other, const std::string& source) {
+    std::string text;
+    for (const std::string& line : first.space().differences(other.space())) text += "; " + line;
+    if (first.objectives() != other.objectives()) text += "; the objectives";
+    if (!text.empty())
+        throw InvalidState(source + ": is another study than the first one; these differ" + text);
+}
+
+}  // namespace
+
+std::vector<StudySummary> list_studies(const std::string& place) {
+    std::vector<StudySummary> out;
+    std::error_code ignored;
+    if (fs::is_directory(place, ignored)) {
+        std::vector<std::string> paths;
+        for (const auto& entry : fs::directory_iterator(place))
+            if (entry.is_regular_file() && entry.path().extension() == ".attune")
+                paths.push_back(entry.path().string());
+        std::sort(paths.begin(), paths.end());
+        for (std::string& path : paths) out.push_back(summary_of({Kind::journal, std::move(path), ""}));
+        return out;
+    }
+    StorageAddress address = StorageAddress::parse(place);
+    std::vector<std::string> names;
+    if (address.kind == Kind::sqlite) names = Sqlite::studies(address.place);
+    if (address.kind == Kind::postgresql) names = Postgresql::studies(address.place);
+    if (address.kind == Kind::journal) return {summary_of(existing(place))};
+    for (std::string& name : names) {
+        address.study = std::move(name);
+        out.push_back(summary_of(address));
+    }
+    return out;
+}
+
+void copy_study(const std::string& from, const std::string& to) {
+    const auto events = open_storage(existing(from), {.read_only = true}).read(0);
+    const StorageAddress target = free_place(to);
+    AnyStorage storage = open_storage(target);
+    append_all(storage, events, target);
+}
+
+void rename_study(const std::string& from, const std::string& to) {
+    const StorageAddress source = existing(from), target = free_place(to);
+    const bool same_place =
+        source.kind == target.kind && (source.kind == Kind::journal || source.place == target.place);
+    if (!same_place)
+        throw InvalidState(from + " and " + to +
+                           ": are not in the same place; copy the study, then delete it");
+    refuse_where_workers_are(source);
+    if (source.kind == Kind::sqlite) return Sqlite::rename_study(source.place, source.study, target.study);
+    if (source.kind == Kind::postgresql)
+        return Postgresql::rename_study(source.place, source.study, target.study);
+    std::error_code ignored;
+    fs::remove(source.place + "-workers", ignored);
+    std::error_code error;
+    fs::rename(source.place, target.place, error);
+    if (error)
+        throw StorageError(source.place + ": cannot be renamed to " + target.place + ": " + error.message());
+    operating_system_files()->sync_folder(fs::absolute(target.place).parent_path());
+}
+
+void merge_studies(const std::vector<std::string>& from, const std::string& to) {
+    if (from.empty()) throw InvalidOption("merge: names no study to merge");
+    const StorageAddress target = free_place(to);
+    std::vector<Event> merged;
+    Merge merge(merged);
+    Study first;
+    for (const std::string& source : from) {
+        const auto events = open_storage(existing(source), {.read_only = true}).read(0);
+        const Study study = folded(events);
+        if (!study.is_created()) throw InvalidState(source + ": holds no study yet");
+        if (merged.empty()) {
+            first = study;
+            merged.push_back(events.front());
+        }
+        check_mergeable(first, study, source);
+        merge.take(events, source);
+    }
+    (void)folded(merged);  // it must be a study before it is stored
+    AnyStorage storage = open_storage(target);
+    append_all(storage, merged, target);
+}
+
+void compact_study(const std::string& text) {
+    const StorageAddress address = existing(text);
+    if (address.kind == Kind::sqlite) return Sqlite(address.place, {.study = address.study}).compact();
+    if (address.kind == Kind::journal) return Journal(address.place).compact();
+    refuse_where_workers_are(address);
+    Postgresql(address.place, {.study = address.study}).compact();
+}
+
+void delete_study(const std::string& text) {
+    const StorageAddress address = existing(text);
+    refuse_where_workers_are(address);
+    if (address.kind == Kind::sqlite) return Sqlite::remove_study(address.place, address.study);
+    if (address.kind == Kind::postgresql) return Postgresql::remove_study(address.place, address.study);
+    std::error_code error, ignored;
+    fs::remove(address.place, error);
+    if (error) throw StorageError(address.place + ": cannot be deleted: " + error.message());
+    fs::remove(address.place + "-workers", ignored);
+}
+
+}  // namespace attune

@@ -1,0 +1,226 @@
+// What a disk may do to a journal, on a simulated one: cuts at every byte of the last three records, power
+// losses (writes since the last flush dropped, reordered, torn at the size of a sector), flipped bits, a full
+// disk.
+//   fault_journal [--losses 10000] [--flips 2000] [--seed 1]
+// Prints JSON; ends with 1 where something was lost, or changed without a word.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "attune/storage/binary_codec.hpp"
+#include "attune/storage/journal.hpp"
+#include "storage/simulated_files.hpp"
+
+namespace {
+
+using namespace attune;
+using test::SimulatedFiles;
+using Disk = std::shared_ptr<SimulatedFiles>;
+
+constexpr const char* path = "/disk/study.attune";
+
+/// A study that goes on for ever: trials of ten reports each.
+Event event_number(std::size_t i) {
+    const auto time = static_cast<double>(i);
+    if (i == 0) {
+        SearchSpace space;
+        (void)space.continuous("x", 0, 1);
+        return {0, event::Created{
+                       "endless", 1, space, {minimize("loss")}, event::FinalValue::best_report, {}, {}}};
+    }
+    const auto trial = static_cast<std::int64_t>((i - 1) / 12);
+    const std::size_t part = (i - 1) % 12;
+    if (part == 0) {
+        event::Suggested suggested;
+        suggested.trial = trial;
+        suggested.configuration = {{"x", 1.0 / (time + 1)}};
+        suggested.view = i;
+        suggested.reason = std::string(i % 700, 'r');  // records of many lengths
+        return {time, suggested};
+    }
+    if (part < 11)
+        return {time, event::Reported{trial, static_cast<double>(part), {{"loss", time / 3}, {"zero", 0}}}};
+    event::Finished finished;
+    finished.trial = trial;
+    finished.metrics = {{"loss", time / 3}};
+    return {time, finished};
+}
+
+bool is_report(std::size_t i) { return i > 0 && (i - 1) % 12 >= 1 && (i - 1) % 12 <= 10; }
+
+JournalOptions on(const Disk& disk, Durability durability) { return {durability, disk}; }
+
+bool append(Journal& journal, std::size_t i) {
+    return journal.append(std::vector<Event>{event_number(i)}, i);
+}
+
+bool is_prefix(const std::vector<Event>& events) {
+    for (std::size_t i = 0; i < events.size(); ++i)
+        if (to_bytes(std::span(&events[i], 1)) != to_bytes(std::vector<Event>{event_number(i)})) return false;
+    return true;
+}
+
+struct Findings {
+    long cuts = 0, losses = 0, flips = 0, full = 0;
+    long refused = 0, cut_and_told = 0, unchanged = 0;
+    long wrong = 0;
+    void check(bool fine, const std::string& what) {
+        if (fine) return;
+        ++wrong;
+        std::cerr << "wrong: " << what << '\n';
+    }
+};
+
+Disk written(std::size_t count, Durability durability = Durability::power_loss) {
+    auto disk = std::make_shared<SimulatedFiles>();
+    Journal journal(path, on(disk, durability));
+    for (std::size_t i = 0; i < count; ++i) (void)append(journal, i);
+    return disk;
+}
+
+Disk with_bytes(const std::string& bytes) {
+    auto disk = std::make_shared<SimulatedFiles>();
+    (void)disk->open(path, FileMode::create);
+    disk->bytes(path) = bytes;
+    return disk;
+}
+
+void cut_everywhere(Findings& findings) {
+    constexpr std::size_t count = 40;
+    const std::string three_less = written(count - 3)->bytes(path), whole = written(count)->bytes(path);
+    const std::string two_less = written(count - 2)->bytes(path), one_less = written(count - 1)->bytes(path);
+    for (std::size_t length = three_less.size(); length < whole.size(); ++length, ++findings.cuts) {
+        const std::size_t kept = count - 3 + (length >= two_less.size()) + (length >= one_less.size());
+        const Disk disk = with_bytes(whole.substr(0, length));
+        Journal journal(path, on(disk, Durability::power_loss));
+        const auto events = journal.read(0);
+        const bool torn =
+            length != three_less.size() && length != two_less.size() && length != one_less.size();
+        findings.check(events.size() == kept && is_prefix(events) && journal.recovery().has_value() == torn &&
+                           append(journal, kept),
+                       "cut to " + std::to_string(length) + " bytes");
+    }
+}
+
+/// Two writers at a random level; then the power goes, in the middle of an append in every second round.
+void lose_power(int rounds, std::mt19937& random, Findings& findings) {
+    for (int round = 0; round < rounds; ++round, ++findings.losses) {
+        const auto level = round % 2 == 0 ? Durability::power_loss : Durability::power_loss_with_reports;
+        const auto disk = std::make_shared<SimulatedFiles>();
+        const std::size_t count = 1 + random() % 60;
+        std::size_t safe = 0;
+        {
+            Journal one(path, on(disk, level)), two(path, on(disk, level));
+            for (std::size_t i = 0; i < count; ++i) {
+                Journal& writer = random() % 2 == 0 ? one : two;
+                (void)writer.read(i);
+                findings.check(append(writer, i), "a writer is behind");
+                if (level == Durability::power_loss_with_reports || !is_report(i)) safe = i + 1;
+            }
+            if (round % 2 == 0) {
+                disk->flushes_fail = disk->cuts_fail = true;  // the moment before the flush
+                try {
+                    (void)append(one, count);
+                } catch (const StorageError&) {
+                }
+                disk->flushes_fail = disk->cuts_fail = false;
+            }
+        }
+        disk->lose_power(random);
+        try {
+            Journal journal(path, on(disk, level));
+            const auto events = journal.read(0);
+            findings.check(events.size() >= safe && events.size() <= count + 1 && is_prefix(events) &&
+                               append(journal, events.size()),
+                           "power loss " + std::to_string(round) + ": " + std::to_string(events.size()) +
+                               " of " + std::to_string(safe) + " events");
+        } catch (const StorageError& error) {
+            findings.check(false, "power loss " + std::to_string(round) + ": " + error.what());
+        }
+    }
+}
+
+void flip(const std::string& whole, std::size_t count, std::size_t at, int bit, Findings& findings) {
+    ++findings.flips;
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
+    const Disk disk = with_bytes(bytes);
+    const std::string what = "bit " + std::to_string(bit) + " of byte " + std::to_string(at);
+    try {
+        Journal reader = Journal::read_only(path, disk);
+        const auto events = reader.read(0);
+        findings.check(is_prefix(events), what + " gives other events");
+        findings.check(events.size() == count || reader.recovery().has_value(), what + " is not told");
+        ++(events.size() == count ? findings.unchanged : findings.cut_and_told);
+    } catch (const StorageError&) {
+        ++findings.refused;
+    }
+}
+
+void flip_bits(int large_flips, std::mt19937& random, Findings& findings) {
+    const std::string small = written(16)->bytes(path);
+    for (std::size_t at = 0; at < small.size(); ++at)
+        for (int bit = 0; bit < 8; ++bit) flip(small, 16, at, bit, findings);
+    const std::string large = written(6000, Durability::process_crash)->bytes(path);
+    for (int i = 0; i < large_flips; ++i)
+        flip(large, 6000, random() % large.size(), static_cast<int>(random() % 8), findings);
+}
+
+/// Every number of bytes may be the last one that fits.
+void fill_the_disk(Findings& findings) {
+    for (const std::size_t room : {0U, 1U, 10U, 31U, 32U, 33U, 40U, 60U, 80U}) {
+        for (std::size_t i = 0; i < 14; ++i, ++findings.full) {
+            const auto disk = std::make_shared<SimulatedFiles>();
+            Journal journal(path, on(disk, Durability::power_loss));
+            for (std::size_t k = 0; k < i; ++k) (void)append(journal, k);
+            disk->capacity = disk->used() + room;
+            bool refused = false;
+            try {
+                (void)append(journal, i);
+            } catch (const StorageError&) {
+                refused = true;
+            }
+            disk->capacity = std::size_t(-1);
+            findings.check(!refused || append(journal, i), "a full disk is not got over");
+            const auto events = Journal::read_only(path, disk).read(0);
+            findings.check(events.size() == i + 1 && is_prefix(events), "a full disk loses events");
+        }
+    }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    int losses = 10000, flips = 2000;
+    unsigned seed = 1;
+    CLI::App app{"What a disk may do to a journal."};
+    app.add_option("--losses", losses)->check(CLI::NonNegativeNumber);
+    app.add_option("--flips", flips)->check(CLI::NonNegativeNumber);
+    app.add_option("--seed", seed);
+    CLI11_PARSE(app, count, arguments);
+    try {
+        std::mt19937 random(seed);
+        Findings findings;
+        cut_everywhere(findings);
+        lose_power(losses, random, findings);
+        flip_bits(flips, random, findings);
+        fill_the_disk(findings);
+        std::cout << nlohmann::ordered_json{{"cuts", findings.cuts},
+                                            {"power_losses", findings.losses},
+                                            {"flipped_bits", findings.flips},
+                                            {"refused", findings.refused},
+                                            {"cut_and_told", findings.cut_and_told},
+                                            {"unchanged", findings.unchanged},
+                                            {"appends_to_a_full_disk", findings.full},
+                                            {"wrong", findings.wrong}}
+                         .dump()
+                  << '\n';
+        return findings.wrong == 0 ? 0 : 1;
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 2;
+    }
+}

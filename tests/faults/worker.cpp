@@ -1,0 +1,71 @@
+// One worker of a study, made to be killed: it writes what was acknowledged to a file of its own.
+//   fault_worker ADDRESS ACKNOWLEDGED HEARTBEAT_SECONDS TRIALS
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "attune/core.hpp"
+#include "attune/storage/open.hpp"
+
+namespace {
+
+/// Lines that survive the death of the process, each written by one call.
+class Acknowledged {
+  public:
+    explicit Acknowledged(const char* path)
+        : file_(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {}
+    void line(const std::string& text) const {
+        const std::string whole = std::to_string(::getpid()) + ' ' + text + '\n';
+        if (::write(file_, whole.data(), whole.size()) != static_cast<ssize_t>(whole.size())) std::abort();
+    }
+
+  private:
+    int file_;
+};
+
+int work(char** arguments) {
+    attune::SearchSpace space;
+    const auto x = space.continuous("x", 0, 1);
+    (void)space.categorical("kind", {"a", "b", "c"});
+    const Acknowledged acknowledged(arguments[2]);
+    attune::Tuner tuner{space, attune::minimize("y"), attune::open_storage(arguments[1]),
+                        attune::TunerOptions{.seed = 3, .heartbeat_seconds = std::atof(arguments[3])}};
+    acknowledged.line("opened");
+    for (const auto limit = std::strtoull(arguments[4], nullptr, 10);;) {
+        if (tuner.with_study([&](const attune::Study& study) {
+                return study.trials().size() >= limit && study.unfinished().empty();
+            }))
+            return 0;
+        auto trial = tuner.ask();
+        if (!trial) return 3;
+        const std::string number = std::to_string(trial->number());
+        const auto claim =
+            tuner.with_study([&](const attune::Study& study) { return study.trial(trial->number()).claim; });
+        acknowledged.line("asked " + number + ' ' + std::to_string(claim));
+        for (int step = 1; step <= 3; ++step) {
+            (void)trial->report(step, trial->operator[](x) / step);
+            acknowledged.line("reported " + number + ' ' + std::to_string(claim) + ' ' +
+                              std::to_string(step));
+        }
+        trial->tell(static_cast<double>(trial->number()) + 1000.0 * claim);
+        acknowledged.line("told " + number + ' ' + std::to_string(claim));
+    }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count != 5) return 2;
+    try {
+        return work(arguments);
+    } catch (const std::exception& error) {
+        std::cerr << "worker " << ::getpid() << ": " << error.what() << '\n';
+        return 4;
+    }
+}

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "support/shared_data.hpp"
+
+namespace attune::test {
+
+/// A throw-away PostgreSQL server in a folder of its own, reached by a socket there. Where its programs are
+/// not installed (or root cannot become another user), `start()` counts a visible skip and gives nothing.
+class PostgresqlServer {
+  public:
+    [[nodiscard]] static std::optional<PostgresqlServer> start() {
+        namespace fs = std::filesystem;
+        std::string programs;
+        std::error_code ignored;
+        for (const auto& version : fs::directory_iterator("/usr/lib/postgresql", ignored))
+            if (fs::exists(version.path() / "bin" / "initdb")) programs = (version.path() / "bin").string();
+        if (programs.empty()) {
+            count_skip("PostgreSQL", "its server is not installed (Debian: postgresql)");
+            return std::nullopt;
+        }
+        std::string pattern = "/tmp/attune-pg-XXXXXX";
+        PostgresqlServer server(programs, ::mkdtemp(pattern.data()));
+        const std::string data = server.folder_ + "/data";
+        if (::getuid() == 0 && std::system(("chown postgres '" + server.folder_ + "'").c_str()) != 0) {
+            count_skip("PostgreSQL", "there is no user postgres to run it as");
+            return std::nullopt;
+        }
+        if (!server.run("initdb -D " + data + " -A trust -U postgres") || !server.go_up()) {
+            count_skip("PostgreSQL", "its server did not start");
+            return std::nullopt;
+        }
+        return server;
+    }
+
+    PostgresqlServer(PostgresqlServer&& other) noexcept
+        : programs_(std::move(other.programs_)), folder_(std::exchange(other.folder_, {})) {}
+    PostgresqlServer& operator=(PostgresqlServer&&) = delete;
+    ~PostgresqlServer() {
+        if (folder_.empty()) return;
+        go_down("immediate");
+        std::error_code ignored;
+        std::filesystem::remove_all(folder_, ignored);
+    }
+
+    [[nodiscard]] std::string address() const { return "postgresql://postgres@/postgres?host=" + folder_; }
+    bool go_up() {
+        return run("pg_ctl -D " + folder_ + "/data -l " + folder_ +
+                   "/log -w -o \"-c listen_addresses='' -c " + "unix_socket_directories=" + folder_ +
+                   "\" start");
+    }
+    void go_down(const std::string& mode = "fast") {
+        (void)run("pg_ctl -D " + folder_ + "/data -w -m " + mode + " stop");
+    }
+
+  private:
+    PostgresqlServer(std::string programs, std::string folder)
+        : programs_(std::move(programs)), folder_(std::move(folder)) {}
+
+    [[nodiscard]] bool run(const std::string& command) const {
+        const std::string whole = "cd / && " + programs_ + "/" + command + " >/dev/null 2>&1";
+        if (::getuid() != 0) return std::system(whole.c_str()) == 0;
+        std::string quoted;
+        for (const char c : whole) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+        return std::system(("su postgres -s /bin/sh -c '" + quoted + "'").c_str()) == 0;
+    }
+
+    std::string programs_;
+    std::string folder_;
+};
+
+}  // namespace attune::test
