@@ -11,6 +11,7 @@
 #include <thread>
 
 int main(int argc, char** argv) {
+    attune::wait_without_spinning(argv);
     attune::keep_freed_memory();
     using namespace attune;
     std::filesystem::path data, weights;

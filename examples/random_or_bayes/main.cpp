@@ -237,6 +237,7 @@ void print_curve(const char* name, const std::vector<double>& curve) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    attune::wait_without_spinning(argv);
     Settings settings;
     CLI::App app{"120 random trials against 30 of a Gaussian process on a small residual network"};
     app.add_option(

@@ -127,7 +127,7 @@ TEST_CASE("limits combine by && and ||, with the reasons of those that were reac
     CHECK(reason(yes && no, s).empty());
     CHECK(reason(no && yes, s).empty());
     const std::string both = reason(yes && also, s);
-    CHECK(says(both, "1 trials were run and the target"));
+    CHECK(says(both, "1 trial was run and the target"));
     CHECK(says(reason(no || (yes && also), s), "target"));
     CHECK(reason(Limit([](const RunProgress&) { return std::optional<std::string>("mine"); }) || no, s) ==
           "mine");

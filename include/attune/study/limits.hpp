@@ -63,7 +63,7 @@ class Limit {
         for (const TrialRecord& trial : p.study.trials())
             counted += trial.failure != FailureKind::environment;
         if (counted < trials) return std::nullopt;
-        return fmt::format("{} trials were run", trials);
+        return trials == 1 ? std::string("1 trial was run") : fmt::format("{} trials were run", trials);
     });
 }
 
@@ -99,7 +99,7 @@ class Limit {
                      std::pair(trial.finished_seconds, trial.number) >
                          std::pair(best->finished_seconds, best->number);
         if (since < trials) return std::nullopt;
-        return fmt::format("no improvement in {} trials", trials);
+        return fmt::format("no improvement in {} trial{}", trials, trials == 1 ? "" : "s");
     });
 }
 
