@@ -1,6 +1,6 @@
 #pragma once
 
-/// Everything of attune::runtime beside core: journal, script mode, metrics of logs, files, reports.
+/// Everything of attune::runtime beside core: storages, script mode, metrics of logs, files, reports.
 
 #include "attune/analyse/environment.hpp"
 #include "attune/analyse/progress_line.hpp"
@@ -14,6 +14,7 @@
 #include "attune/files/image_dataset.hpp"
 #include "attune/files/raw_images.hpp"
 #include "attune/files/safetensors.hpp"
+#include "attune/files/study_export.hpp"
 #include "attune/files/weights.hpp"
 #include "attune/metrics/dry_run.hpp"
 #include "attune/metrics/json_lines_metrics.hpp"
@@ -22,5 +23,8 @@
 #include "attune/stopping/by_name.hpp"
 #include "attune/storage/journal.hpp"
 #include "attune/storage/open.hpp"
+#include "attune/storage/postgresql.hpp"
+#include "attune/storage/sqlite.hpp"
+#include "attune/storage/studies.hpp"
 #include "attune/strategy/by_name.hpp"
 #include "attune/version.hpp"

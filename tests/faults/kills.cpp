@@ -2,7 +2,8 @@
 // what was acknowledged is there once, that no trial is stuck, and how soon the trials of the dead were gone
 // on with.
 //   fault_kills [--storage journal|sqlite|postgresql] [--workers 8] [--kills 1000] [--heartbeat 2] [--seed 1]
-// Prints JSON; ends with 1 where something was lost, doubled or stuck.
+// With --kills 0 nobody is killed: the workers run --trials together, and a PostgreSQL server is restarted
+// meanwhile. Prints JSON; ends with 1 where something was lost, doubled or stuck.
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -33,6 +35,7 @@ struct Settings {
     std::string storage = "journal";
     int workers = 8;
     int kills = 1000;
+    int trials = 200;  ///< where nobody is killed
     double heartbeat_seconds = 2;
     unsigned seed = 1;
 };
@@ -42,8 +45,11 @@ struct Findings {
     long acknowledged = 0, trials = 0, interrupted = 0, late = 0;
     long lost = 0, doubled = 0, stuck = 0, refused = 0;
     double longest_reclaim_seconds = 0;
-    [[nodiscard]] bool fine(double heartbeat) const {
-        return lost + doubled + stuck + refused == 0 && longest_reclaim_seconds < 2 * heartbeat;
+    /// One worker alone has nobody who could go on with its trial before it is started again.
+    [[nodiscard]] bool fine(const Settings& settings) const {
+        const bool in_time =
+            settings.workers == 1 || longest_reclaim_seconds < 2 * settings.heartbeat_seconds;
+        return lost + doubled + stuck + refused == 0 && in_time;
     }
 };
 
@@ -77,6 +83,20 @@ class Round {
         int status = 0;
         ::waitpid(last, &status, 0);
         if (status != 0) ++findings.refused;
+        check(findings);
+    }
+
+    /// All at once, to the end. `meanwhile` is called while they are at work.
+    void crowd(int trials, const std::function<void()>& meanwhile, Findings& findings) {
+        const std::string limit = std::to_string(trials);
+        std::vector<pid_t> workers;
+        for (int i = 0; i < settings_.workers; ++i) workers.push_back(start(limit.c_str()));
+        meanwhile();
+        for (const pid_t worker : workers) {
+            int status = 0;
+            ::waitpid(worker, &status, 0);
+            if (status != 0) ++findings.refused;
+        }
         check(findings);
     }
 
@@ -154,22 +174,30 @@ class Round {
 int run(const Settings& settings) {
     const test::TemporaryFolder folder;
     const bool on_server = settings.storage == "postgresql";
-    const auto server = on_server ? test::PostgresqlServer::start() : std::nullopt;
+    auto server = on_server ? test::PostgresqlServer::start() : std::nullopt;
     if (on_server && !server) return 77;
     std::mt19937 random(settings.seed);
     Findings findings;
+    const auto address_of = [&](const std::string& name) {
+        return settings.storage == "journal" ? (folder.path() / (name + ".attune")).string()
+               : settings.storage == "sqlite"
+                   ? "sqlite://" + (folder.path() / "s.db").string() + "?study=" + name
+                   : server->address() + "&study=" + name;
+    };
+    const auto restart = [&] {
+        if (!server) return;
+        std::this_thread::sleep_for(std::chrono::seconds(2));
+        server->go_down();
+        (void)server->go_up();
+    };
+    if (settings.kills == 0)
+        Round(settings, address_of("crowd"), folder.path()).crowd(settings.trials, restart, findings);
     constexpr int kills_a_study = 50;  // so that loading it does not become most of the time
     for (int study = 0; findings.kills < settings.kills; ++study) {
-        const std::string name = "s" + std::to_string(study);
-        const std::string address = settings.storage == "journal"
-                                        ? (folder.path() / (name + ".attune")).string()
-                                    : settings.storage == "sqlite"
-                                        ? "sqlite://" + (folder.path() / "s.db").string() + "?study=" + name
-                                        : server->address() + "&study=" + name;
-        Round(settings, address, folder.path())
+        Round(settings, address_of("s" + std::to_string(study)), folder.path())
             .run(std::min(kills_a_study, settings.kills - findings.kills), random, findings);
     }
-    const bool fine = findings.fine(settings.heartbeat_seconds);
+    const bool fine = findings.fine(settings);
     std::cout << nlohmann::ordered_json{{"storage", settings.storage},
                                         {"workers", settings.workers},
                                         {"kills", findings.kills},
@@ -196,7 +224,8 @@ int main(int count, char** arguments) {
     CLI::App app{"Kills workers of a study at random and checks what is left."};
     app.add_option("--storage", settings.storage)->check(CLI::IsMember({"journal", "sqlite", "postgresql"}));
     app.add_option("--workers", settings.workers)->check(CLI::PositiveNumber);
-    app.add_option("--kills", settings.kills)->check(CLI::PositiveNumber);
+    app.add_option("--kills", settings.kills)->check(CLI::NonNegativeNumber);
+    app.add_option("--trials", settings.trials)->check(CLI::PositiveNumber);
     app.add_option("--heartbeat", settings.heartbeat_seconds)->check(CLI::PositiveNumber);
     app.add_option("--seed", settings.seed);
     CLI11_PARSE(app, count, arguments);

@@ -37,25 +37,20 @@ int work(char** arguments) {
     attune::Tuner tuner{space, attune::minimize("y"), attune::open_storage(arguments[1]),
                         attune::TunerOptions{.seed = 3, .heartbeat_seconds = std::atof(arguments[3])}};
     acknowledged.line("opened");
-    for (const auto limit = std::strtoull(arguments[4], nullptr, 10);;) {
-        if (tuner.with_study([&](const attune::Study& study) {
-                return study.trials().size() >= limit && study.unfinished().empty();
-            }))
-            return 0;
-        auto trial = tuner.ask();
-        if (!trial) return 3;
-        const std::string number = std::to_string(trial->number());
+    const std::int64_t limit = std::strtoll(arguments[4], nullptr, 10);
+    (void)tuner.run({.max_trials = limit}, [&](attune::Trial& trial) {
         const auto claim =
-            tuner.with_study([&](const attune::Study& study) { return study.trial(trial->number()).claim; });
-        acknowledged.line("asked " + number + ' ' + std::to_string(claim));
+            tuner.with_study([&](const attune::Study& study) { return study.trial(trial.number()).claim; });
+        const std::string which = std::to_string(trial.number()) + ' ' + std::to_string(claim);
+        acknowledged.line("asked " + which);
         for (int step = 1; step <= 3; ++step) {
-            (void)trial->report(step, trial->operator[](x) / step);
-            acknowledged.line("reported " + number + ' ' + std::to_string(claim) + ' ' +
-                              std::to_string(step));
+            (void)trial.report(step, trial[x] / step);
+            acknowledged.line("reported " + which + ' ' + std::to_string(step));
         }
-        trial->tell(static_cast<double>(trial->number()) + 1000.0 * claim);
-        acknowledged.line("told " + number + ' ' + std::to_string(claim));
-    }
+        trial.tell(static_cast<double>(trial.number()) + 1000.0 * claim);
+        acknowledged.line("told " + which);
+    });
+    return 0;
 }
 
 }  // namespace
