@@ -51,12 +51,10 @@ Connection::Connection(std::string address, std::string name, double patience_se
     connect();
 }
 
-Connection::~Connection() { PQfinish(connection_); }
-
 void Connection::fail(const std::string& message) const { throw StorageError(name_ + ": " + message); }
 
 bool Connection::lost(const Result& result) const {
-    if (PQstatus(connection_) == CONNECTION_BAD) return true;
+    if (PQstatus(connection_.get()) == CONNECTION_BAD) return true;
     const char* state = PQresultErrorField(result.raw(), PG_DIAG_SQLSTATE);
     return state != nullptr && std::string_view(state).substr(0, 4) == "57P0";  // shutting or starting up
 }
@@ -67,17 +65,16 @@ void Connection::connect() {
     const auto begin = Clock::now();
     for (auto pause = std::chrono::milliseconds(20);;
          pause = std::min(pause * 2, std::chrono::milliseconds(1000))) {
-        PQfinish(connection_);
-        connection_ = PQconnectdb(address_.c_str());
-        if (PQstatus(connection_) == CONNECTION_OK) {
+        connection_.reset(PQconnectdb(address_.c_str()));
+        if (PQstatus(connection_.get()) == CONNECTION_OK) {
             PQsetNoticeProcessor(
-                connection_, [](void*, const char*) {}, nullptr);
-            const Result prepared(PQexec(connection_, on_connect_.c_str()));
+                connection_.get(), [](void*, const char*) {}, nullptr);
+            const Result prepared(PQexec(connection_.get(), on_connect_.c_str()));
             const auto status = PQresultStatus(prepared.raw());
             if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return;
-            if (!lost(prepared)) fail(first_line(PQerrorMessage(connection_)));
+            if (!lost(prepared)) fail(first_line(PQerrorMessage(connection_.get())));
         }
-        const std::string why = first_line(PQerrorMessage(connection_));
+        const std::string why = first_line(PQerrorMessage(connection_.get()));
         const bool hopeless = why.find("does not exist") != std::string::npos ||
                               why.find("authentication failed") != std::string::npos ||
                               why.find("could not translate host name") != std::string::npos ||
@@ -98,11 +95,11 @@ Result Connection::run(const char* sql, const std::vector<Argument>& parameters,
         formats.push_back(parameter.binary ? 1 : 0);
     }
     for (;;) {
-        Result result(PQexecParams(connection_, sql, static_cast<int>(parameters.size()), nullptr,
+        Result result(PQexecParams(connection_.get(), sql, static_cast<int>(parameters.size()), nullptr,
                                    values.data(), lengths.data(), formats.data(), 1));
         const auto status = PQresultStatus(result.raw());
         if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return result;
-        if (!lost(result)) fail(first_line(PQerrorMessage(connection_)));
+        if (!lost(result)) fail(first_line(PQerrorMessage(connection_.get())));
         connect();
         if (was_done && was_done()) return Result(nullptr);
     }
@@ -110,11 +107,11 @@ Result Connection::run(const char* sql, const std::vector<Argument>& parameters,
 
 void Connection::run_script(const std::string& sql) {
     for (;;) {
-        const Result result(PQexec(connection_, ("BEGIN; " + sql + " COMMIT;").c_str()));
+        const Result result(PQexec(connection_.get(), ("BEGIN; " + sql + " COMMIT;").c_str()));
         if (PQresultStatus(result.raw()) == PGRES_COMMAND_OK) return;
-        const std::string why = first_line(PQerrorMessage(connection_));
+        const std::string why = first_line(PQerrorMessage(connection_.get()));
         if (!lost(result)) {
-            const Result ignored(PQexec(connection_, "ROLLBACK"));
+            const Result ignored(PQexec(connection_.get(), "ROLLBACK"));
             fail(why);
         }
         connect();

@@ -49,7 +49,7 @@ class Connection {
     Connection(std::string address, std::string name, double patience_seconds, std::string on_connect);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
-    ~Connection();
+    ~Connection() = default;
 
     /// Runs one statement. Where the connection breaks, it is made anew and the statement repeated: it must
     /// be one that may run twice, or `was_done` must say, on the new connection, whether the first one
@@ -68,7 +68,8 @@ class Connection {
     std::string name_;
     double patience_seconds_;
     std::string on_connect_;
-    PGconn* connection_ = nullptr;
+    /// An owner from the first, since a constructor that throws runs no destructor.
+    std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, &PQfinish};
 };
 
 }  // namespace attune::postgresql
