@@ -121,8 +121,8 @@ TEST_CASE("limits combine by && and ||, with the reasons of those that were reac
     s.ask(0.5, 0);
     s.tell(0, 1, 1);
     const Limit yes = max_trials(1), no = max_trials(9), also = target(1);
-    CHECK(says(reason(yes || no, s), "1 trials"));
-    CHECK(says(reason(no || yes, s), "1 trials"));
+    CHECK(says(reason(yes || no, s), "1 trial was run"));
+    CHECK(says(reason(no || yes, s), "1 trial was run"));
     CHECK(reason(no || no, s).empty());
     CHECK(reason(yes && no, s).empty());
     CHECK(reason(no && yes, s).empty());
