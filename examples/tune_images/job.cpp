@@ -337,7 +337,10 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
         messages.count("pictures", done, total);
     };
     caching.stop = cancel;
-    task.features = std::make_shared<FeatureCache>(probe, inputs.data, caching);
+    // The test part is read once, at the end, by the networks as they were saved.
+    const SplitRows& split = inputs.data.split();
+    task.features = std::make_shared<FeatureCache>(
+        probe, inputs.data.with_split({split.train, split.validation, {}}), caching);
     task.recipe = base_recipe(options, inputs.data, views_for(options, depths, folder, task, messages));
     // A single depth is no parameter of the search.
     if (depths.size() == 1)

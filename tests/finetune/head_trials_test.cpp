@@ -1,5 +1,4 @@
 #include <cmath>
-#include <random>
 
 #include "attune/error.hpp"
 #include "attune/finetune/study/fine_tuning_objective.hpp"
@@ -72,23 +71,18 @@ TEST_CASE("shared weights are the cache's own, and others are refused") {
     CHECK_THROWS_AS(task.features->require_match(*other, stages, task.data), InvalidState);
 }
 
-TEST_CASE("masks of dropout are those of the Mersenne Twister, two words an element") {
+TEST_CASE("masks of dropout keep their share, and are a function of the stream") {
     for (const double kept : {0.5, 0.7, 0.999, 1e-3, 1.0, 1.0 / 3}) {
-        std::mt19937 words(123456789U);
-        attune::detail::DropoutMask masks(0xABCD00000000ULL + 123456789U);
-        std::int64_t wrong = 0, ones = 0;
-        for (const std::int64_t count : {1, 7, 311, 312, 313, 5000}) {
-            const auto mask = masks.draw(torch::zeros({count}), kept);
-            for (std::int64_t i = 0; i < count; ++i) {
-                const std::uint64_t high = words(), low = words();
-                const double share =
-                    std::ldexp(static_cast<double>(((high << 32U) | low) & ((1ULL << 53U) - 1)), -53);
-                const float expected = share < kept ? 1.0F / static_cast<float>(kept) : 0.0F;
-                wrong += mask.data_ptr<float>()[i] == expected ? 0 : 1;
-                ones += expected > 0 ? 1 : 0;
-            }
-        }
-        CHECK(wrong == 0);
-        CHECK(std::abs(static_cast<double>(ones) / 5944 - kept) < 0.03);
+        const std::int64_t count = 20000;
+        attune::detail::RandomStream stream{7, 1}, same{7, 1};
+        const auto mask = attune::detail::dropout_mask(torch::zeros({count / 10, 10}), kept, stream);
+        CHECK(mask.sizes() == torch::IntArrayRef{count / 10, 10});
+        const auto ones = (mask == 1.0F / static_cast<float>(kept)).sum().item<std::int64_t>();
+        CHECK(ones + (mask == 0).sum().item<std::int64_t>() == count);
+        // Five standard deviations: a correct stream fails once in a million.
+        const double spread = std::sqrt(kept * (1 - kept) / static_cast<double>(count));
+        CHECK(std::abs(static_cast<double>(ones) / static_cast<double>(count) - kept) <= 5 * spread);
+        CHECK(torch::equal(mask, attune::detail::dropout_mask(mask, kept, same)));
+        if (kept < 1) CHECK_FALSE(torch::equal(mask, attune::detail::dropout_mask(mask, kept, stream)));
     }
 }

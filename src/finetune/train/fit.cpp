@@ -133,7 +133,7 @@ class Fit {
           recipe_(recipe),
           options_(options),
           settled_(network),
-          dropout_(detail::RandomStream{recipe.seed, dropout_purpose}.next()) {
+          dropout_{recipe.seed, dropout_purpose} {
         check();
         cut_ = recipe.frozen_in(network.stages().size());
         start_head(network, data_.class_count(), recipe.head_start, recipe.seed);
@@ -241,7 +241,7 @@ class Fit {
         auto features = network_.forward_stages(std::move(x), cut_, network_.stages().size());
         if (recipe_.head_dropout > 0) {
             const double kept = 1 - recipe_.head_dropout;
-            features = features * dropout_.draw(features, kept);
+            features = features * detail::dropout_mask(features, kept, dropout_);
         }
         return network_.forward_head(features);
     }
@@ -346,7 +346,7 @@ class Fit {
     const Recipe& recipe_;
     const FitOptions& options_;
     Settled settled_;
-    detail::DropoutMask dropout_;
+    detail::RandomStream dropout_;
     std::size_t cut_ = 0;
     std::optional<detail::TrainingInputs> inputs_;
     std::vector<OptimizerGroup> groups_;
