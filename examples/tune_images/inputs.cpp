@@ -71,15 +71,11 @@ std::int64_t natural_size(const ImageListing& listing, std::int64_t most) {
     return std::clamp<std::int64_t>(sides[sides.size() / 2], 32, most);
 }
 
-std::string counted(std::size_t count, const std::string& noun, const std::string& plural = "s") {
-    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : plural);
-}
-
 void name_damaged(const ImageData& data, Messages& messages) {
     const auto& skipped = data.skipped();
     if (skipped.empty()) return;
     constexpr std::size_t shown = 5;
-    std::string text = fmt::format("left out {}:", counted(skipped.size(), "file"));
+    std::string text = fmt::format("left out {}:", counted(std::ssize(skipped), "file"));
     for (std::size_t i = 0; i < std::min(shown, skipped.size()); ++i)
         text += fmt::format("\n  {}: {}", skipped[i].path.string(), skipped[i].reason);
     if (skipped.size() > shown) text += fmt::format("\n  and {} more", skipped.size() - shown);
@@ -89,8 +85,8 @@ void name_damaged(const ImageData& data, Messages& messages) {
 void describe(const ImageData& data, Messages& messages) {
     const SplitRows& rows = data.split();
     messages.note(fmt::format("{}: {} for training, {} for validation, {} for the test; {} x {} pixels",
-                              counted(static_cast<std::size_t>(data.class_count()), "class", "es"),
-                              rows.train.size(), rows.validation.size(), rows.test.size(), data.image_size(),
+                              counted(data.class_count(), "class", "es"), rows.train.size(),
+                              rows.validation.size(), rows.test.size(), data.image_size(),
                               data.image_size()));
 }
 
@@ -122,8 +118,7 @@ void check_parts(const ImageListing& listing, const Options& options) {
     for (std::size_t i = 0; i < counts.size(); ++i)
         if (counts[i] < *options.shots)
             throw InvalidOption(fmt::format("--shots is {}, but class '{}' has only {}", *options.shots,
-                                            listing.classes[i],
-                                            counted(static_cast<std::size_t>(counts[i]), "training image")));
+                                            listing.classes[i], counted(counts[i], "training image")));
 }
 
 void list_data(const Options& options, Plan& plan) {
@@ -131,15 +126,14 @@ void list_data(const Options& options, Plan& plan) {
     if (RawSet raw = find_raw(options.data); raw.train) {
         plan.raw_train = std::move(raw.train);
         plan.raw_test = std::move(raw.test);
-        plan.identity["images"] = counted(
-            static_cast<std::size_t>(plan.raw_train->count + (plan.raw_test ? plan.raw_test->count : 0)),
-            "image");
+        plan.identity["images"] =
+            counted(plan.raw_train->count + (plan.raw_test ? plan.raw_test->count : 0), "image");
         return;
     }
     plan.listing = list_images(options.data);
     check_parts(plan.listing, options);
     plan.identity["data"] = fingerprint_files(plan.listing);
-    plan.identity["images"] = counted(plan.listing.samples.size(), "image");
+    plan.identity["images"] = counted(std::ssize(plan.listing.samples), "image");
 }
 
 std::int64_t classes_of(const Plan& plan) {
@@ -280,7 +274,7 @@ Inputs draw_inputs(const Options& options, const StudyFolder& folder, Messages& 
     ImageData data = draw_surfaces({.train = options.shots.value_or(10)}, seed_of(options));
     describe(data, messages);
     Settings identity{{"data", fmt::format("fnv1a64:{:016x}", data.fingerprint())},
-                      {"images", counted(static_cast<std::size_t>(data.size()), "image")},
+                      {"images", counted(data.size(), "image")},
                       {"weights", fingerprint_file(folder.backbone())}};
     return {std::move(data), drawn_model, std::move(weights), std::move(identity)};
 }

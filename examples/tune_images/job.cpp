@@ -214,10 +214,6 @@ ProgressOptions progress_of(const Options& options, std::optional<std::chrono::d
             .line_per_trial = !options.quiet};
 }
 
-std::string counted(std::int64_t count, const char* noun) {
-    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 /// "the head alone, or the head and the last 5 of 19 stages".
 std::string depths_text(const TrainedDepths& depths, std::size_t stages) {
     std::string text;
@@ -242,8 +238,8 @@ void announce_search(const Options& options, const Study& before, const Recipe& 
                              before.count(TrialState::failed);
     messages.note(before.trials().empty()
                       ? "study: " + folder.journal().string()
-                      : fmt::format("study: {}, going on after {} finished trial{}",
-                                    folder.journal().string(), done, done == 1 ? "" : "s"));
+                      : fmt::format("study: {}, going on after {}", folder.journal().string(),
+                                    counted(static_cast<std::int64_t>(done), "finished trial")));
 }
 
 /// Where no trial came to a value there is nothing to evaluate: the report tells why.

@@ -35,3 +35,7 @@ class Messages {
 
 /// "7s", "1m 05s", "2h 03m".
 [[nodiscard]] std::string duration_text(double seconds);
+
+/// "1 trial", "5 trials", "6 classes".
+[[nodiscard]] std::string counted(std::int64_t count, const std::string& noun,
+                                  const std::string& plural = "s");

@@ -130,7 +130,6 @@ void StudyFolder::conclude_interrupted(Messages& messages) const {
     }
     const std::size_t done = study->count(TrialState::completed) + study->count(TrialState::stopped) +
                              study->count(TrialState::failed);
-    messages.say(
-        fmt::format("interrupted after {} finished trial{}, kept in {}; the same command goes on from there",
-                    done, done == 1 ? "" : "s", path_.string()));
+    messages.say(fmt::format("interrupted after {}, kept in {}; the same command goes on from there",
+                             counted(static_cast<std::int64_t>(done), "finished trial"), path_.string()));
 }

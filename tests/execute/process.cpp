@@ -8,7 +8,6 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -19,6 +18,7 @@ using attune::Process;
 using attune::ProcessEnd;
 using attune::ProcessOptions;
 using attune::ProcessResult;
+using attune::test::contents;
 
 namespace {
 
@@ -63,13 +63,6 @@ bool eventually(Condition condition) {
         std::this_thread::sleep_for(5ms);
     }
     return false;
-}
-
-std::string contents(const std::filesystem::path& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
 }
 
 pid_t number_in(const std::filesystem::path& path) {

@@ -4,7 +4,6 @@
 
 #include <bit>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -13,6 +12,7 @@
 #include "support/shared_data.hpp"
 
 using namespace attune;
+using attune::test::contents;
 
 namespace {
 
@@ -67,13 +67,6 @@ Study study() {
     Study out;
     for (const Event& event : events()) out.apply(event);
     return out;
-}
-
-std::string contents(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream out;
-    out << file.rdbuf();
-    return out.str();
 }
 
 std::vector<std::string> lines(const std::string& text) {

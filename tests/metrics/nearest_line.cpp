@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,14 +12,9 @@
 // Which line of a log is shown where an expression matches nowhere: the one that its author has most likely
 // meant.
 
-namespace {
+using attune::test::contents;
 
-std::string contents(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
+namespace {
 
 std::int64_t nearest_number(const std::string& log, const std::string& regex) {
     const attune::DryRun run = attune::dry_run(log, {{.name = "metric", .regex = regex}});

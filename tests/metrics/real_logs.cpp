@@ -2,10 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,14 +14,9 @@
 
 // Logs of real trainings, with what Python's `re` finds in them.
 
-namespace {
+using attune::test::contents;
 
-std::string contents(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
+namespace {
 
 std::vector<attune::MetricDefinition> definitions_of(const nlohmann::json& metrics) {
     std::vector<attune::MetricDefinition> definitions;

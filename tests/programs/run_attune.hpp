@@ -11,16 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "support/shared_data.hpp"
+
 extern char** environ;  // NOLINT: POSIX's own declaration
 
 namespace attune::test {
-
-inline std::string contents(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream out;
-    out << file.rdbuf();
-    return out.str();
-}
 
 inline void put(const std::filesystem::path& path, const std::string& text) {
     std::ofstream(path, std::ios::binary) << text;

@@ -113,7 +113,7 @@ TEST_CASE("Ctrl-C keeps the study") {
     CHECK(Attune::wait(child) == 130);
     REQUIRE(::unsetenv("PAUSE") == 0);
     const Study study = study_in(folder.path() / "s.attune");
-    CHECK(study.end_reason() == "cancelled by the host");
+    CHECK(study.end_reason() == "it was cancelled");
     CHECK(study.count(TrialState::running) == 0);
     CHECK(study.count(TrialState::failed) == 0);
     CHECK(attune.errors().find("the study is kept") != std::string::npos);

@@ -3,23 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
-#include <sstream>
 
 #include "attune/core.hpp"
 #include "support/shared_data.hpp"
 #include "support/storage_contract.hpp"
 
 using namespace attune;
+using attune::test::contents;
 using attune::test::texts;
 
 namespace {
-
-std::string contents(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream out;
-    out << file.rdbuf();
-    return out.str();
-}
 
 void put(const std::filesystem::path& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;

@@ -11,55 +11,19 @@
 #include "attune/core.hpp"
 #include "attune/storage/journal.hpp"
 #include "simulated_files.hpp"
+#include "support/endless_study.hpp"
 #include "support/shared_data.hpp"
 #include "support/storage_contract.hpp"
 
 using namespace attune;
+using attune::test::event_number;
+using attune::test::is_report;
 using attune::test::SimulatedFiles;
 using attune::test::texts;
 
 namespace {
 
 constexpr const char* path = "/disk/study.attune";
-
-/// A study that goes on for ever: trials of five reports each.
-Event event_number(std::size_t i) {
-    const auto time = static_cast<double>(i);
-    if (i == 0) {
-        SearchSpace space;
-        (void)space.continuous("x", 0, 1);
-        return {0, event::Created{
-                       "endless", 1, space, {minimize("loss")}, event::FinalValue::best_report, {}, {}}};
-    }
-    const auto trial = static_cast<std::int64_t>((i - 1) / 7);
-    const std::size_t part = (i - 1) % 7;
-    if (part == 0)
-        return {time, event::Suggested{trial,
-                                       {{"x", 1.0 / (time + 1)}},
-                                       {},
-                                       i,
-                                       0,
-                                       -1,
-                                       false,
-                                       std::nullopt,
-                                       "a reason of some length",
-                                       "",
-                                       ""}};
-    if (part < 6)
-        return {time,
-                event::Reported{
-                    trial, static_cast<double>(part), {{"loss", time / 3}, {"accuracy", 1 / (time + 1)}}}};
-    return {time, event::Finished{trial,
-                                  TrialState::completed,
-                                  {{"loss", time / 3}},
-                                  std::nullopt,
-                                  "",
-                                  1.5,
-                                  std::nullopt,
-                                  std::nullopt}};
-}
-
-bool is_report(std::size_t i) { return i > 0 && (i - 1) % 7 >= 1 && (i - 1) % 7 <= 5; }
 
 void append_one(Journal& journal, std::size_t i) {
     const std::vector<Event> events{event_number(i)};

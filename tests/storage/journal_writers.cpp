@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <thread>
 
 #include "attune/storage/binary_codec.hpp"
@@ -17,6 +16,7 @@
 
 using namespace attune;
 using attune::test::check_error;
+using attune::test::contents;
 using attune::test::texts;
 
 namespace {
@@ -33,13 +33,6 @@ void append_notes(Journal journal, const std::string& key, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
         for (const std::vector<Event> events{note(key, i)}; !journal.append(events, position);)
             position += journal.read(position).size();
-}
-
-std::string contents(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream out;
-    out << file.rdbuf();
-    return out.str();
 }
 
 std::filesystem::path data(const std::string& name) {

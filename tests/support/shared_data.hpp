@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <string>
 
 /// Where tests find the data that the repository does not carry: the folder that the environment variable
@@ -36,6 +38,14 @@ inline std::optional<std::filesystem::path> shared(const std::string& relative) 
     if (fs::exists(root / relative)) return fs::canonical(root / relative);
     count_skip(relative, "not found under " + root.string() + " (set ATTUNE_SHARED)");
     return std::nullopt;
+}
+
+/// The bytes of a file; of one that cannot be read, none.
+inline std::string contents(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream bytes;
+    bytes << file.rdbuf();
+    return bytes.str();
 }
 
 /// A fresh folder that goes with the object.

@@ -179,7 +179,7 @@ TEST_CASE("a cancelled run interrupts its trials; the next run goes on with them
                 return {{"y", 5}};  // did not notice and finished
             },
             stop.get_token());
-        CHECK(cancelled.reason() == "cancelled by the host");
+        CHECK(cancelled.reason() == "it was cancelled");
         const TrialRecord& cut = cancelled.study().trial(3);
         CHECK(cancelled.study().trials().size() == 4);
         CHECK(cut.state == (how == 3 ? TrialState::completed : TrialState::interrupted));
@@ -202,7 +202,7 @@ TEST_CASE("a run that is cancelled from the beginning runs nothing") {
     const Outcome outcome = tuner.run(
         {.max_trials = 3}, [](Trial&) { return 1.0; }, stop.get_token());
     CHECK(outcome.study().trials().empty());
-    CHECK(outcome.reason() == "cancelled by the host");
+    CHECK(outcome.reason() == "it was cancelled");
 }
 
 TEST_CASE("the time limit ends the run and stops the trial that runs into it, by the study's clock") {

@@ -41,7 +41,7 @@ inline std::vector<Trial> Tuner::next_trials(int count) {
 
 /// Why no further trial of this run may be gone on with, whatever is left to ask.
 inline std::optional<std::string> Tuner::reason_to_end() const {
-    if (run_->cancelled) return "cancelled by the host";
+    if (run_->cancelled) return "it was cancelled";
     if (run_->out_of_time)
         return fmt::format("the time limit of {:.0f} s was reached", run_->duration->count());
     return std::nullopt;
