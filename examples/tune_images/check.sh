@@ -8,6 +8,7 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place" || exit 1
 export OMP_NUM_THREADS=1
+unset OMP_WAIT_POLICY GOMP_SPINCOUNT
 failures=0
 
 fail() {
@@ -64,6 +65,7 @@ for words in pretraining "trial 1 completed"; do
         grep -q "$words" message && break
         sleep 0.1
     done
+    tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^OMP_WAIT_POLICY=passive$' || fail "waiting threads spin"
     kill -INT $pid
     wait $pid
     code=$?
