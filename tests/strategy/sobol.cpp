@@ -2,12 +2,31 @@
 
 #include <doctest/doctest.h>
 
+#include <boost/random/sobol.hpp>
 #include <cmath>
+#include <cstdint>
 #include <set>
 
 #include "strategy/gp_support.hpp"
 
 using attune::SobolSequence;
+
+TEST_CASE("points are those of Boost's engine, in few and in all dimensions") {
+    for (const std::size_t dimensions : {1, 2, 3, 17, 200, 3667}) {
+        const SobolSequence sequence(dimensions);
+        boost::random::sobol_engine<std::uint32_t, 32> engine(dimensions);
+        std::size_t wrong = 0;
+        const auto compare = [&](std::uint64_t index) {
+            for (const std::uint32_t coordinate : sequence.point(index))
+                wrong += coordinate == engine() ? 0 : 1;
+        };
+        for (std::uint64_t index = 1; index < 40; ++index)
+            compare(index);  // the engine leaves the origin out
+        engine.seed(4123456788U);
+        compare(4123456789U);
+        CHECK(wrong == 0);
+    }
+}
 
 TEST_CASE("a point is the same whichever way it is reached") {
     SobolSequence forward(7);

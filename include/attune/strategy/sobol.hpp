@@ -1,6 +1,7 @@
 #pragma once
 
-#include <boost/random/sobol.hpp>
+#include <bit>
+#include <boost/random/detail/sobol_table.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,37 +15,39 @@
 namespace attune {
 
 /// Points of the Sobol sequence (Sobol 1967; direction numbers of Joe and Kuo, "Constructing Sobol sequences
-/// with better two-dimensional projections", 2008, as in Boost.Random), plain or with Owen's scrambling.
+/// with better two-dimensional projections", 2008), plain or with Owen's scrambling.
 ///
 /// Coordinates are 32-bit numerators over 2^32; point 0 of the plain sequence is the origin, points follow in
-/// Gray-code order. Any point is computed on its own. Not to be shared between threads.
+/// Gray-code order. Any point is computed on its own. Safe to be read by several threads.
 class SobolSequence {
   public:
     static constexpr std::size_t max_dimensions = 3667;
     static constexpr std::uint64_t max_points = std::uint64_t{1} << 32;
 
     /// Throws InvalidOption for more than `max_dimensions` dimensions.
-    explicit SobolSequence(std::size_t dimensions) : dimensions_(dimensions), engine_(checked(dimensions)) {}
+    explicit SobolSequence(std::size_t dimensions) : dimensions_(checked(dimensions)) {
+        directions_.reserve(bits * dimensions);
+        for (std::size_t j = 0; j < dimensions; ++j) append_directions(j);
+    }
 
     [[nodiscard]] std::size_t dimensions() const noexcept { return dimensions_; }
 
     /// Point `index` of the plain sequence. Throws InvalidOption beyond 2^32 points.
-    [[nodiscard]] std::vector<std::uint32_t> point(std::uint64_t index) {
+    [[nodiscard]] std::vector<std::uint32_t> point(std::uint64_t index) const {
         if (index >= max_points)
             throw InvalidOption(fmt::format("Sobol point {}: the sequence has 2^32 points", index));
+        const auto gray = static_cast<std::uint32_t>(index ^ (index >> 1));
         std::vector<std::uint32_t> x(dimensions_, 0);
-        if (index == 0) return x;
-        // The engine leaves the origin out and goes on from where it stands: neighbours cost one step.
-        if (index != next_) engine_.seed(static_cast<std::uint32_t>(index - 1));
-        for (std::uint32_t& coordinate : x) coordinate = engine_();
-        next_ = index + 1;
+        for (std::size_t j = 0; j < dimensions_; ++j)
+            for (std::uint32_t rest = gray; rest != 0; rest &= rest - 1)
+                x[j] ^= directions_[bits * j + static_cast<std::size_t>(std::countr_zero(rest))];
         return x;
     }
 
     /// Point `index` after nested uniform scrambling (Owen, "Randomly permuted (t,m,s)-nets and
     /// (t,s)-sequences", 1995): every digit is flipped or not by a hash of the seed, the dimension and the
     /// digits before it. Keeps the even spread and makes each point uniform in [0, 1)^d over the seeds.
-    [[nodiscard]] std::vector<double> scrambled(std::uint64_t index, std::uint64_t seed) {
+    [[nodiscard]] std::vector<double> scrambled(std::uint64_t index, std::uint64_t seed) const {
         const std::vector<std::uint32_t> plain = point(index);
         std::vector<double> unit(dimensions_);
         for (std::size_t j = 0; j < dimensions_; ++j)
@@ -77,9 +80,35 @@ class SobolSequence {
         return x ^ flips;
     }
 
+    // Boost.Random's table alone: its engine comes with a large part of Boost, a second of everybody's
+    // compile time.
+    using Table = boost::random::detail::qrng_tables::sobol;
+    static constexpr std::size_t bits = 32;
+
+    /// The 32 direction numbers of dimension `j` (from 0), by the recurrence that its primitive polynomial
+    /// gives (Bratley and Fox, "Algorithm 659", 1988).
+    void append_directions(std::size_t j) {
+        std::uint32_t odd[bits];
+        if (j == 0) {
+            for (std::uint32_t& m : odd) m = 1;
+        } else {
+            const auto polynomial = static_cast<std::uint32_t>(Table::polynomial(j - 1));
+            const auto degree = static_cast<std::size_t>(std::bit_width(polynomial)) - 1;
+            for (std::size_t k = 0; k < bits; ++k) {
+                if (k < degree) {
+                    odd[k] = static_cast<std::uint32_t>(Table::minit(j - 1, k));
+                    continue;
+                }
+                odd[k] = odd[k - degree];
+                for (std::size_t i = 1; i <= degree; ++i)
+                    if ((polynomial >> (degree - i) & 1U) != 0) odd[k] ^= odd[k - i] << i;
+            }
+        }
+        for (std::size_t k = 0; k < bits; ++k) directions_.push_back(odd[k] << (bits - 1 - k));
+    }
+
     std::size_t dimensions_;
-    boost::random::sobol_engine<std::uint32_t, 32> engine_;
-    std::uint64_t next_ = 1;
+    std::vector<std::uint32_t> directions_;  ///< dimensions x bits
 };
 
 /// Scrambled Sobol points over the scaled ranges: more even than random draws, for any number of trials.
