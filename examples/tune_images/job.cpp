@@ -23,6 +23,7 @@
 #include "attune/storage/journal.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/sobol.hpp"
+#include "attune/strategy/tree_parzen.hpp"
 #include "comparison.hpp"
 #include "exit_code.hpp"
 
@@ -32,6 +33,7 @@ namespace {
 
 AnyStrategy strategy_of(const Options& options) {
     if (options.strategy == "gaussian_process") return GaussianProcess{};
+    if (options.strategy == "tree_parzen") return TreeParzen{};
     if (options.strategy == "sobol") return Sobol{};
     if (options.strategy == "random") return RandomSearch{};
     return Grid{GridOptions{.levels = 3}};

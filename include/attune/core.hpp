@@ -1,7 +1,7 @@
 #pragma once
 
 /// Everything of attune::core that needs no linear algebra: spaces, studies, random, grid and Sobol search,
-/// the median rule, patience, memory, threads and the tuner. For Gaussian processes include attune/bayes.hpp.
+/// tree Parzen estimators, the median rule, patience, memory, threads and the tuner. For Gaussian processes include attune/bayes.hpp.
 
 #include "attune/analyse/pareto.hpp"
 #include "attune/error.hpp"
@@ -16,6 +16,7 @@
 #include "attune/strategy/grid.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
+#include "attune/strategy/tree_parzen.hpp"
 #include "attune/study/limits.hpp"
 #include "attune/study/study.hpp"
 #include "attune/tune/tuner.hpp"

@@ -3,6 +3,7 @@
 #include "attune/strategy/grid.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
+#include "attune/strategy/tree_parzen.hpp"
 #include "option_reader.hpp"
 
 namespace attune {
@@ -38,6 +39,18 @@ StrategyRegistry StrategyRegistry::standard() {
         reader.take("refit_growth", process.refit_growth);
         reader.finish();
         return AnyStrategy(GaussianProcess(process));
+    });
+    registry.add("tree_parzen", [](const Options& options) {
+        OptionReader reader("tree_parzen", options);
+        TreeParzenOptions parzen;
+        reader.take("initial_trials", parzen.initial_trials);
+        reader.take("good_share", parzen.good_share);
+        reader.take("most_good", parzen.most_good);
+        reader.take("candidates", parzen.candidates);
+        reader.take("uniform_weight", parzen.uniform_weight);
+        reader.take("full_weight", parzen.full_weight);
+        reader.finish();
+        return AnyStrategy(TreeParzen(parzen));
     });
     return registry;
 }

@@ -4,6 +4,7 @@
 #include "attune/strategy/grid.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
+#include "attune/strategy/tree_parzen.hpp"
 #include "support/strategy_contract.hpp"
 
 using namespace attune;
@@ -17,4 +18,7 @@ TEST_CASE("Sobol keeps the contract") { strategy_contract(Sobol{}, "sobol"); }
 TEST_CASE("the Gaussian process keeps the contract") {
     strategy_contract(GaussianProcess{{.initial_trials = 4, .candidates = 64}}, "gaussian_process",
                       {.trials = 10});
+}
+TEST_CASE("the tree-structured Parzen estimator keeps the contract") {
+    strategy_contract(TreeParzen{{.initial_trials = 4}}, "tree_parzen");
 }

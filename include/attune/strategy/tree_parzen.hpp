@@ -1,0 +1,171 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "attune/analyse/pareto.hpp"
+#include "attune/strategy/detail/parzen_mixture.hpp"
+#include "attune/strategy/random_search.hpp"
+#include "attune/strategy/sobol.hpp"
+#include "attune/strategy/strategy.hpp"
+
+namespace attune {
+
+/// Options of TreeParzen.
+struct TreeParzenOptions {
+    int initial_trials = 10;    ///< from Sobol before the first model; 1 or more
+    double good_share = 0.15;   ///< of the trials with a value, in (0, 1): those that count as good
+    int most_good = 25;         ///< at most so many; 1 or more
+    int candidates = 24;        ///< drawn from the good for one ask; 1 or more
+    double uniform_weight = 1;  ///< of the uniform density beside the kernels, whose weights are up to 1
+    int full_weight = 25;       ///< the latest so many of each side weigh 1, those before less and less
+
+    /// Throws InvalidOption.
+    void validate() const {
+        const auto least = [](const char* name, int value) {
+            if (value < 1)
+                throw InvalidOption(fmt::format("tree parzen: {} ({}) must be at least 1", name, value));
+        };
+        least("initial_trials", initial_trials);
+        least("most_good", most_good);
+        least("candidates", candidates);
+        least("full_weight", full_weight);
+        if (!(good_share > 0 && good_share < 1))
+            throw InvalidOption(fmt::format("tree parzen: good_share ({}) must be in (0, 1)", good_share));
+        if (!(uniform_weight > 0) || !std::isfinite(uniform_weight))
+            throw InvalidOption(
+                fmt::format("tree parzen: uniform_weight ({}) must be above 0", uniform_weight));
+    }
+};
+
+/// The tree-structured Parzen estimator (Bergstra, Bardenet, Bengio and Kegl, "Algorithms for
+/// hyper-parameter optimization", 2011): draws from the density of the good trials and asks for the draw that
+/// is most likely among the good and least likely among the others.
+///
+/// Kernels are multivariate, so parameters that go together are learnt together, also down the tree of a
+/// conditional space (see detail::ParzenMixture). Trials in flight count among the others, which keeps
+/// parallel workers apart; so do failures of the configuration. With several objectives the good trials are
+/// the first fronts, and of the front that is cut through those that stand most alone.
+///
+/// Costs O(candidates * trials * parameters) a suggestion: for many cheap trials. A value type without state:
+/// suggestions are a function of the study and the request.
+class TreeParzen {
+  public:
+    TreeParzen() = default;
+    explicit TreeParzen(TreeParzenOptions options) : options_(options) { options_.validate(); }
+
+    [[nodiscard]] static constexpr std::string_view name() { return "tree_parzen"; }
+
+    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
+        if (const Sides sides = split(study); study.space().size() > 0 && sides.with_value > 0) {
+            if (static_cast<int>(study.trials().size()) >= options_.initial_trials)
+                if (auto modelled = by_model(study, request, sides)) return modelled;
+        }
+        return initial(study, request);
+    }
+
+  private:
+    /// Configurations of the good trials and of the others, each from the oldest to the latest.
+    struct Sides {
+        std::vector<Configuration> good, others;
+        std::size_t with_value = 0;
+    };
+
+    static std::optional<Suggestion> initial(const Study& study, const SuggestionRequest& request) {
+        auto point = Sobol{}.suggest(study, request);
+        if (point && point->role == "sobol") point->role = "initial";
+        return point;
+    }
+
+    [[nodiscard]] Sides split(const Study& study) const {
+        Sides sides;
+        const StudyLosses seen = study_losses(study);
+        sides.with_value = seen.trials.size();
+        const auto share = std::ceil(options_.good_share * static_cast<double>(sides.with_value));
+        const auto count =
+            std::min(static_cast<std::size_t>(share), static_cast<std::size_t>(options_.most_good));
+        std::vector<bool> good(study.trials().size(), false);
+        for (const std::size_t i : best_of(seen.losses, count))
+            good[static_cast<std::size_t>(seen.trials[i])] = true;
+        for (const TrialRecord& trial : study.trials()) {
+            if (trial.failure == FailureKind::environment) continue;
+            (good[static_cast<std::size_t>(trial.number)] ? sides.good : sides.others)
+                .push_back(trial.configuration);
+        }
+        return sides;
+    }
+
+    /// Indices of the `count` best points, in no order.
+    static std::vector<std::size_t> best_of(const std::vector<Losses>& losses, std::size_t count) {
+        std::vector<std::size_t> order(losses.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        if (losses.empty() || losses.front().size() == 1) {
+            std::stable_sort(order.begin(), order.end(),
+                             [&](std::size_t a, std::size_t b) { return losses[a] < losses[b]; });
+        } else {
+            order.clear();
+            for (std::vector<std::size_t>& front : nondominated_sort(losses).fronts) {
+                const std::vector<double> alone = crowding_distances(losses, front);
+                std::vector<std::size_t> places(front.size());
+                std::iota(places.begin(), places.end(), std::size_t{0});
+                std::stable_sort(places.begin(), places.end(),
+                                 [&](std::size_t a, std::size_t b) { return alone[a] > alone[b]; });
+                for (const std::size_t place : places) order.push_back(front[place]);
+                if (order.size() >= count) break;
+            }
+        }
+        order.resize(std::min(count, order.size()));
+        return order;
+    }
+
+    /// Kernels weigh 1 from the latest `full_weight` on; before those linearly less, down to 1 / n.
+    [[nodiscard]] std::vector<double> weights(std::size_t count) const {
+        std::vector<double> out(count, 1);
+        const auto full = static_cast<std::size_t>(options_.full_weight);
+        const double least = 1 / static_cast<double>(count);
+        for (std::size_t i = 0; i + full < count; ++i)
+            out[i] = least + (1 - least) * static_cast<double>(i) / static_cast<double>(count - full);
+        out.push_back(options_.uniform_weight);
+        return out;
+    }
+
+    [[nodiscard]] std::optional<Suggestion> by_model(const Study& study, const SuggestionRequest& request,
+                                                     const Sides& sides) const {
+        const SearchSpace& space = study.space();
+        const detail::ParzenMixture good(space, sides.good, weights(sides.good.size()));
+        const detail::ParzenMixture others(space, sides.others, weights(sides.others.size()));
+        RandomStream stream = request.stream(study, Purpose::suggestion);
+        std::optional<Suggestion> best;
+        double highest = 0;
+        // Draws that may not be asked are no candidates; in a narrow space most are not.
+        constexpr int draws_for_one = 20;
+        int admitted = 0;
+        for (int i = 0; i < draws_for_one * options_.candidates && admitted < options_.candidates; ++i) {
+            const auto drawn = good.draw(stream);
+            Configuration configuration = request.decode(space, drawn.unit);
+            if (!request.admits(study, configuration)) continue;
+            ++admitted;
+            const double ratio = good.log_density(configuration) - others.log_density(configuration);
+            if (best && !(ratio > highest)) continue;
+            highest = ratio;
+            best = Suggestion{std::move(configuration), "", drawn.uniform ? "exploring" : "exploiting", ""};
+        }
+        if (best)
+            best->reason = fmt::format(
+                "{:.3g} times as likely among the {} good of {} trials as among the others; the best of {}",
+                std::exp(highest), sides.good.size(), sides.with_value, admitted);
+        return best;
+    }
+
+    TreeParzenOptions options_;
+};
+
+}  // namespace attune
