@@ -20,8 +20,9 @@ TEST_CASE("a storage that holds another study is refused, with what differs") {
         [&] {
             Tuner{other, minimize("y"), memory};
         },
-        {"memory", "'first'", "x", "[-1, 1]", "[-2, 1]", "n", "only in the first", "m",
-         "only in the second"});
+        {"memory", "'first'", "parameter x: continuous [-1, 1], linear -> continuous [-2, 1], linear",
+         "parameter n: integer [1, 5], linear -> not there",
+         "parameter m: not there -> integer [1, 5], linear", "change_space"});
     check_error<InvalidState>([&] { Tuner{test::plane(), maximize("y"), memory}; }, {"objectives"});
     check_error<InvalidState>([&] { Tuner{test::plane(), minimize("z"), memory}; }, {"objectives"});
     CHECK(memory.read(0).size() == 1);

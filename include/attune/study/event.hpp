@@ -119,13 +119,21 @@ struct Ended {
     std::string reason;
 };
 
+/// From here on trials are asked for in another space. `old_trials` says what the trials before are taken to
+/// have had for parameters that they lack.
+struct SpaceChanged {
+    SearchSpace space;
+    Values old_trials;
+};
+
 }  // namespace attune::event
 
 namespace attune {
 
 using EventBody =
     std::variant<event::Created, event::Enqueued, event::Suggested, event::Reported, event::Decided,
-                 event::Interrupted, event::Resumed, event::Finished, event::Attribute, event::Ended>;
+                 event::Interrupted, event::Resumed, event::Finished, event::Attribute, event::Ended,
+                 event::SpaceChanged>;
 
 /// One entry of a study's sequence.
 struct Event {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,7 +59,10 @@ struct LateResult {
 struct TrialRecord {
     std::int64_t number = 0;  ///< dense, from 0, in the order of asking
     TrialState state = TrialState::waiting;
-    Configuration configuration;
+    Configuration configuration;  ///< in the study's present space; see asked()
+    /// In the space of its time, where that has changed since.
+    std::shared_ptr<const Configuration> original{};
+    std::uint32_t space_version = 0;  ///< of the space in which it was asked: how often that had changed
     std::vector<Report> reports;  ///< of the latest attempt, in order of arrival
     Metrics metrics;              ///< final ones; those not told come from the reports (Study::final_metrics)
     std::optional<FailureKind> failure;
@@ -79,6 +83,10 @@ struct TrialRecord {
     double finished_seconds = 0;
     std::optional<double> cost;
     std::map<std::string, std::string> attributes;
+
+    /// The values that it was asked with. `configuration` has the same ones until the space changes; then it
+    /// is a SearchSpace::reading() of these in the present space.
+    [[nodiscard]] const Configuration& asked() const { return original ? *original : configuration; }
 
     [[nodiscard]] bool finished() const {
         return state == TrialState::completed || state == TrialState::stopped || state == TrialState::failed;

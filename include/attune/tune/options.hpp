@@ -31,6 +31,10 @@ struct TunerOptions {
     std::function<double()> clock = system_seconds;    ///< seconds; tests put a simulated one here
     double heartbeat_seconds = 10;  ///< between the signs of life for other workers; above 0
     std::string worker_name{};      ///< of this worker, for people; such as host and purpose
+    /// Opening a study with another space than its own changes the study's (Tuner::change_space) instead of
+    /// being refused; with the values of `old_trials`.
+    bool change_space = false;
+    event::Values old_trials{};
 
     /// Throws InvalidOption.
     void validate() const {
