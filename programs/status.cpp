@@ -65,7 +65,8 @@ struct EventText {
     std::string operator()(const event::Ended& e) const { return "run ended: " + first_line(e.reason); }
     std::string operator()(const event::SpaceChanged& e) const {
         std::string text = "space changed to: " + first_line(e.space.schema().names_text());
-        if (!e.old_trials.empty()) text += "; trials before are taken to have had " + values_text(e.old_trials);
+        if (!e.old_trials.empty())
+            text += "; trials before are taken to have had " + values_text(e.old_trials);
         return text;
     }
 };

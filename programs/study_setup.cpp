@@ -47,10 +47,10 @@ std::string options_text(const std::map<std::string, Value>& options) {
 }  // namespace
 
 StudySetup setup_from_json(const Json& json, const std::string& what, StudySetup otherwise) {
-    const JsonObject object(json, what,
-                            {"space", "constraints", "objectives", "strategy", "stopping", "fixed", "parents",
-                             "seed", "storage", "duplicates", "resumable", "name", "change_space",
-                             "old_trials"});
+    const JsonObject object(
+        json, what,
+        {"space", "constraints", "objectives", "strategy", "stopping", "fixed", "parents", "seed", "storage",
+         "duplicates", "resumable", "name", "change_space", "old_trials"});
     StudySetup setup = std::move(otherwise);
     for (const char* name : {"strategy", "stopping", "fixed", "seed", "duplicates", "name"})
         if (object.has(name)) setup.given.insert(name);
@@ -101,6 +101,7 @@ TunerOptions StudySetup::tuner_options() const {
     options.seed = seed;
     options.duplicates = duplicates;
     options.resumable = resumable;
+    options.checkpoint_folder = checkpoints;
     options.change_space = change_space;
     options.old_trials = old_trials;
     options.settings = {{"strategy", strategy.name},

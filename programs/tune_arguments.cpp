@@ -203,7 +203,8 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option("--report", report, "The HTML page at the end (default: the journal's name with .html)");
     c.add_option("--logs", logs, "Folder for the trials' output (default: the journal's name with .logs)");
     c.add_option("--checkpoints", checkpoints,
-                 "Folder for checkpoint folders, handed over as {checkpoint_dir}");
+                 "Folder for the trials' checkpoint folders, handed over as {checkpoint_dir} and in "
+                 "ATTUNE_CHECKPOINT; a trial whose worker was killed finds its own again");
     c.add_flag("--quiet", quiet, "No line for each trial, and no live line on a terminal");
     c.add_flag("--check-only", check_only,
                "Check all of this, also against an existing study; run and write nothing");
@@ -239,6 +240,7 @@ StudySetup TuneArguments::setup() const {
     }
     for (auto& [name, value] : typed(out.space, pairs_from(fixed, "--fixed"), "--fixed"))
         out.fixed.emplace_back(name, value);
+    out.checkpoints = checkpoints;
     out.change_space = out.change_space || change_space;
     for (auto& [name, value] : typed(out.space, pairs_from(old_trials, "--old-trials"), "--old-trials"))
         out.old_trials.emplace_back(name, value);
@@ -304,7 +306,6 @@ ScriptOptions TuneArguments::script(const StudySetup& setup) const {
         for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"})
             if (std::getenv(name) == nullptr) command.environment.emplace_back(name, std::to_string(threads));
     }
-    out.checkpoint_folder = checkpoints;
     return out;
 }
 

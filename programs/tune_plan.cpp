@@ -65,8 +65,10 @@ void check_same_settings(const StudySetup& setup, const Study& study, const std:
     for (const std::string& line : setup.differences(study)) text += "\n  " + line;
     if (!text.empty())
         throw InvalidState(
-            path + ": holds a study with other settings; name another --study, say the same, or change its "
-                   "space with --change-space:" + text);
+            path +
+            ": holds a study with other settings; name another --study, say the same, or change its "
+            "space with --change-space:" +
+            text);
 }
 
 /// The command line of a first trial of a study that is not kept.

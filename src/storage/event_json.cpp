@@ -28,9 +28,8 @@ Objective objective_from(const Json& json) {
 
 /// The words of the kinds, in the order of EventBody: part of the file format.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kinds{
-    "created",     "enqueued", "suggested", "reported",  "decided",
-    "interrupted", "resumed",  "finished",  "attribute", "ended",
-    "space_changed"};
+    "created", "enqueued", "suggested", "reported", "decided",      "interrupted",
+    "resumed", "finished", "attribute", "ended",    "space_changed"};
 
 // ---------------------------------------------------------------- writing
 

@@ -152,8 +152,8 @@ void check_mergeable(const Study& first, const Study& other, const std::string& 
     for (const std::string& line : first.space().differences(other.space())) text += "; " + line;
     if (first.objectives() != other.objectives()) text += "; the objectives";
     if (!text.empty())
-        throw InvalidState(source + ": is another study than the first one; these differ (the first's -> its)" +
-                           text);
+        throw InvalidState(source +
+                           ": is another study than the first one; these differ (the first's -> its)" + text);
 }
 
 }  // namespace

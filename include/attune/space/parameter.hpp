@@ -41,10 +41,10 @@ class Parameter {
     Scale scale = Scale::linear;
     std::optional<double> step;  ///< grid of a continuous or integer parameter; integers without have step 1
     std::vector<Value> choices;  ///< of a categorical parameter, all of one type
-    /// Choices of earlier forms of the space (see Study): trials have them, nothing new gets them. Their native
-    /// values go on after those of `choices`; operator== leaves them aside.
+    /// Choices of earlier forms of the space (see Study): trials have them, nothing new gets them. Their
+    /// native values go on after those of `choices`; operator== leaves them aside.
     std::vector<Value> former_choices;
-    Condition condition;         ///< when it is active
+    Condition condition;  ///< when it is active
 
     /// Throws InvalidSpace naming the parameter, the value and the rule; moves `high` onto the grid.
     void validate() {

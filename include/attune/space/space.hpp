@@ -163,17 +163,18 @@ class SearchSpace {
         return product;
     }
 
-    /// What differs between this space and another one, a line each as "parameter n: integer [1, 5], linear ->
-    /// integer [1, 8], linear"; empty where they are equal.
+    /// What differs between this space and another one, a line each as "parameter n: integer [1, 5], linear
+    /// -> integer [1, 8], linear"; empty where they are equal.
     [[nodiscard]] std::vector<std::string> differences(const SearchSpace& other) const;
 
-    /// For spaces that change (see Study): keeps as former choices what `before` had and what `assumed` states,
-    /// so that trials that have them can be read. Values of another type than the present choices are not.
+    /// For spaces that change (see Study): keeps as former choices what `before` had and what `assumed`
+    /// states, so that trials that have them can be read. Values of another type than the present choices are
+    /// not.
     void remember_choices(const SearchSpace& before, const std::map<std::string, Value>& assumed);
 
     /// A configuration of an earlier form of the space in terms of this one, by name. What it lacks is taken
-    /// from `assumed`. Values may lie outside the range, off the grid or be former choices, and constraints are
-    /// not looked at; what has no value at all stays NaN (see first_missing).
+    /// from `assumed`. Values may lie outside the range, off the grid or be former choices, and constraints
+    /// are not looked at; what has no value at all stays NaN (see first_missing).
     [[nodiscard]] Configuration reading(const Configuration& asked,
                                         const std::map<std::string, Value>& assumed) const;
 

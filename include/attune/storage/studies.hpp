@@ -32,8 +32,8 @@ void rename_study(const std::string& from, const std::string& to);
 
 /// Makes a new study at `to` of the trials of several. Present spaces and objectives must be the same
 /// (InvalidState lists the differences); changes of the spaces stay, and what a later study states for old
-/// trials holds for those of all. Trials keep values, reports, results and times and get new numbers; their role
-/// becomes "merged", and a replay passes over them. What was not finished becomes interrupted.
+/// trials holds for those of all. Trials keep values, reports, results and times and get new numbers; their
+/// role becomes "merged", and a replay passes over them. What was not finished becomes interrupted.
 void merge_studies(const std::vector<std::string>& from, const std::string& to);
 
 /// Rewrites a study so that it takes less room and loads faster; events and their positions stay the same.

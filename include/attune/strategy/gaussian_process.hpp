@@ -144,8 +144,8 @@ class GaussianProcess {
         for (const TrialRecord& trial : study.trials()) {
             if (trial.failure == FailureKind::environment) continue;
             const bool changed = trial.original != nullptr;  // the space has, since it was asked
-            const auto point =
-                changed ? space.evidence(trial.configuration) : std::optional(space.point(trial.configuration));
+            const auto point = changed ? space.evidence(trial.configuration)
+                                       : std::optional(space.point(trial.configuration));
             if (!point) continue;
             if (trial.pending()) {
                 pending.push_back(*point);

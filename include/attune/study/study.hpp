@@ -194,8 +194,12 @@ class Study {
 
     void fold(const event::Reported& body) {
         TrialRecord& record = known(body.trial);
-        if (!record.finished() && !stale(record, body.claim))
-            record.reports.push_back({body.step, body.metrics, now_});
+        if (record.finished() || stale(record, body.claim)) return;
+        if (record.carried_reports > 0) {  // gone on with from a checkpoint before the last report
+            record.carried_reports = 0;
+            std::erase_if(record.reports, [&](const Report& old) { return old.step >= body.step; });
+        }
+        record.reports.push_back({body.step, body.metrics, now_});
     }
 
     void fold(const event::Decided& body) {
@@ -217,6 +221,7 @@ class Study {
             record.reports.clear();
             record.started_seconds = now_;
         }
+        record.carried_reports = record.reports.size();
         ++record.claim;
         note_worker(record, body.worker);
         record.reason.clear();

@@ -63,8 +63,9 @@ struct TrialRecord {
     /// In the space of its time, where that has changed since.
     std::shared_ptr<const Configuration> original{};
     std::uint32_t space_version = 0;  ///< of the space in which it was asked: how often that had changed
-    std::vector<Report> reports;  ///< of the latest attempt, in order of arrival
-    Metrics metrics;              ///< final ones; those not told come from the reports (Study::final_metrics)
+    std::vector<Report> reports;      ///< of the latest attempt, in order of arrival
+    std::size_t carried_reports = 0;  ///< those from before it was gone on with, until the next report
+    Metrics metrics;  ///< final ones; those not told come from the reports (Study::final_metrics)
     std::optional<FailureKind> failure;
     Decision decision = Decision::proceed;  ///< the latest answer other than proceed
     std::string reason;                     ///< why it was stopped or failed
@@ -83,6 +84,12 @@ struct TrialRecord {
     double finished_seconds = 0;
     std::optional<double> cost;
     std::map<std::string, std::string> attributes;
+
+    /// Where its checkpoint is kept; empty where none was said. A note of that name.
+    [[nodiscard]] std::string checkpoint() const {
+        const auto found = attributes.find("checkpoint");
+        return found == attributes.end() ? std::string{} : found->second;
+    }
 
     /// The values that it was asked with. `configuration` has the same ones until the space changes; then it
     /// is a SearchSpace::reading() of these in the present space.

@@ -189,6 +189,7 @@ class Tuner {
 
     std::optional<Trial> ask_locked(const event::Values& fixed, std::int64_t group,
                                     const std::function<bool()>& may_begin);
+    [[nodiscard]] event::Attribute checkpoint_of(std::int64_t number) const;
     [[nodiscard]] bool acceptable(const SuggestionRequest& request, const Configuration& suggested) const;
     std::optional<Trial> take_interrupted();
     std::optional<Suggestion> propose(const SuggestionRequest& request,
@@ -219,8 +220,8 @@ class Tuner {
     std::optional<AnyStorage> storage_;
     std::vector<Observer> observers_;
     Study study_;
-    SearchSpace space_;                   ///< the one that this tuner was opened with or has changed to
-    std::uint32_t known_version_ = 0;     ///< of the study's space, found to be the same
+    SearchSpace space_;                ///< the one that this tuner was opened with or has changed to
+    std::uint32_t known_version_ = 0;  ///< of the study's space, found to be the same
     std::map<std::int64_t, std::uint32_t> held_;  ///< trials in the hands of this tuner, with their claims
     bool opened_ = false;
     Run* run_ = nullptr;

@@ -101,9 +101,8 @@ inline std::vector<std::string> SearchSpace::differences(const SearchSpace& othe
     std::vector<std::string> lines;
     for (const Parameter& p : parameters()) {
         const auto there = other.schema().find(p.name);
-        const std::string text = there
-                                     ? detail::difference(p, *schema_, other[*there], other.schema())
-                                     : detail::description(p) + " -> not there";
+        const std::string text = there ? detail::difference(p, *schema_, other[*there], other.schema())
+                                       : detail::description(p) + " -> not there";
         if (!text.empty()) lines.push_back(fmt::format("parameter {}: {}", p.name, text));
     }
     for (const Parameter& p : other.parameters())

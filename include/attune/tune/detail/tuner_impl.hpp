@@ -260,9 +260,18 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
                                          std::move(suggestion->role),
                                          std::move(suggestion->fit),
                                          worker_->number(study_.latest_worker() + 1)};
-        if (commit({suggested})) return hand_out(number, false);
+        std::vector<EventBody> begun{suggested};
+        if (!options_.checkpoint_folder.empty()) begun.emplace_back(checkpoint_of(number));
+        if (commit(std::move(begun))) return hand_out(number, false);
     }
     return std::nullopt;
+}
+
+/// Where the trial keeps its checkpoint, as a note.
+inline event::Attribute Tuner::checkpoint_of(std::int64_t number) const {
+    const auto place =
+        std::filesystem::absolute(options_.checkpoint_folder) / fmt::format("trial-{}", number);
+    return {number, "checkpoint", place.lexically_normal().string()};
 }
 
 /// Whether a strategy's suggestion can be begun. Throws InvalidConfiguration where it is none of the space,
@@ -301,7 +310,8 @@ inline std::optional<Trial> Tuner::take_interrupted() {
             continue;
         }
         const std::uint64_t worker = worker_->number(study_.latest_worker() + 1);
-        if (commit({event::Resumed{number, true, worker}})) return hand_out(number, true);
+        const bool from_start = study_.trial(number).checkpoint().empty();
+        if (commit({event::Resumed{number, from_start, worker}})) return hand_out(number, true);
     }
     return std::nullopt;
 }
@@ -458,6 +468,17 @@ inline Decision Trial::report(double step, double value) {
 
 inline void Trial::set_attribute(const std::string& key, const std::string& value) {
     owner().set_attribute(number_, key, value);
+}
+
+inline std::optional<std::filesystem::path> Trial::checkpoint() const {
+    std::string place =
+        owner().with_study([&](const Study& study) { return study.trial(number_).checkpoint(); });
+    if (place.empty()) return std::nullopt;
+    return std::filesystem::path(std::move(place));
+}
+
+inline void Trial::set_checkpoint(const std::filesystem::path& place) {
+    set_attribute("checkpoint", std::filesystem::absolute(place).lexically_normal().string());
 }
 
 inline void Trial::tell(const Metrics& metrics, std::optional<double> cost) {
