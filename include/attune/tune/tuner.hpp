@@ -223,6 +223,7 @@ class Tuner {
     SearchSpace space_;                ///< the one that this tuner was opened with or has changed to
     std::uint32_t known_version_ = 0;  ///< of the study's space, found to be the same
     std::map<std::int64_t, std::uint32_t> held_;  ///< trials in the hands of this tuner, with their claims
+    std::map<std::int64_t, std::uint32_t> abandoned_;  ///< that could not be given back: to be tried again
     bool opened_ = false;
     Run* run_ = nullptr;
     std::unique_ptr<detail::Worker> worker_;  ///< last: its thread looks at the members above

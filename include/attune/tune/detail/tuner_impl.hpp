@@ -89,14 +89,17 @@ inline void Tuner::interrupt_dead() {
         for (const std::int64_t number : study_.unfinished()) {
             const TrialRecord& trial = study_.trial(number);
             if (trial.state != TrialState::running || held_.contains(number)) continue;
+            const auto own = abandoned_.find(number);
+            const bool abandoned = own != abandoned_.end() && own->second == trial.claim;
             const bool gone =
                 trial.worker == 0 ? !opened_ : worker_->state(trial.worker) == detail::Worker::State::dead;
-            if (!gone) continue;
+            if (!gone && !abandoned) continue;
             interrupted.emplace_back(event::Interrupted{number, trial.claim});
-            dead.insert(trial.worker);
+            if (gone) dead.insert(trial.worker);
         }
     } while (!interrupted.empty() && !commit(std::move(interrupted)));
     opened_ = true;
+    abandoned_.clear();
     for (const std::uint64_t worker : dead) worker_->bury(worker);
 }
 
@@ -428,8 +431,13 @@ inline void Tuner::fail(std::int64_t number, const std::string& reason, FailureK
 inline void Tuner::interrupt(std::int64_t number) {
     const std::lock_guard lock(mutex_);
     const auto claim = claim_on(number);
-    if (!lost(number) && unfinished(number).state != TrialState::interrupted)
-        must_commit({event::Interrupted{number, claim}});
+    if (!lost(number) && unfinished(number).state != TrialState::interrupted) try {
+            must_commit({event::Interrupted{number, claim}});
+        } catch (const StorageError&) {
+            abandoned_[number] = study_.trial(number).claim;
+            held_.erase(number);
+            throw;
+        }
     held_.erase(number);
 }
 
