@@ -79,8 +79,9 @@ void StudySetup::adopt(const Study& study) {
     if (!given.contains("duplicates")) duplicates = stored_duplicates(study);
     if (!given.contains("seed")) seed = study.seed();
     if (!given.contains("name")) name = study.name();
+    if (!change_space) return;
     check_fixed(space, fixed);
-    if (change_space) check_space_change(study, {space, old_trials});
+    check_space_change(study, {space, old_trials});
 }
 
 std::vector<std::string> StudySetup::differences(const Study& study) const {

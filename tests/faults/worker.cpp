@@ -1,6 +1,6 @@
 // One worker of a study, made to be killed: it writes what was acknowledged to a file of its own.
 //   fault_worker ADDRESS ACKNOWLEDGED HEARTBEAT_SECONDS TRIALS [STRATEGY]
-// With a strategy each report takes some milliseconds, so that trials are under way when it is killed.
+// With a strategy each report takes a while, so that trials are under way when it is killed.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -38,7 +38,7 @@ int work(char** arguments, const std::string& strategy) {
     const auto x = space.continuous("x", 0, 1);
     (void)space.categorical("kind", {"a", "b", "c"});
     const Acknowledged acknowledged(arguments[2]);
-    const std::chrono::milliseconds pause(strategy.empty() ? 0 : 5);
+    const std::chrono::milliseconds pause(strategy.empty() ? 0 : 50);
     attune::Tuner tuner{space, attune::minimize("y"), attune::open_storage(arguments[1]),
                         attune::StrategyRegistry::standard().make(strategy.empty() ? "random" : strategy, {}),
                         attune::TunerOptions{.seed = 3, .heartbeat_seconds = std::atof(arguments[3])}};
