@@ -1,11 +1,12 @@
 // What a trial with ten reports costs in each storage: durable writes, processor time, trials a second with
 // one and with several processes, and the time to load a study. Beside them a bare loop of the same durable
 // writes on the same disk and, where a Python with Optuna is named, Optuna's storages, all in one run.
-//   storage_rate [--folder .] [--trials 300] [--processes 8] [--load 10000] [--postgresql ADDRESS]
-//   [--optuna-python PATH]
-// Prints JSON.
+//   storage_rate [--folder .] [--trials 300] [--processes 8] [--load 10000] [--memory-trials 1000000]
+//   [--postgresql ADDRESS | --postgresql-server] [--optuna-python PATH]
+// Then the memory that a trial takes, and pairs of ask and tell in memory by the million. Prints JSON.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -26,6 +27,7 @@
 #include "attune/core.hpp"
 #include "attune/storage/open.hpp"
 #include "attune/storage/studies.hpp"
+#include "support/postgresql_server.hpp"
 
 namespace {
 std::atomic<long> flushes{0};
@@ -116,18 +118,17 @@ void bare_loop(const std::string& path, std::size_t trials) {
 
 struct Settings {
     std::string self, folder = ".";
-    std::size_t trials = 300, load = 10000;
+    std::size_t trials = 300, load = 10000, memory_trials = 1000000;
     int processes = 8;
+    bool postgresql_server = false;
     std::string postgresql, optuna_python;
 };
 
-/// A study of `load` trials, each event appended by itself, and the processor time to read and fold it.
-Json loading(const std::string& address, std::size_t trials) {
-    AnyStorage storage = open_storage(address, {.durability = Durability::process_crash});
-    std::uint64_t position = 0;
+/// The events of a study of finished trials, each with so many reports.
+std::vector<Event> events_of(std::size_t trials, int reports) {
+    std::vector<Event> events;
     const auto add = [&](EventBody body) {
-        const std::vector<Event> events{{1e9 + static_cast<double>(position), std::move(body)}};
-        if (!storage.append(events, position++)) throw std::runtime_error(address + ": is not alone");
+        events.push_back({1e9 + static_cast<double>(events.size()), std::move(body)});
     };
     add(event::Created{"load", 1, space(), {maximize("accuracy")}, event::FinalValue::best_report, {}, {}});
     for (std::size_t i = 0; i < trials; ++i) {
@@ -137,17 +138,29 @@ Json loading(const std::string& address, std::size_t trials) {
         suggested.configuration = {{"lr", 1e-4 + 1e-6 * static_cast<double>(i % 1000)},
                                    {"layers", std::int64_t{3}},
                                    {"optimizer", std::string("sgd")}};
-        suggested.view = position;
+        suggested.view = events.size();
         suggested.reason = "uniform draw";
         suggested.worker = 1;
         add(suggested);
-        for (int step = 1; step <= 10; ++step)
+        for (int step = 1; step <= reports; ++step)
             add(event::Reported{number, static_cast<double>(step), {{"accuracy", 0.1 * step}}, 0});
         event::Finished finished;
         finished.trial = number;
         finished.metrics = {{"accuracy", 0.9}};
         finished.claim = 0;
         add(finished);
+    }
+    return events;
+}
+
+/// A study of `load` trials, each event appended by itself, and the processor time to read and fold it.
+Json loading(const std::string& address, std::size_t trials) {
+    {
+        AnyStorage storage = open_storage(address, {.durability = Durability::process_crash});
+        const std::vector<Event> events = events_of(trials, 10);
+        for (std::size_t i = 0; i < events.size(); ++i)
+            if (!storage.append(std::span(events).subspan(i, 1), i))
+                throw std::runtime_error(address + ": is not alone");
     }
     double best = 1e9, best_compacted = 1e9;
     const auto load = [&] {
@@ -200,20 +213,39 @@ Json bare(const Settings& settings) {
              static_cast<double>(each) * settings.processes / several}};
 }
 
-/// Pairs of ask and tell a second of processor time in memory, for the last tenth of so many.
+/// Pairs of ask and tell a second of processor time in memory: all, and the first and last tenth.
 Json in_memory(std::size_t trials) {
-    Tuner tuner{space(), maximize("accuracy"), TunerOptions{.duplicates = Duplicates::allow()}};
+    Tuner tuner{space(), maximize("accuracy"), RandomSearch{}};
+    const std::size_t tenth = trials / 10;
     const double begin = processor_seconds();
-    double tenth = 0;
+    double first = begin, last = begin;
     for (std::size_t i = 0; i < trials; ++i) {
-        if (i == trials - trials / 10) tenth = processor_seconds();
+        if (i == tenth) first = processor_seconds();
+        if (i == trials - tenth) last = processor_seconds();
         tuner.ask()->tell(0.5);
     }
-    const double end = processor_seconds(), count = static_cast<double>(trials);
+    const double end = processor_seconds();
+    const auto rate = [](std::size_t pairs, double seconds) { return static_cast<double>(pairs) / seconds; };
     return {{"storage", "memory"},
             {"trials", trials},
-            {"pairs_a_second", count / (end - begin)},
-            {"pairs_a_second_in_the_last_tenth", count / 10 / (end - tenth)}};
+            {"pairs_a_second", rate(trials, end - begin)},
+            {"pairs_a_second_in_the_first_tenth", rate(tenth, first - begin)},
+            {"pairs_a_second_in_the_last_tenth", rate(tenth, end - last)}};
+}
+
+/// Bytes that a finished trial takes in a study, without its reports and for each of them.
+Json memory_of_a_trial(std::size_t trials) {
+    const auto bytes = [&](int reports) {
+        const std::vector<Event> events = events_of(trials, reports);
+        const auto before = ::mallinfo2().uordblks;
+        Study study;
+        for (const Event& event : events) study.apply(event);
+        return static_cast<double>(::mallinfo2().uordblks - before) / static_cast<double>(trials);
+    };
+    const double alone = bytes(0), with_reports = bytes(10);
+    return {{"memory of a study of", trials},
+            {"bytes_a_trial", alone},
+            {"bytes_a_report", (with_reports - alone) / 10}};
 }
 
 Json optuna(const Settings& settings) {
@@ -229,6 +261,30 @@ Json optuna(const Settings& settings) {
     return Json::parse(text, nullptr, false);
 }
 
+Json on_server(const Settings& settings, const std::string& server) {
+    return measure(settings, "postgresql", [&](const std::string& name) {
+        return server + (server.find('?') == std::string::npos ? "?" : "&") + "study=" + name;
+    });
+}
+
+/// On a throw-away server, whose own flushes and processor time are counted too.
+Json on_own_server(const Settings& settings) {
+    const auto server = test::PostgresqlServer::start();
+    if (!server) return {{"storage", "postgresql"}, {"skipped", "no server could be started"}};
+    const auto settle = [] { ::sleep(2); };  // its statistics come late
+    settle();
+    const long flushes_before = server->flushes();
+    const double before = server->processor_seconds(), trials = static_cast<double>(settings.trials);
+    work(open_storage(server->address() + "&study=counted"), settings.trials);
+    const double processor = server->processor_seconds() - before;
+    settle();
+    const long flushed = server->flushes() - flushes_before;
+    Json out = on_server(settings, server->address());
+    out["durable_writes_a_trial"] = static_cast<double>(flushed) / trials;
+    out["processor_ms_a_trial_of_the_server"] = 1e3 * processor / trials;
+    return out;
+}
+
 int run(const Settings& settings) {
     fs::create_directories(settings.folder);
     const auto in = [&](const std::string& name) { return (fs::absolute(settings.folder) / name).string(); };
@@ -238,13 +294,11 @@ int run(const Settings& settings) {
         measure(settings, "journal", [&](const std::string& name) { return in(name + ".attune"); }));
     results.push_back(
         measure(settings, "sqlite", [&](const std::string& name) { return "sqlite://" + in(name + ".db"); }));
-    if (!settings.postgresql.empty())
-        results.push_back(measure(settings, "postgresql", [&](const std::string& name) {
-            return settings.postgresql + (settings.postgresql.find('?') == std::string::npos ? "?" : "&") +
-                   "study=" + name;
-        }));
+    if (!settings.postgresql.empty()) results.push_back(on_server(settings, settings.postgresql));
+    if (settings.postgresql_server) results.push_back(on_own_server(settings));
     if (!settings.optuna_python.empty()) results.push_back(optuna(settings));
-    results.push_back(in_memory(settings.load * 10));
+    results.push_back(memory_of_a_trial(10000));
+    results.push_back(in_memory(settings.memory_trials));
     std::cout << results.dump(2) << '\n';
     return 0;
 }
@@ -260,7 +314,9 @@ int main(int count, char** arguments) {
     app.add_option("--trials", settings.trials);
     app.add_option("--processes", settings.processes);
     app.add_option("--load", settings.load, "Trials of the study to load; 0: not measured");
+    app.add_option("--memory-trials", settings.memory_trials, "Pairs of ask and tell in memory");
     app.add_option("--postgresql", settings.postgresql, "Address of a database");
+    app.add_flag("--postgresql-server", settings.postgresql_server, "Start a throw-away server for it");
     app.add_option("--optuna-python", settings.optuna_python, "A Python that has Optuna");
     app.add_option("--worker", worker)->group("");
     app.add_option("--bare", bare_path)->group("");

@@ -37,7 +37,7 @@ Json with_metrics(const Study& study, std::int64_t number) {
 Json full_best(const Study& study, std::int64_t number) {
     const TrialRecord& trial = study.trial(number);
     return Json{{"trial", number},
-                {"configuration", values_to_json(trial.configuration.values())},
+                {"configuration", values_to_json(trial.asked().values())},
                 {"metrics", plain_metrics(trial.metrics)}};
 }
 
@@ -92,7 +92,7 @@ Json trial_json(const TrialRecord& trial) {
         reports.push_back({{"step", plain_number(report.step)}, {"metrics", plain_metrics(report.metrics)}});
     Json out{{"trial", trial.number},
              {"state", to_string(trial.state)},
-             {"configuration", values_to_json(trial.configuration.values())},
+             {"configuration", values_to_json(trial.asked().values())},
              {"reports", std::move(reports)},
              {"metrics", plain_metrics(trial.metrics)}};
     if (trial.failure) out["kind"] = to_string(*trial.failure);

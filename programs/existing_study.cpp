@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "attune/study/space_change.hpp"
 #include "attune/tune/tuner.hpp"
 #include "study_setup.hpp"
 
@@ -78,10 +79,14 @@ void StudySetup::adopt(const Study& study) {
     if (!given.contains("duplicates")) duplicates = stored_duplicates(study);
     if (!given.contains("seed")) seed = study.seed();
     if (!given.contains("name")) name = study.name();
+    if (!change_space) return;
+    check_fixed(space, fixed);
+    check_space_change(study, {space, old_trials});
 }
 
 std::vector<std::string> StudySetup::differences(const Study& study) const {
-    std::vector<std::string> lines = study.space().differences(space);
+    std::vector<std::string> lines;
+    if (!change_space) lines = study.space().differences(space);
     const auto compare = [&](const std::string& what, const std::string& there, const std::string& here) {
         if (there != here) lines.push_back(what + ": " + there + " there, " + here + " asked for");
     };

@@ -63,6 +63,12 @@ struct EventText {
         return owner + " note " + first_line(e.key) + ": " + first_line(e.value);
     }
     std::string operator()(const event::Ended& e) const { return "run ended: " + first_line(e.reason); }
+    std::string operator()(const event::SpaceChanged& e) const {
+        std::string text = "space changed to: " + first_line(e.space.schema().names_text());
+        if (!e.old_trials.empty())
+            text += "; trials before are taken to have had " + values_text(e.old_trials);
+        return text;
+    }
 };
 
 std::string event_text(const EventBody& body) { return std::visit(EventText{}, body); }
@@ -72,7 +78,7 @@ void print_unfinished(const Study& study, double now) {
         if (trial.finished()) continue;
         std::cout << fmt::format("trial {} is {}, begun {} ago: {}", trial.number, to_string(trial.state),
                                  duration_text(std::max(0.0, now - trial.started_seconds)),
-                                 values_text(trial.configuration.values()));
+                                 values_text(trial.asked().values()));
         if (!trial.reports.empty()) {
             std::cout << fmt::format("; step {} {}", short_number(trial.reports.back().step),
                                      metrics_text(trial.reports.back().metrics));
@@ -90,6 +96,8 @@ void print_status(const std::string& path, std::size_t events) {
     std::cout << state_counts(study) << '\n';
     if (!study.end_reason().empty())
         std::cout << wrapped("its last run ended: " + first_line(study.end_reason()), width, 4);
+    if (study.space_version() > 0)
+        std::cout << "its space was changed " << count_of(study.space_version(), "time") << '\n';
     print_unfinished(study, system_seconds());
     std::cout << '\n' << best_trials_table(study, {.rows = 5, .footer = false});
     if (const std::string failures = failures_text(study, {.width = width, .whole_reasons = true});

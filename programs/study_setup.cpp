@@ -47,9 +47,10 @@ std::string options_text(const std::map<std::string, Value>& options) {
 }  // namespace
 
 StudySetup setup_from_json(const Json& json, const std::string& what, StudySetup otherwise) {
-    const JsonObject object(json, what,
-                            {"space", "constraints", "objectives", "strategy", "stopping", "fixed", "parents",
-                             "seed", "storage", "duplicates", "resumable", "name"});
+    const JsonObject object(
+        json, what,
+        {"space", "constraints", "objectives", "strategy", "stopping", "fixed", "parents", "seed", "storage",
+         "duplicates", "resumable", "name", "change_space", "old_trials"});
     StudySetup setup = std::move(otherwise);
     for (const char* name : {"strategy", "stopping", "fixed", "seed", "duplicates", "name"})
         if (object.has(name)) setup.given.insert(name);
@@ -72,6 +73,9 @@ StudySetup setup_from_json(const Json& json, const std::string& what, StudySetup
     if (object.has("duplicates")) setup.duplicates = duplicates_from_json(object.at("duplicates"));
     setup.resumable = object.flag("resumable", setup.resumable);
     setup.name = object.text("name", setup.name);
+    setup.change_space = object.flag("change_space", setup.change_space);
+    if (object.has("old_trials"))
+        setup.old_trials = values_from_json(object.at("old_trials"), object.path("old_trials"));
     return setup;
 }
 
@@ -97,6 +101,9 @@ TunerOptions StudySetup::tuner_options() const {
     options.seed = seed;
     options.duplicates = duplicates;
     options.resumable = resumable;
+    options.checkpoint_folder = checkpoints;
+    options.change_space = change_space;
+    options.old_trials = old_trials;
     options.settings = {{"strategy", strategy.name},
                         {"strategy_options", options_text(strategy.options)},
                         {"stopping", stopping.name},

@@ -47,6 +47,9 @@ struct StudySetup {
     std::string storage = "memory:";
     Duplicates duplicates = Duplicates::forbid();
     bool resumable = false;
+    std::string checkpoints{};   ///< folder of the trials' checkpoints; none where empty
+    bool change_space = false;   ///< of a study that exists and has another one
+    event::Values old_trials{};  ///< what its trials are taken to have had for parameters that they lack
     /// Which of strategy, strategy_options, stopping, stopping_options, fixed, seed, duplicates and name were
     /// said; an existing study fills in the rest.
     std::set<std::string> given{};

@@ -23,7 +23,7 @@ std::string line_of(const Study& study, const TrialRecord& trial) {
     if (study.objectives().size() == 1 && study.best() == &trial) line += ", best so far";
     if (trial.failure == FailureKind::environment) line += ", not the configuration's fault and not counted";
     if (!trial.reason.empty()) line += ": " + first_line(trial.reason);
-    return line + "; " + values_text(trial.configuration.values());
+    return line + "; " + values_text(trial.asked().values());
 }
 
 }  // namespace

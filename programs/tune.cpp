@@ -40,6 +40,10 @@ void conclude(const Study& study, const std::string& reason, const TunePlan& pla
     std::cout << "report: " << plan.report.string() << std::endl;
 }
 
+void conclude_failed(const Study& study, const TunePlan& plan) {
+    if (study.best() != nullptr) conclude(study, "", plan);
+}
+
 /// A command or metrics that are not those of the trials before may be meant (a mended path, a better
 /// expression) or not: said, and kept with the study.
 void tell_changed_notes(Tuner& tuner, const std::map<std::string, std::string>& notes) {
@@ -95,6 +99,7 @@ int run(const TuneArguments& arguments) {
                 lines};
     if (live) std::cerr << "\r\x1b[K";  // the line was drawn when the study was opened
     announce(tuner);
+    std::cerr << changes_text(plan);
     tell_changed_notes(tuner, plan.setup.notes);
     if (tuner.with_study(
             [](const Study& study) { return study.trials().empty() && study.enqueued().empty(); }))
@@ -110,8 +115,11 @@ int run(const TuneArguments& arguments) {
         return outcome.study().best() != nullptr ? success : negative;
     } catch (const RunFailure&) {  // main says why
         line.finish();
-        const Study study = tuner.study();
-        if (study.best() != nullptr) conclude(study, "", plan);
+        conclude_failed(tuner.study(), plan);
+        throw;
+    } catch (const InvalidState&) {  // another worker has changed the space
+        line.finish();
+        conclude_failed(tuner.study(), plan);
         throw;
     }
 }
@@ -134,7 +142,7 @@ void add_tune(CLI::App& app, const std::vector<std::string>& words_after_dashes,
 Without placeholders the hyperparameters are appended as --name value. Ctrl-C ends the run and keeps the study (a second one ends
 at once); the same command goes on, also after a crash. An existing study keeps its space, objectives, strategy, stopping, seed,
 fixed values and duplicates: other ones are refused, and those not given are as they were. Limits, --parallel and --quiet may
-change. Look on with `attune status` and `attune report`.
+change, and with --change-space the space: earlier trials stay evidence. Look on with `attune status` and `attune report`.
 
 Failures: a trial whose program fails for its configuration is a result (other exit codes, crashes, time limits, no objective in
 the output). Failures that are not the configuration's fault (exit code 75, killed from outside) are tried again --retries times

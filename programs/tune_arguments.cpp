@@ -47,13 +47,13 @@ event::Values pairs_from(const std::vector<std::string>& arguments, const std::s
 
 /// Writes the values of a space file's parameters in their own type, so that --fixed optimizer=3 finds the
 /// category "3".
-event::Values typed(const SearchSpace& space, event::Values values) {
+event::Values typed(const SearchSpace& space, event::Values values, const std::string& option) {
     std::vector<std::string> names;
     for (const Parameter& p : space.parameters()) names.push_back(p.name);
     for (auto& [name, value] : values) {
         const auto place = space.schema().find(name);
         if (!place)
-            throw InvalidConfiguration("--fixed: parameter '" + name + "' is unknown" +
+            throw InvalidConfiguration(option + ": parameter '" + name + "' is unknown" +
                                        detail::suggestion(name, names));
         for (const Value& choice : space[*place].choices)
             if (to_string(choice) == to_string(value)) value = choice;
@@ -195,10 +195,17 @@ void TuneArguments::add_to(CLI::App& c) {
         ->capture_default_str();
 
     c.add_option("--study", study, "The journal; one that exists is gone on with (default study.attune)");
+    c.add_flag("--change-space", change_space,
+               "Change an existing study's space to this one; its trials stay evidence");
+    c.add_option("--old-trials", old_trials,
+                 "name=value that the trials before the change are taken to have had; repeatable")
+        ->take_all()
+        ->allow_extra_args(false);
     c.add_option("--report", report, "The HTML page at the end (default: the journal's name with .html)");
     c.add_option("--logs", logs, "Folder for the trials' output (default: the journal's name with .logs)");
     c.add_option("--checkpoints", checkpoints,
-                 "Folder for checkpoint folders, handed over as {checkpoint_dir}");
+                 "Folder for the trials' checkpoint folders, handed over as {checkpoint_dir} and in "
+                 "ATTUNE_CHECKPOINT; a trial whose worker was killed finds its own again");
     c.add_flag("--quiet", quiet, "No line for each trial, and no live line on a terminal");
     c.add_flag("--check-only", check_only,
                "Check all of this, also against an existing study; run and write nothing");
@@ -232,8 +239,14 @@ StudySetup TuneArguments::setup() const {
                 : Json(duplicates));
         out.given.insert("duplicates");
     }
-    for (auto& [name, value] : typed(out.space, pairs_from(fixed, "--fixed")))
+    for (auto& [name, value] : typed(out.space, pairs_from(fixed, "--fixed"), "--fixed"))
         out.fixed.emplace_back(name, value);
+    out.checkpoints = checkpoints;
+    out.change_space = out.change_space || change_space;
+    for (auto& [name, value] : typed(out.space, pairs_from(old_trials, "--old-trials"), "--old-trials"))
+        out.old_trials.emplace_back(name, value);
+    if (!old_trials.empty() && !out.change_space)
+        throw InvalidOption("--old-trials: goes with --change-space");
     if (!fixed.empty()) out.given.insert("fixed");
     check_fixed(out.space, out.fixed);
     if (seed) {
@@ -294,7 +307,6 @@ ScriptOptions TuneArguments::script(const StudySetup& setup) const {
         for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"})
             if (std::getenv(name) == nullptr) command.environment.emplace_back(name, std::to_string(threads));
     }
-    out.checkpoint_folder = checkpoints;
     return out;
 }
 

@@ -21,10 +21,10 @@ struct TuneArguments {
     std::vector<std::string> command_words;
     std::string style = "automatic", env_prefix;
     bool json_config = false, python_booleans = false;
-    bool quiet = false, check_only = false;
+    bool quiet = false, check_only = false, change_space = false;
     MetricArguments metrics;
     std::string step_metric, report_on = "objective";
-    std::vector<std::string> objectives, strategy_options, stopping_options, fixed, enqueued;
+    std::vector<std::string> objectives, strategy_options, stopping_options, fixed, enqueued, old_trials;
     std::string strategy, stopping, duplicates;
     std::optional<std::uint64_t> seed;
     std::string study;

@@ -65,7 +65,10 @@ void check_same_settings(const StudySetup& setup, const Study& study, const std:
     for (const std::string& line : setup.differences(study)) text += "\n  " + line;
     if (!text.empty())
         throw InvalidState(
-            path + ": holds a study with other settings; name another --study, or say the same:" + text);
+            path +
+            ": holds a study with other settings; name another --study, say the same, or change its "
+            "space with --change-space:" +
+            text);
 }
 
 /// The command line of a first trial of a study that is not kept.
@@ -105,6 +108,14 @@ TunePlan plan_of(const TuneArguments& arguments) {
     return plan;
 }
 
+std::string changes_text(const TunePlan& plan) {
+    std::string text;
+    if (plan.existing && plan.setup.change_space)
+        for (const std::string& line : plan.existing->space().differences(plan.setup.space))
+            text += "the study's space changes: " + line + '\n';
+    return text;
+}
+
 int check_only(const TunePlan& plan) {
     std::string names;
     for (const Parameter& p : plan.setup.space.parameters()) names += (names.empty() ? "" : ", ") + p.name;
@@ -118,7 +129,7 @@ int check_only(const TunePlan& plan) {
               << "a trial would run: " << sample_command(plan) << '\n'
               << "study: " << plan.journal;
     if (plan.existing)
-        std::cout << " exists and fits: " << state_counts(*plan.existing) << '\n';
+        std::cout << " exists and fits: " << state_counts(*plan.existing) << '\n' << changes_text(plan);
     else
         std::cout << " does not exist yet\n";
     std::cout << "report: " << plan.report.string() << ", output of trials: " << plan.log_folder.string()

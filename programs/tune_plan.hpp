@@ -31,6 +31,9 @@ struct TunePlan {
 /// Prints what was checked. Gives the exit code.
 [[nodiscard]] int check_only(const TunePlan& plan);
 
+/// A line for each change of an existing study's space.
+[[nodiscard]] std::string changes_text(const TunePlan& plan);
+
 /// "3 trials, 2 completed, 1 failed; 1 enqueued".
 [[nodiscard]] std::string state_counts(const Study& study);
 

@@ -22,9 +22,6 @@ namespace attune::detail {
 [[nodiscard]] std::string section_html(const std::string& id, const std::string& title,
                                        const std::string& body);
 
-/// A condition as people write it: `optimizer == sgd`.
-[[nodiscard]] std::string condition_text(const Condition& condition, const Schema& schema);
-
 /// What early stopping saved: each stopped trial's seconds per report times the reports that it lacks to the
 /// median completed trial. 0 where nothing was stopped or nothing is known.
 [[nodiscard]] double seconds_saved(const Study& study);

@@ -225,51 +225,13 @@ std::string settings_html(const Study& study) {
     std::map<std::string, std::string> settings = plain(study.settings());
     settings["name"] = study.name();
     settings["seed"] = fmt::format("{}", study.seed());
+    if (study.space_version() > 0)
+        settings["changes of the space"] = fmt::format("{}", study.space_version());
     std::string body = titled("Search space", space_table(study)) + "<div class=\"columns\">" +
                        titled("Settings", two_columns(settings));
     if (!study.environment().empty()) body += titled("Environment", two_columns(study.environment()));
     if (!study.attributes().empty()) body += titled("Attributes", two_columns(study.attributes()));
     return section_html("settings", "Study", body + "</div>\n");
-}
-
-std::string condition_text(const Condition& condition, const Schema& schema) {
-    using Kind = Condition::Kind;
-    const Condition::Node& node = condition.node();
-    const auto joined = [&](const std::string& word) {
-        std::string text;
-        for (const Condition& part : node.parts)
-            text += (text.empty() ? "" : word) + condition_text(part, schema);
-        return "(" + text + ")";
-    };
-    const auto compared = [&](const char* sign) {
-        return schema.parameters[node.parameter].name + " " + sign + " " + to_string(node.values.front());
-    };
-    switch (node.kind) {
-        case Kind::always:
-            return "always";
-        case Kind::all_of:
-            return joined(" && ");
-        case Kind::any_of:
-            return joined(" || ");
-        case Kind::negation:
-            return "!(" + condition_text(node.parts.front(), schema) + ")";
-        case Kind::less:
-            return compared("<");
-        case Kind::less_equal:
-            return compared("<=");
-        case Kind::greater:
-            return compared(">");
-        case Kind::greater_equal:
-            return compared(">=");
-        case Kind::in:
-        case Kind::not_in:
-            break;
-    }
-    if (node.values.size() == 1) return compared(node.kind == Kind::in ? "==" : "!=");
-    std::string list;
-    for (const Value& value : node.values) list += (list.empty() ? "" : ", ") + to_string(value);
-    return schema.parameters[node.parameter].name + (node.kind == Kind::in ? " in {" : " not in {") + list +
-           "}";
 }
 
 }  // namespace attune::detail

@@ -143,11 +143,12 @@ std::vector<std::pair<std::string, std::string>> Command::environment(
     result.emplace_back("ATTUNE_ATTEMPT", std::to_string(attempt));
     result.emplace_back("ATTUNE_SEED", std::to_string(context.seed));
     if (!context.checkpoint_directory.empty())
-        result.emplace_back("ATTUNE_CHECKPOINT_DIR", context.checkpoint_directory.string());
+        for (const char* name : {"ATTUNE_CHECKPOINT", "ATTUNE_CHECKPOINT_DIR"})
+            result.emplace_back(name, context.checkpoint_directory.string());
     if (!json_path.empty()) result.emplace_back("ATTUNE_CONFIG", json_path.string());
     if (!options_.environment_prefix) return result;
 
-    std::set<std::string> taken = {"ATTUNE_CHECKPOINT_DIR", "ATTUNE_CONFIG"};
+    std::set<std::string> taken = {"ATTUNE_CHECKPOINT", "ATTUNE_CHECKPOINT_DIR", "ATTUNE_CONFIG"};
     for (std::size_t i = first_own; i < result.size(); ++i) taken.insert(result[i].first);
     for (const auto& [name, value] : values) {
         std::string variable = environment_name(*options_.environment_prefix, name);

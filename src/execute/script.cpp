@@ -54,7 +54,9 @@ Metrics ScriptObjective::operator()(Trial& trial) const {
     CommandContext context;
     context.trial = trial.number();
     context.seed = trial.random()() >> 33;  // 31 bits, which every language can hold
-    if (!checkpoint_folder_.empty()) context.checkpoint_directory = checkpoint_folder_ / trial_name(trial);
+    if (!checkpoint_folder_.empty() && !trial.checkpoint())
+        trial.set_checkpoint(checkpoint_folder_ / trial_name(trial));
+    context.checkpoint_directory = trial.checkpoint().value_or("");
     if (!log_folder_.empty()) {
         std::error_code code;
         std::filesystem::create_directories(log_folder_, code);

@@ -125,19 +125,25 @@ class Flags {
 
 // ---------------------------------------------------------------- kinds
 
-// The creation is written once a study: as JSON, whose members can grow with the spaces that it describes.
-void write(Writer& out, const event::Created& e) {
+// What describes spaces is rare: it is written as JSON, whose members can grow with the spaces.
+template <class E>
+void write_as_json(Writer& out, const E& e, const char* what) {
     try {
         out.text(to_json(Event{0, e}).dump());
     } catch (const Json::exception&) {
-        throw InvalidEventBytes("the creation holds a name that is not UTF-8, which cannot be stored");
+        throw InvalidEventBytes(std::string(what) +
+                                " holds a name that is not UTF-8, which cannot be stored");
     }
 }
-event::Created read_created(Reader& in) {
-    const Event event = event_from_json(parse_json(in.text(), "creation"));
-    if (const auto* created = std::get_if<event::Created>(&event.body)) return *created;
-    throw InvalidEventBytes("the creation holds another event");
+template <class E>
+E read_as_json(Reader& in, const char* what) {
+    Event event = event_from_json(parse_json(in.text(), what));
+    if (auto* body = std::get_if<E>(&event.body)) return std::move(*body);
+    throw InvalidEventBytes(std::string(what) + " holds another event");
 }
+
+void write(Writer& out, const event::Created& e) { write_as_json(out, e, "the creation"); }
+void write(Writer& out, const event::SpaceChanged& e) { write_as_json(out, e, "the change of the space"); }
 
 void write(Writer& out, const event::Enqueued& e) { write(out, e.configuration); }
 
@@ -293,7 +299,7 @@ void write(Writer& out, const event::Ended& e) { out.text(e.reason); }
 EventBody read_body(unsigned kind, Reader& in) {
     switch (kind) {
         case 0:
-            return read_created(in);
+            return read_as_json<event::Created>(in, "the creation");
         case 1:
             return event::Enqueued{read_values(in)};
         case 2:
@@ -312,6 +318,8 @@ EventBody read_body(unsigned kind, Reader& in) {
             return read_attribute(in);
         case 9:
             return event::Ended{std::string(in.text())};
+        case 10:
+            return read_as_json<event::SpaceChanged>(in, "the change of the space");
         default:
             unknown("its kind", kind);
     }

@@ -28,8 +28,8 @@ Objective objective_from(const Json& json) {
 
 /// The words of the kinds, in the order of EventBody: part of the file format.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kinds{
-    "created",     "enqueued", "suggested", "reported",  "decided",
-    "interrupted", "resumed",  "finished",  "attribute", "ended"};
+    "created", "enqueued", "suggested", "reported", "decided",      "interrupted",
+    "resumed", "finished", "attribute", "ended",    "space_changed"};
 
 // ---------------------------------------------------------------- writing
 
@@ -56,12 +56,16 @@ void put_worker(Json& out, std::uint64_t worker) {
     if (worker != 0) out["worker"] = worker;
 }
 
+void put_space(Json& out, const SearchSpace& space) {
+    Json json = space_to_json(space);
+    out["space"] = std::move(json["space"]);
+    out["constraints"] = std::move(json["constraints"]);
+}
+
 void write(Json& out, const event::Created& e) {
     out["name"] = JsonObject::text_json(e.name);
     out["seed"] = e.seed;
-    Json space = space_to_json(e.space);
-    out["space"] = std::move(space["space"]);
-    out["constraints"] = std::move(space["constraints"]);
+    put_space(out, e.space);
     Json objectives = Json::array();
     for (const Objective& objective : e.objectives) objectives.push_back(objective_json(objective));
     out["objectives"] = std::move(objectives);
@@ -123,6 +127,10 @@ void write(Json& out, const event::Attribute& e) {
     out["value"] = JsonObject::text_json(e.value);
 }
 void write(Json& out, const event::Ended& e) { out["reason"] = JsonObject::text_json(e.reason); }
+void write(Json& out, const event::SpaceChanged& e) {
+    put_space(out, e.space);
+    put(out, "old_trials", e.old_trials);
+}
 
 // ---------------------------------------------------------------- reading
 
@@ -168,6 +176,10 @@ std::optional<std::uint32_t> claim_of(const JsonObject& object) {
     return object.integer<std::uint32_t>("claim");
 }
 
+SearchSpace space_of(const JsonObject& object) {
+    return space_from_json(Json{{"space", object.at("space")}, {"constraints", object.at("constraints")}});
+}
+
 event::Created read_created(const Json& json) {
     const JsonObject o = members(
         json, "created",
@@ -175,7 +187,7 @@ event::Created read_created(const Json& json) {
     event::Created e;
     e.name = o.text("name");
     e.seed = o.integer<std::uint64_t>("seed");
-    e.space = space_from_json(Json{{"space", o.at("space")}, {"constraints", o.at("constraints")}});
+    e.space = space_of(o);
     for (const Json& element : o.list("objectives")) {
         e.objectives.push_back(objective_from(element));
     }
@@ -269,6 +281,11 @@ EventBody read_body(const std::string& kind, const Json& json) {
         return event::Attribute{o.integer("trial", -1), o.text("key"), o.text("value")};
     }
     if (kind == "ended") return event::Ended{members(json, "ended", {"reason"}).text("reason")};
+    if (kind == "space_changed") {
+        const JsonObject o = members(json, "space_changed", {"space", "constraints", "old_trials"});
+        return event::SpaceChanged{space_of(o),
+                                   o.has("old_trials") ? values(o, "old_trials") : event::Values{}};
+    }
     std::string known;
     for (const std::string_view name : kinds) known += (known.empty() ? "" : ", ") + std::string(name);
     throw InvalidJson("event: kind '" + kind + "' is unknown to format version " +

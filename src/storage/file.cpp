@@ -81,13 +81,10 @@ std::optional<int> owner_by_descriptor(std::uint64_t inode, off_t first) {
 
 class SystemFile final : public File {
   public:
-    explicit SystemFile(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+    explicit SystemFile(Descriptor descriptor)
+        : descriptor_(std::move(descriptor)), opened_(status()) {}
 
-    std::uint64_t size() override {
-        struct stat status {};
-        if (::fstat(descriptor_.number(), &status) != 0) fail("cannot be examined");
-        return static_cast<std::uint64_t>(status.st_size);
-    }
+    std::uint64_t size() override { return static_cast<std::uint64_t>(status().st_size); }
 
     std::size_t read_at(std::uint64_t offset, std::span<char> into) override {
         std::size_t got = 0;
@@ -143,21 +140,23 @@ class SystemFile final : public File {
     }
 
     std::optional<int> lock_owner(FileLock lock) override {
-        const auto number = static_cast<std::uint64_t>(status().st_ino);
+        const auto number = static_cast<std::uint64_t>(opened_.st_ino);
         if (lock == FileLock::version_1) return owner_in("/proc/locks", "FLOCK", number);
         return owner_by_descriptor(number, first_locked_byte + static_cast<off_t>(lock));
     }
 
-    bool is_at(const std::filesystem::path& path) override {
-        const struct stat opened = status();
+    bool is_at(const std::filesystem::path& path) override { return size_at(path).has_value(); }
+
+    std::optional<std::uint64_t> size_at(const std::filesystem::path& path) override {
         struct stat named {};
-        return ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-               opened.st_dev == named.st_dev;
+        if (::stat(path.c_str(), &named) != 0 || opened_.st_ino != named.st_ino ||
+            opened_.st_dev != named.st_dev)
+            return std::nullopt;
+        return static_cast<std::uint64_t>(named.st_size);
     }
 
     std::uint64_t identity() override {
-        const struct stat opened = status();
-        return static_cast<std::uint64_t>(opened.st_ino) ^ static_cast<std::uint64_t>(opened.st_dev) << 40;
+        return static_cast<std::uint64_t>(opened_.st_ino) ^ static_cast<std::uint64_t>(opened_.st_dev) << 40;
     }
 
   private:
@@ -185,6 +184,7 @@ class SystemFile final : public File {
     }
 
     Descriptor descriptor_;
+    struct stat opened_;  ///< as it was then; which file it is does not change while it is open
 };
 
 class OperatingSystemFiles final : public FileSystem {

@@ -80,8 +80,9 @@ class Journal::State {
         bool appended = false;
         guarded([&] {
             {
-                const HeldLock turn = lock_appending();
-                catch_up();
+                std::uint64_t size = 0;
+                const HeldLock turn = lock_appending(size);
+                catch_up(size);
                 if (expected != index_.position()) return;
                 appended = true;
                 if (events.empty()) return;
@@ -109,8 +110,9 @@ class Journal::State {
     void compact() {
         refuse_where_unwritable();
         guarded([&] {
-            const HeldLock turn = lock_appending();
-            catch_up();
+            std::uint64_t size = 0;
+            const HeldLock turn = lock_appending(size);
+            catch_up(size);
             replace_by(index_.events(*file_, 0, location()));
         });
     }
@@ -157,9 +159,10 @@ class Journal::State {
         file_ = options_.files->open(path_, writable_ ? FileMode::write : FileMode::read);
         if (!writable_) return follow();
         {
-            HeldLock turn = lock_appending();
+            std::uint64_t size = 0;
+            HeldLock turn = lock_appending(size);
             if (!read_header()) begin_anew();
-            if (!is_version_1_) catch_up();
+            if (!is_version_1_) catch_up(file_->size());
         }
         if (is_version_1_) convert();
         // What earlier processes did not flush: now it is asked to survive.
@@ -199,11 +202,11 @@ class Journal::State {
         has_header_ = true;
     }
 
-    /// Waits for the turn to append, to the file that has the path now.
-    HeldLock lock_appending() {
+    /// Waits for the turn to append, to the file that has the path now and is of `size` then.
+    HeldLock lock_appending(std::uint64_t& size) {
         for (;;) {
             HeldLock turn(*file_, FileLock::append, location());
-            if (file_->is_at(path_)) return turn;
+            if (const auto now = file_->size_at(path_)) return size = *now, std::move(turn);
             { const HeldLock over = std::move(turn); }
             reopen();
         }
@@ -278,9 +281,10 @@ class Journal::State {
 
     // ---------------------------------------------------------------- tails
 
-    /// Takes in what others appended, and cuts what a dead one left. Precondition: the lock is held.
-    void catch_up() {
-        if (!has_header_ || file_->size() == index_.end()) return;
+    /// Takes in what others appended, and cuts what a dead one left. Precondition: the lock is held, and the
+    /// file is of `size`.
+    void catch_up(std::uint64_t size) {
+        if (!has_header_ || size == index_.end()) return;
         const Damage damage = index_.scan(*file_, location());
         if (damage.reason.empty()) return;
         keep_tail(damage);
@@ -396,9 +400,10 @@ class Journal::State {
         constexpr int looks = 5;
         for (int look = 1;; ++look) {
             try {
-                if (!file_->is_at(path_)) reopen();
+                auto size = file_->size_at(path_);
+                if (!size) reopen();
                 if (!has_header_ && (!read_header() || is_version_1_)) return;
-                if (file_->size() == index_.end()) return;
+                if (size.value_or(0) == index_.end()) return;
                 const Damage damage = index_.scan(*file_, location());
                 if (!writable_) note_tail(damage, {});
                 return;

@@ -122,12 +122,13 @@ class Sqlite::State {
         }
         database_.set_flushing(rows::needs_flush(events, options_.durability));
         Database::Transaction turn(database_);
-        if (expected != position()) return false;
-        if (events.empty()) return true;
-        (void)database_.prepare("UPDATE studies SET events=?2 WHERE id=?1")
+        if (events.empty()) return expected == position();
+        (void)database_.prepare("UPDATE studies SET events=?3 WHERE id=?1 AND events=?2")
             .bind(1, id_)
-            .bind(2, expected + events.size())
+            .bind(2, expected)
+            .bind(3, expected + events.size())
             .step();
+        if (database_.changes() == 0) return (void)position(), false;
         put(expected, events.size(), body);
         turn.commit();
         return true;

@@ -1,8 +1,13 @@
 #include "sqlite_database.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <random>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -36,6 +41,15 @@ std::string escaped(const std::string& path) {
             out += {'%', digits[byte >> 4], digits[byte & 15]};
     }
     return out;
+}
+
+/// SQLite itself does not say why. Where the system forbids no more than a name, its own message has to do.
+void refuse_where_unwritable(const std::filesystem::path& path) {
+    const bool exists = std::filesystem::exists(path);
+    const std::filesystem::path& needed = exists ? path : path.parent_path();
+    if (::access(needed.c_str(), W_OK) != 0 && errno != ENOENT)
+        throw StorageError(path.string() +
+                           ": cannot be opened for writing: " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -76,6 +90,7 @@ void Database::open(Access access) {
         sqlite3_busy_handler(connection_, &wait_a_little, this);
     };
     if (access == Access::write) {
+        refuse_where_unwritable(path_);
         connect("", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
         enter_write_ahead_mode();
         run("PRAGMA wal_autocheckpoint=2000");

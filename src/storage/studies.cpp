@@ -79,7 +79,11 @@ void append_all(AnyStorage& storage, const std::vector<Event>& events, const Sto
 /// Appends one study's trials to another's events.
 class Merge {
   public:
-    explicit Merge(std::vector<Event>& out) : out_(out) {}
+    /// `created` begins the merged study.
+    Merge(std::vector<Event>& out, const Event& created)
+        : out_(out), space_(std::get<event::Created>(created.body).space) {
+        out_.push_back(created);
+    }
 
     void take(const std::vector<Event>& events, const std::string& source) {
         source_ = source;
@@ -113,6 +117,15 @@ class Merge {
         body.worker = 0;
         add(time, std::move(body));
     }
+    /// Each study's trials come in the spaces in which they were asked.
+    void take(double time, const event::Created& body) {
+        if (!space_.differences(body.space).empty()) add(time, event::SpaceChanged{body.space, {}});
+        space_ = body.space;
+    }
+    void take(double time, const event::SpaceChanged& body) {
+        add(time, body);
+        space_ = body.space;
+    }
     template <class Body>
     void take(double time, Body body) {
         if constexpr (requires { body.trial; }) {
@@ -127,6 +140,7 @@ class Merge {
     }
 
     std::vector<Event>& out_;
+    SearchSpace space_;  ///< the latest in out_
     std::string source_;
     std::map<std::int64_t, Renumbered> numbers_;
     std::int64_t next_ = 0;
@@ -138,7 +152,8 @@ void check_mergeable(const Study& first, const Study& other, const std::string& 
     for (const std::string& line : first.space().differences(other.space())) text += "; " + line;
     if (first.objectives() != other.objectives()) text += "; the objectives";
     if (!text.empty())
-        throw InvalidState(source + ": is another study than the first one; these differ" + text);
+        throw InvalidState(source +
+                           ": is another study than the first one; these differ (the first's -> its)" + text);
 }
 
 }  // namespace
@@ -198,18 +213,18 @@ void merge_studies(const std::vector<std::string>& from, const std::string& to) 
     if (from.empty()) throw InvalidOption("merge: names no study to merge");
     const StorageAddress target = free_place(to);
     std::vector<Event> merged;
-    Merge merge(merged);
+    std::optional<Merge> merge;
     Study first;
     for (const std::string& source : from) {
         const auto events = open_storage(existing(source), {.read_only = true}).read(0);
         const Study study = folded(events);
         if (!study.is_created()) throw InvalidState(source + ": holds no study yet");
-        if (merged.empty()) {
+        if (!merge) {
             first = study;
-            merged.push_back(events.front());
+            merge.emplace(merged, events.front());
         }
         check_mergeable(first, study, source);
-        merge.take(events, source);
+        merge->take(events, source);
     }
     (void)folded(merged);  // it must be a study before it is stored
     AnyStorage storage = open_storage(target);

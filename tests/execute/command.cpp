@@ -124,6 +124,7 @@ TEST_CASE("the environment carries context, and hyperparameters where asked") {
     CHECK(value_of(environment, "ATTUNE_TRIAL") == "3");
     CHECK(value_of(environment, "ATTUNE_SEED") == "9");
     CHECK(value_of(environment, "ATTUNE_CHECKPOINT_DIR") == "/tmp/c");
+    CHECK(value_of(environment, "ATTUNE_CHECKPOINT") == "/tmp/c");
     CHECK(value_of(environment, "ATTUNE_CONFIG") == "/tmp/x.json");
     CHECK(value_of(environment, "MORE") == "x");
     CHECK_THROWS_WITH_AS(static_cast<void>(Command(made).environment({{"seed", 1.0}})),

@@ -5,9 +5,7 @@
 // With --kills 0 nobody is killed: the workers run --trials together, and a PostgreSQL server is restarted
 // meanwhile. Prints JSON; ends with 1 where something was lost, doubled or stuck.
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -24,6 +22,7 @@
 
 #include "attune/storage/open.hpp"
 #include "attune/study/study.hpp"
+#include "faults/process.hpp"
 #include "support/postgresql_server.hpp"
 #include "support/shared_data.hpp"
 
@@ -102,17 +101,8 @@ class Round {
 
   private:
     pid_t start(const char* trials) {
-        const std::string program =
-            (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fault_worker").string();
-        const std::string heartbeat = std::to_string(settings_.heartbeat_seconds);
-        std::vector<std::string> words{program, address_, acknowledged_, heartbeat, trials};
-        std::vector<char*> pointers;
-        for (std::string& word : words) pointers.push_back(word.data());
-        pointers.push_back(nullptr);
-        pid_t child = 0;
-        if (::posix_spawn(&child, program.c_str(), nullptr, nullptr, pointers.data(), environ) != 0)
-            throw std::runtime_error(program + ": cannot be started");
-        return child;
+        return test::start_beside(
+            "fault_worker", {address_, acknowledged_, std::to_string(settings_.heartbeat_seconds), trials});
     }
 
     void check(Findings& findings) {

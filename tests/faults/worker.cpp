@@ -1,17 +1,21 @@
 // One worker of a study, made to be killed: it writes what was acknowledged to a file of its own.
-//   fault_worker ADDRESS ACKNOWLEDGED HEARTBEAT_SECONDS TRIALS
+//   fault_worker ADDRESS ACKNOWLEDGED HEARTBEAT_SECONDS TRIALS [STRATEGY]
+// With a strategy each report takes a while, so that trials are under way when it is killed.
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <thread>
 
 #include "attune/core.hpp"
 #include "attune/storage/open.hpp"
+#include "attune/strategy/by_name.hpp"
 
 namespace {
 
@@ -29,12 +33,14 @@ class Acknowledged {
     int file_;
 };
 
-int work(char** arguments) {
+int work(char** arguments, const std::string& strategy) {
     attune::SearchSpace space;
     const auto x = space.continuous("x", 0, 1);
     (void)space.categorical("kind", {"a", "b", "c"});
     const Acknowledged acknowledged(arguments[2]);
+    const std::chrono::milliseconds pause(strategy.empty() ? 0 : 50);
     attune::Tuner tuner{space, attune::minimize("y"), attune::open_storage(arguments[1]),
+                        attune::StrategyRegistry::standard().make(strategy.empty() ? "random" : strategy, {}),
                         attune::TunerOptions{.seed = 3, .heartbeat_seconds = std::atof(arguments[3])}};
     acknowledged.line("opened");
     const std::int64_t limit = std::strtoll(arguments[4], nullptr, 10);
@@ -44,6 +50,7 @@ int work(char** arguments) {
         const std::string which = std::to_string(trial.number()) + ' ' + std::to_string(claim);
         acknowledged.line("asked " + which);
         for (int step = 1; step <= 3; ++step) {
+            std::this_thread::sleep_for(pause);
             (void)trial.report(step, trial[x] / step);
             acknowledged.line("reported " + which + ' ' + std::to_string(step));
         }
@@ -56,9 +63,9 @@ int work(char** arguments) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 5) return 2;
+    if (count != 5 && count != 6) return 2;
     try {
-        return work(arguments);
+        return work(arguments, count == 6 ? arguments[5] : "");
     } catch (const std::exception& error) {
         std::cerr << "worker " << ::getpid() << ": " << error.what() << '\n';
         return 4;

@@ -1,5 +1,6 @@
 #include <signal.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "support/shared_data.hpp"
@@ -156,4 +157,48 @@ TEST_CASE("definitions are tried on a log") {
     CHECK(attune.run({"extract", "log", "--json-lines"}) == 0);
     CHECK(attune.out().find("loss: 1 number: 0.25") != std::string::npos);
     CHECK(attune.run({"extract", "log", "--metric", "accuracy=acc: [0-9.]+"}) == 2);
+}
+
+TEST_CASE("a trial whose worker was killed goes on from its checkpoint under another worker") {
+    const test::TemporaryFolder folder;
+    prepare(folder.path());
+    put(folder.path() / "train.sh", R"(mark=$ATTUNE_CHECKPOINT/epoch
+[ "$ATTUNE_CHECKPOINT" = "$ATTUNE_CHECKPOINT_DIR" ] || exit 3
+first=1
+[ -f "$mark" ] && first=$(($(cat "$mark") + 1))
+for epoch in 1 2 3 4 5; do
+  [ $epoch -lt $first ] && continue
+  echo "epoch=$epoch accuracy=0.$epoch from=$first"
+  echo $epoch > "$mark.new" && mv "$mark.new" "$mark"
+  [ $epoch = 3 ] && [ $first = 1 ] && touch waiting && sleep 60
+done
+exit 0
+)");
+    const auto arguments = tune_arguments({"--metric", "epoch=epoch=([0-9]+)", "--step-metric", "epoch",
+                                           "--checkpoints", "kept", "--trials", "1", "--stopping", "off"});
+    Attune attune(folder.path());
+    const pid_t child = attune.start(arguments);
+    const auto journal = folder.path() / "study.attune";
+    const auto reports = [&] {
+        if (!std::filesystem::exists(folder.path() / "waiting")) return std::size_t{0};
+        return study_in(journal).trial(0).reports.size();
+    };
+    for (int look = 0; look < 2000 && reports() < 3; ++look)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    REQUIRE(reports() == 3);
+    REQUIRE(::kill(child, SIGKILL) == 0);
+    CHECK(Attune::wait(child) == -SIGKILL);
+    auto elsewhere = arguments;  // the study knows the place, however the next worker is set up
+    std::replace(elsewhere.begin(), elsewhere.end(), std::string("kept"), std::string("other"));
+    CHECK(attune.run(elsewhere) == 0);
+    const Study study = study_in(journal);
+    REQUIRE(study.trials().size() == 1);
+    const TrialRecord& trial = study.trial(0);
+    CHECK(trial.checkpoint() == (folder.path() / "kept" / "trial-0").string());
+    CHECK(trial.claim == 1);
+    std::vector<double> steps;
+    for (const Report& report : trial.reports) steps.push_back(report.step);
+    CHECK(steps == std::vector<double>{1, 2, 3, 4, 5});
+    CHECK(contents(folder.path() / "study.logs" / "trial-0.log").find("epoch=4 accuracy=0.4 from=4") !=
+          std::string::npos);
 }

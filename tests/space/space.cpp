@@ -233,8 +233,8 @@ TEST_CASE("the differences of two spaces say what differs and how") {
     };
     SearchSpace more = space;
     (void)more.integer("layers", 1, 3);
-    one(space, more, {"layers", "only in the second"});
-    one(more, space, {"layers", "only in the first"});
+    one(space, more, {"layers", "not there -> integer [1, 3], linear"});
+    one(more, space, {"layers", "integer [1, 3], linear -> not there"});
     SearchSpace a, b, c, d;
     auto x = a.continuous("x", 0, 1);
     (void)b.continuous("x", 0, 2);
@@ -246,10 +246,10 @@ TEST_CASE("the differences of two spaces say what differs and how") {
     SearchSpace conditional = a, plain = a, constrained = a, swapped;
     (void)conditional.integer("n", 1, 2).when(x > 0.5);
     (void)plain.integer("n", 1, 2);
-    one(conditional, plain, {"n", "condition"});
+    one(conditional, plain, {"n", "active when x > 0.5 -> when always"});
     constrained.constrain("x < 0.5");
-    one(a, constrained, {"x < 0.5", "only in the second"});
-    one(constrained, a, {"x < 0.5", "only in the first"});
+    one(a, constrained, {"x < 0.5", "not there -> there"});
+    one(constrained, a, {"x < 0.5", "there -> not there"});
     (void)swapped.integer("n", 1, 2);
     (void)swapped.continuous("x", 0, 1);
     one(plain, swapped, {"order"});

@@ -246,6 +246,6 @@ TEST_CASE("a journal of another study is refused with what differs") {
     const auto open = [&] { Tuner tuner{other, maximize("loss"), Journal{path}}; };
     CHECK_THROWS_WITH_AS(open(), doctest::Contains("parameter lr"), InvalidState);
     CHECK_THROWS_WITH_AS(open(), doctest::Contains("parameter depth"), InvalidState);
-    CHECK_THROWS_WITH_AS(open(), doctest::Contains("the objectives (minimize loss, maximize loss)"),
+    CHECK_THROWS_WITH_AS(open(), doctest::Contains("objectives: minimize loss -> maximize loss"),
                          InvalidState);
 }

@@ -143,10 +143,10 @@ TEST_CASE("choices that mix whole and other numbers are numbers") {
 
 TEST_CASE("events of a later version or an unknown kind are named as such") {
     const auto read = [](const std::string& text) { (void)event_from_json(parse_json(text, "event")); };
-    CHECK_THROWS_WITH_AS(read(R"({"v": 3, "kind": "forked", "time": 1})"),
-                         doctest::Contains("'forked': has format version 3"), InvalidJson);
+    CHECK_THROWS_WITH_AS(read(R"({"v": 4, "kind": "forked", "time": 1})"),
+                         doctest::Contains("'forked': has format version 4"), InvalidJson);
     CHECK_THROWS_WITH_AS(read(R"({"v": 1, "kind": "forked", "time": 1})"),
-                         doctest::Contains("kind 'forked' is unknown to format version 2"), InvalidJson);
+                         doctest::Contains("kind 'forked' is unknown to format version 3"), InvalidJson);
     CHECK_THROWS_WITH_AS(read(R"({"v": 1, "kind": "ended", "time": 1, "reason": "", "why": 1})"),
                          doctest::Contains("'why' is unknown; known: reason"), InvalidJson);
     CHECK_THROWS_WITH_AS(read(R"({"v": 1, "kind": "interrupted", "time": 1, "trial": 0.5})"),

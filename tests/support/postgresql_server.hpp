@@ -2,9 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <string>
 
 #include "support/shared_data.hpp"
@@ -50,6 +54,42 @@ class PostgresqlServer {
     }
 
     [[nodiscard]] std::string address() const { return "postgresql://postgres@/postgres?host=" + folder_; }
+    /// Processor time of the server so far, its ended processes included; 0 where the system does not tell.
+    [[nodiscard]] double processor_seconds() const {
+        std::ifstream file(folder_ + "/data/postmaster.pid");
+        int postmaster = 0;
+        file >> postmaster;
+        double ticks = 0;
+        std::error_code ignored;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+            const std::string name = entry.path().filename().string();
+            if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+            std::ifstream stat(entry.path() / "stat");
+            std::string text;
+            std::getline(stat, text);
+            std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+            std::string state, skipped;
+            int parent = 0;
+            double user = 0, system = 0, ended_user = 0, ended_system = 0;
+            fields >> state >> parent;
+            for (int i = 5; i < 14; ++i) fields >> skipped;
+            fields >> user >> system >> ended_user >> ended_system;
+            if (parent == postmaster) ticks += user + system;
+            if (name == std::to_string(postmaster)) ticks += user + system + ended_user + ended_system;
+        }
+        return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    }
+    /// What its statistics count as flushes of the log; they come up to a second late.
+    [[nodiscard]] long flushes() const {
+        const std::string command =
+            "psql -h '" + folder_ + "' -U postgres -Atc 'SELECT wal_sync FROM pg_stat_wal' 2>/dev/null";
+        long count = 0;
+        if (FILE* pipe = ::popen(command.c_str(), "r")) {
+            if (std::fscanf(pipe, "%ld", &count) != 1) count = 0;
+            ::pclose(pipe);
+        }
+        return count;
+    }
     bool go_up() {
         return run("pg_ctl -D " + folder_ + "/data -l " + folder_ +
                    "/log -w -o \"-c listen_addresses='' -c " + "unix_socket_directories=" + folder_ +

@@ -100,7 +100,9 @@ inline std::vector<Event> rich_events() {
         {10, event::Attribute{1, "checkpoint", "path with space/é"}},
         {11, finished},
         {12, failed},
-        {13, event::Ended{"all done"}}};
+        {13, event::Ended{"all done"}},
+        {14, event::SpaceChanged{rich_space(), rich_values()}},
+        {15, event::Ended{"changed"}}};
 }
 
 }  // namespace attune::test

@@ -20,8 +20,9 @@ TEST_CASE("a storage that holds another study is refused, with what differs") {
         [&] {
             Tuner{other, minimize("y"), memory};
         },
-        {"memory", "'first'", "x", "[-1, 1]", "[-2, 1]", "n", "only in the first", "m",
-         "only in the second"});
+        {"memory", "'first'", "parameter x: continuous [-1, 1], linear -> continuous [-2, 1], linear",
+         "parameter n: integer [1, 5], linear -> not there",
+         "parameter m: not there -> integer [1, 5], linear", "change_space"});
     check_error<InvalidState>([&] { Tuner{test::plane(), maximize("y"), memory}; }, {"objectives"});
     check_error<InvalidState>([&] { Tuner{test::plane(), minimize("z"), memory}; }, {"objectives"});
     CHECK(memory.read(0).size() == 1);
@@ -173,4 +174,55 @@ TEST_CASE("an outcome outlives its tuner, memory outlives it as long as a copy i
     }();
     CHECK(outcome.study().trials().size() == 3);
     CHECK(memory.read(0).size() == outcome.study().position());
+}
+
+TEST_CASE("a trial that is gone on with has its checkpoint and the reports up to it") {
+    const Memory memory;
+    const auto folder = std::filesystem::temp_directory_path() / "attune checkpoints";
+    std::filesystem::path place;
+    {
+        Tuner first{test::plane(), minimize("y"), memory, TunerOptions{.checkpoint_folder = folder / "."}};
+        auto trial = first.ask();
+        REQUIRE(trial);
+        REQUIRE(trial->checkpoint());
+        place = *trial->checkpoint();
+        CHECK(place == folder / "trial-0");
+        for (const double step : {1, 2, 3}) trial->report(step, step);
+    }
+    Tuner second{test::plane(), minimize("y"), memory};  // set up otherwise: the study knows the place
+    auto trial = second.ask();
+    REQUIRE(trial);
+    CHECK(trial->resumed());
+    CHECK(trial->checkpoint() == place);
+    const auto steps = [&] {
+        std::vector<double> out;
+        const Study study = second.study();
+        for (const Report& report : study.trial(0).reports) out.push_back(report.step);
+        return out;
+    };
+    CHECK(steps() == std::vector<double>{1, 2, 3});
+    trial->report(2, 20);  // its checkpoint was of step 1
+    CHECK(steps() == std::vector<double>{1, 2});
+    trial->report(3, 30);
+    CHECK(steps() == std::vector<double>{1, 2, 3});
+    trial->tell(0.5);
+    auto next = second.ask();
+    REQUIRE(next);
+    CHECK_FALSE(next->checkpoint());
+    next->set_checkpoint("own.ckpt");
+    CHECK(next->checkpoint() == std::filesystem::current_path() / "own.ckpt");
+}
+
+TEST_CASE("a trial without a checkpoint begins anew when it is gone on with") {
+    const Memory memory;
+    {
+        Tuner first{test::plane(), minimize("y"), memory};
+        auto trial = first.ask();
+        REQUIRE(trial);
+        trial->report(1, 1.0);
+    }
+    Tuner second{test::plane(), minimize("y"), memory};
+    auto trial = second.ask();
+    REQUIRE(trial);
+    CHECK(second.study().trial(0).reports.empty());
 }

@@ -232,3 +232,41 @@ TEST_CASE("this process is alive to itself, and a process that does not exist is
     CHECK(detail::process_state(detail::process_scope() + "4194305/1") == detail::ProcessState::gone);
     CHECK(detail::process_state("another boot/pid:[1]/1/1") == detail::ProcessState::unknown);
 }
+
+namespace {
+
+/// Memory that can be out of order for a while.
+struct Failing {
+    Memory memory;
+    std::shared_ptr<bool> fails = std::make_shared<bool>(false);
+    bool append(std::span<const Event> events, std::uint64_t expected) {
+        if (*fails) throw StorageError("failing: no space");
+        return memory.append(events, expected);
+    }
+    std::vector<Event> read(std::uint64_t from) { return memory.read(from); }
+    std::shared_ptr<WorkerTable> workers() { return memory.workers(); }
+};
+
+}  // namespace
+
+TEST_CASE("a trial that could neither be told nor given back is gone on with when the storage works again") {
+    Failing storage;
+    const auto fails = storage.fails;
+    Tuner tuner{test::plane(), minimize("y"), storage};
+    {
+        auto trial = tuner.ask();
+        REQUIRE(trial);
+        *fails = true;
+        CHECK_THROWS_AS(trial->tell(1), StorageError);
+    }
+    CHECK_THROWS_AS((void)tuner.ask(), StorageError);
+    *fails = false;
+    auto again = tuner.ask();
+    REQUIRE(again);
+    CHECK(again->number() == 0);
+    CHECK(again->resumed());
+    again->tell(1);
+    auto next = tuner.ask();
+    REQUIRE(next);
+    CHECK(next->number() == 1);
+}

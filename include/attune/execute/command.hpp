@@ -63,7 +63,8 @@ struct CommandOptions {
     std::string false_text = "false";
     /// Where given, each hyperparameter is in the environment too, as this prefix and its name in capitals,
     /// other characters as `_`: with `ATTUNE_`, `lr` is `ATTUNE_LR`. Always set: ATTUNE_TRIAL,
-    /// ATTUNE_ATTEMPT, ATTUNE_SEED, and ATTUNE_CHECKPOINT_DIR where there is one.
+    /// ATTUNE_ATTEMPT, ATTUNE_SEED, and ATTUNE_CHECKPOINT (also called ATTUNE_CHECKPOINT_DIR) where there
+    /// is one.
     std::optional<std::string> environment_prefix{};
     std::vector<std::pair<std::string, std::string>> environment{};  ///< more of it
     /// Write the JSON file even without `{json}`; its path is in ATTUNE_CONFIG.

@@ -14,7 +14,8 @@ struct ScriptOptions {
     CommandOptions command;
     /// Gets the output of each trial as `trial-<number>.log`; made where it is missing, none where empty.
     std::filesystem::path log_folder;
-    /// Holds a checkpoint folder `trial-<number>` for each trial; none where empty.
+    /// Holds a checkpoint folder `trial-<number>` for each trial that has none from its tuner
+    /// (TunerOptions::checkpoint_folder); none where empty.
     std::filesystem::path checkpoint_folder;
 };
 
@@ -28,8 +29,9 @@ struct ScriptOptions {
 ///
 /// Reads the program's output while it runs, reports each step and ends the program where the answer is not
 /// to proceed or the run is over. The trial's value is that of its reports; metrics that no report had (a
-/// test score at the end) are told with it. Attributes note retries ("attempts") and output that could not be
-/// read ("problems"). Several trials may run at once.
+/// test score at the end) are told with it. The program gets the trial's checkpoint folder, and finds in it
+/// what was left there where the trial is gone on with after its worker was killed. Attributes note retries
+/// ("attempts") and output that could not be read ("problems"). Several trials may run at once.
 class ScriptObjective {
   public:
     /// Throws InvalidOption.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -96,6 +97,22 @@ class StudySpace {
         return row;
     }
 
+    /// What the model gets for a trial: its point, outside the unit cube where a value is outside a range
+    /// that was changed, and a number of its own for each former choice. Nothing where the model cannot take
+    /// it in: a value is missing or beyond what the scale can express, or it differs in a parameter that
+    /// can have one value only now.
+    [[nodiscard]] std::optional<Eigen::RowVectorXd> evidence(const Configuration& trial) const {
+        if (space_.first_missing(trial)) return std::nullopt;
+        for (std::size_t i = 0; i < space_.size(); ++i) {
+            if (!trial.active(i)) continue;
+            const Parameter& p = space_[i];
+            const double native = trial.native()[i];
+            const bool told_apart = p.cardinality() != 1 || p.contains(native);
+            if (!told_apart || std::isnan(p.position(native))) return std::nullopt;
+        }
+        return point(trial);
+    }
+
     /// A draft of a configuration, NaN where inactive: for the caller to fill.
     [[nodiscard]] Eigen::RowVectorXd draft(const Configuration& configuration) const {
         Eigen::RowVectorXd row(static_cast<Eigen::Index>(parameters_.size()));
@@ -150,7 +167,7 @@ class StudySpace {
 
     [[nodiscard]] double coordinate(std::size_t i, double native) const {
         if (std::isnan(native) || space_[i].kind == ParameterKind::categorical) return native;
-        return space_[i].encode(native);
+        return space_[i].position(native);
     }
 
     const SearchSpace& space_;

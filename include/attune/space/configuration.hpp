@@ -77,15 +77,18 @@ class Configuration {
     }
 
     /// Equal for configurations that count as the same point: values compared on their grid, continuous ones
-    /// after rounding to 1e-9 of the scaled range (users meet 0.1 and 0.1 + 1e-17 as one value).
+    /// after rounding to 1e-9 of the scaled range (users meet 0.1 and 0.1 + 1e-17 as one value), but for
+    /// those outside of it, which only old trials have.
     [[nodiscard]] std::string duplicate_key() const {
         std::string key;
         for (std::size_t i = 0; i < native_.size(); ++i) {
             const Parameter& p = schema_->parameters[i];
-            double x = !active(i)    ? std::numeric_limits<double>::quiet_NaN()
-                       : p.is_grid() ? native_[i]
-                                     : std::round(p.encode(native_[i]) * 1e9);
-            if (x == 0) x = 0;  // -0.0 and 0.0 are one value
+            const bool outside = active(i) && !p.is_grid() && !p.contains(native_[i]);
+            double x = !active(i)               ? std::numeric_limits<double>::quiet_NaN()
+                       : p.is_grid() || outside ? native_[i]
+                                                : std::round(p.encode(native_[i]) * 1e9);
+            if (outside) key += 'o';  // never the key of what is inside
+            if (x == 0) x = 0;        // -0.0 and 0.0 are one value
             key.append(reinterpret_cast<const char*>(&x), sizeof x);
         }
         return key;

@@ -41,7 +41,10 @@ class Parameter {
     Scale scale = Scale::linear;
     std::optional<double> step;  ///< grid of a continuous or integer parameter; integers without have step 1
     std::vector<Value> choices;  ///< of a categorical parameter, all of one type
-    Condition condition;         ///< when it is active
+    /// Choices of earlier forms of the space (see Study): trials have them, nothing new gets them. Their
+    /// native values go on after those of `choices`; operator== leaves them aside.
+    std::vector<Value> former_choices;
+    Condition condition;  ///< when it is active
 
     /// Throws InvalidSpace naming the parameter, the value and the rule; moves `high` onto the grid.
     void validate() {
@@ -71,13 +74,32 @@ class Parameter {
         return k >= last ? high : grid_point(static_cast<double>(k));
     }
 
-    /// Native value -> [0, 1]; strictly increasing within the range.
+    /// A choice by its native value, former ones included. Precondition: there is one.
+    [[nodiscard]] const Value& choice(double native) const {
+        const auto index = static_cast<std::size_t>(native);
+        return index < choices.size() ? choices[index] : former_choices[index - choices.size()];
+    }
+
+    /// Whether a native value can be suggested: within the range, on the grid, no former choice.
+    [[nodiscard]] bool contains(double native) const {
+        if (kind == ParameterKind::categorical) return native < static_cast<double>(choices.size());
+        return native >= low && native <= high && (!is_grid() || snap(native) == native);
+    }
+
+    /// Native value -> [0, 1]; strictly increasing within the range, clamped outside.
     [[nodiscard]] double encode(double native) const {
-        if (kind == ParameterKind::categorical) return (native + 0.5) / static_cast<double>(choices.size());
+        if (kind == ParameterKind::categorical)
+            return std::min((native + 0.5) / static_cast<double>(choices.size()), 1.0);
         if (low == high) return 0.5;
-        const auto [bottom, top] = warped_ends();
-        const double t = detail::warp(scale, native, low, high);
-        return std::clamp((t - bottom) / (top - bottom), 0.0, 1.0);
+        return std::clamp(scaled(std::clamp(native, low, high)), 0.0, 1.0);
+    }
+
+    /// encode(), gone on with beyond the range: below 0 and above 1. NaN where the scale does not reach (a
+    /// logarithm of what is not positive), or where the range is a single value and this is another.
+    [[nodiscard]] double position(double native) const {
+        if (kind == ParameterKind::categorical || (native >= low && native <= high)) return encode(native);
+        const double place = low == high ? std::nan("") : scaled(native);
+        return std::isfinite(place) ? place : std::nan("");
     }
 
     /// [0, 1] -> the native value, on the grid where there is one; arguments outside are clamped.
@@ -112,9 +134,27 @@ class Parameter {
             case ParameterKind::integer:
                 return static_cast<std::int64_t>(native);
             case ParameterKind::categorical:
-                return choices[static_cast<std::size_t>(native)];
+                return choice(native);
         }
         return native;
+    }
+
+    /// The native value of what a trial had in an earlier form of the space, whether or not it could be
+    /// suggested now; nothing where this parameter has no such value (a fraction for an integer, a text for a
+    /// number).
+    [[nodiscard]] std::optional<double> former_native(const Value& value) const {
+        if (kind == ParameterKind::categorical) {
+            for (std::size_t i = 0; i < choices.size() + former_choices.size(); ++i)
+                if (equivalent(choice(static_cast<double>(i)), value)) return static_cast<double>(i);
+            return std::nullopt;
+        }
+        try {
+            const double x = number_of(value);
+            if (!std::isfinite(x)) return std::nullopt;
+            return x >= low && x <= high && on_grid(x) ? snap(x) : x;
+        } catch (const InvalidConfiguration&) {
+            return std::nullopt;
+        }
     }
 
     /// The user's value -> native. Throws InvalidConfiguration for a wrong type, a value outside or off the
@@ -127,20 +167,16 @@ class Parameter {
                                                    attune::to_string(value), choices_text()));
         }
         const double x = number_of(value);
-        // Grid points written by people (0.1 + 0.2) differ from ours by rounding; anything more is another
-        // value.
-        const double slack =
-            is_grid() ? 1e-9 * grid_step() + 4 * epsilon * std::max(std::abs(low), std::abs(high)) : 0;
+        const double slack = this->slack();
         if (!(x >= low - slack && x <= high + slack))
             throw InvalidConfiguration(fmt::format("parameter {}: {} is outside [{}, {}]", name,
                                                    attune::to_string(value), attune::to_string(low),
                                                    attune::to_string(high)));
-        const double snapped = snap(x);
-        if (is_grid() && std::abs(snapped - x) > slack)
+        if (!on_grid(x))
             throw InvalidConfiguration(fmt::format("parameter {}: {} is not on its grid ({} + k * {})", name,
                                                    attune::to_string(value), attune::to_string(low),
                                                    attune::to_string(grid_step())));
-        return is_grid() ? snapped : x;
+        return snap(x);
     }
 
     friend bool operator==(const Parameter& a, const Parameter& b) {
@@ -159,6 +195,21 @@ class Parameter {
 
   private:
     static constexpr double epsilon = std::numeric_limits<double>::epsilon();
+
+    /// Grid points written by people (0.1 + 0.2) differ from ours by rounding; anything more is another
+    /// value.
+    [[nodiscard]] double slack() const {
+        return is_grid() ? 1e-9 * grid_step() + 4 * epsilon * std::max(std::abs(low), std::abs(high)) : 0;
+    }
+
+    /// Precondition: x is in the range, but for slack().
+    [[nodiscard]] bool on_grid(double x) const { return !is_grid() || std::abs(snap(x) - x) <= slack(); }
+
+    /// Precondition: low < high.
+    [[nodiscard]] double scaled(double native) const {
+        const auto [bottom, top] = warped_ends();
+        return (detail::warp(scale, native, low, high) - bottom) / (top - bottom);
+    }
 
     void validate_choices() const {
         if (choices.empty())

@@ -89,7 +89,7 @@ class Schema {
     [[nodiscard]] double number(std::size_t i, double native) const {
         const Parameter& p = parameters[i];
         if (p.kind != ParameterKind::categorical) return native;
-        const Value& value = p.choices[static_cast<std::size_t>(native)];
+        const Value& value = p.choice(native);
         if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
         return std::get<double>(value);
     }

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -162,8 +163,28 @@ class SearchSpace {
         return product;
     }
 
-    /// What differs between two spaces, a line each; empty where they are equal.
+    /// What differs between this space and another one, a line each as "parameter n: integer [1, 5], linear
+    /// -> integer [1, 8], linear"; empty where they are equal.
     [[nodiscard]] std::vector<std::string> differences(const SearchSpace& other) const;
+
+    /// For spaces that change (see Study): keeps as former choices what `before` had and what `assumed`
+    /// states, so that trials that have them can be read. Values of another type than the present choices are
+    /// not.
+    void remember_choices(const SearchSpace& before, const std::map<std::string, Value>& assumed);
+
+    /// A configuration of an earlier form of the space in terms of this one, by name. What it lacks is taken
+    /// from `assumed`. Values may lie outside the range, off the grid or be former choices, and constraints
+    /// are not looked at; what has no value at all stays NaN (see first_missing).
+    [[nodiscard]] Configuration reading(const Configuration& asked,
+                                        const std::map<std::string, Value>& assumed) const;
+
+    /// The first parameter that should be active in a reading() and has no value. Precondition, here and
+    /// below: the configuration is of this space or read in it.
+    [[nodiscard]] std::optional<std::size_t> first_missing(const Configuration& configuration) const;
+
+    /// Whether a reading() could be asked anew: no value is missing, outside the range, off the grid or a
+    /// former choice, and the constraints hold.
+    [[nodiscard]] bool contains(const Configuration& configuration) const;
 
   private:
     void check_size(std::size_t values) const {
@@ -211,5 +232,7 @@ class SearchSpace {
 
 }  // namespace attune
 
+#include "attune/space/detail/differences.hpp"
 #include "attune/space/detail/feasibility.hpp"
+#include "attune/space/detail/former.hpp"
 #include "attune/space/detail/space_impl.hpp"

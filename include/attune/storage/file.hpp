@@ -42,6 +42,10 @@ class File {
     [[nodiscard]] virtual std::optional<int> lock_owner(FileLock lock) = 0;
     /// Whether `path` names this very file still, and not another one that was put in its place.
     [[nodiscard]] virtual bool is_at(const std::filesystem::path& path) = 0;
+    /// Its size where `path` names this very file, nothing otherwise: both from one look.
+    [[nodiscard]] virtual std::optional<std::uint64_t> size_at(const std::filesystem::path& path) {
+        return is_at(path) ? std::optional(size()) : std::nullopt;
+    }
     /// Tells this file from others on the machine.
     [[nodiscard]] virtual std::uint64_t identity() = 0;
 };

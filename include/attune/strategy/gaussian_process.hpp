@@ -61,6 +61,10 @@ struct GaussianProcessOptions {
 /// left out. Several objectives are joined by an augmented Chebyshev function with weights drawn anew each
 /// time (ParEGO: Knowles 2006).
 ///
+/// Where the space has changed, trials from before lie where they are now: outside the unit cube, or with a
+/// choice of their own that is never proposed. Left out are those that the model could not tell from others:
+/// they lack a value, the scale has no place for it, or the parameter has a single value now.
+///
 /// The fit is stored with each suggestion and the next one starts from it. A value type without state:
 /// suggestions are a function of the study and the request.
 class GaussianProcess {
@@ -91,6 +95,7 @@ class GaussianProcess {
         Points points;
         std::vector<std::vector<double>> values;  ///< by trial, then by objective
         std::vector<Configuration> configurations;
+        std::vector<bool> inside;  ///< whether the present space contains them
         Points pending;
     };
 
@@ -137,13 +142,18 @@ class GaussianProcess {
         std::vector<Eigen::RowVectorXd> points;
         std::vector<Eigen::RowVectorXd> pending;
         for (const TrialRecord& trial : study.trials()) {
+            if (trial.failure == FailureKind::environment) continue;
+            const bool changed = trial.original != nullptr;  // the space has, since it was asked
+            const auto point = changed ? space.evidence(trial.configuration)
+                                       : std::optional(space.point(trial.configuration));
+            if (!point) continue;
             if (trial.pending()) {
-                pending.push_back(space.point(trial.configuration));
+                pending.push_back(*point);
                 continue;
             }
-            if (trial.failure == FailureKind::environment) continue;
-            points.push_back(space.point(trial.configuration));
+            points.push_back(*point);
             seen.configurations.push_back(trial.configuration);
+            seen.inside.push_back(!changed || study.space().contains(trial.configuration));
             std::vector<double>& values = seen.values.emplace_back();
             for (std::size_t k = 0; k < study.objectives().size(); ++k)
                 values.push_back(study.value(trial, k));
@@ -226,7 +236,7 @@ class GaussianProcess {
         model.profile_mean();
         // The best value seen rather than the best mean: under noise that asks for a little more, and found
         // better points.
-        double best = targets.minCoeff();
+        double best = best_target(seen, targets);
         for (Eigen::Index i = 0; i < seen.pending.rows(); ++i) {
             // What is in flight will be had anyway: only what goes beyond its predicted value is an
             // improvement.
@@ -251,6 +261,14 @@ class GaussianProcess {
                          transform, fit);
     }
 
+    /// The least target of those trials that could be asked again, or of all where none could.
+    static double best_target(const Observations& seen, const Eigen::VectorXd& targets) {
+        double best = std::numeric_limits<double>::infinity();
+        for (Eigen::Index i = 0; i < targets.size(); ++i)
+            if (seen.inside[static_cast<std::size_t>(i)]) best = std::min(best, targets[i]);
+        return std::isfinite(best) ? best : targets.minCoeff();
+    }
+
     /// Whether `point` agrees with one of `others` within 0.002 of the unit cube in every dimension.
     static bool beside(const Eigen::RowVectorXd& point, const Points& others) {
         const auto close = [](double a, double b) {
@@ -271,8 +289,10 @@ class GaussianProcess {
                                    const Eigen::VectorXd& targets) const {
         const InputMetric metric = space.metric();
         std::optional<StoredFit> stored;
-        for (auto trial = study.trials().rbegin(); trial != study.trials().rend() && !stored; ++trial)
+        for (auto trial = study.trials().rbegin(); trial != study.trials().rend() && !stored; ++trial) {
+            if (trial->original != nullptr) break;  // of another space
             stored = StoredFit::parse(trial->fit, metric);
+        }
         const auto count = static_cast<std::int64_t>(points.rows());
         if (stored) {
             const bool small = count <= options_.always_refit_below;

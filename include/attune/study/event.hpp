@@ -86,8 +86,9 @@ struct Interrupted {
     std::optional<std::uint32_t> claim{};
 };
 
-/// A paused or interrupted trial is gone on with: from its checkpoint, or from the beginning (its old reports
-/// then leave the record, but not the sequence of events).
+/// A paused or interrupted trial is gone on with: from its checkpoint (its next report then takes the place
+/// of earlier ones of that step and beyond), or from the beginning (its old reports then leave the record,
+/// but not the sequence of events).
 struct Resumed {
     std::int64_t trial = 0;
     bool from_start = true;
@@ -119,13 +120,20 @@ struct Ended {
     std::string reason;
 };
 
+/// From here on trials are asked for in another space. `old_trials` says what the trials before are taken to
+/// have had for parameters that they lack.
+struct SpaceChanged {
+    SearchSpace space;
+    Values old_trials;
+};
+
 }  // namespace attune::event
 
 namespace attune {
 
-using EventBody =
-    std::variant<event::Created, event::Enqueued, event::Suggested, event::Reported, event::Decided,
-                 event::Interrupted, event::Resumed, event::Finished, event::Attribute, event::Ended>;
+using EventBody = std::variant<event::Created, event::Enqueued, event::Suggested, event::Reported,
+                               event::Decided, event::Interrupted, event::Resumed, event::Finished,
+                               event::Attribute, event::Ended, event::SpaceChanged>;
 
 /// One entry of a study's sequence.
 struct Event {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,7 +26,15 @@ namespace attune {
 /// The search space, the objectives and all trials: the fold of a sequence of events.
 ///
 /// What strategies, stopping policies, limits and reports read. Applying an event costs O(1) beside the size
-/// of the event. Copies are independent. Thread safety: const access from several threads, apply() from one
+/// of the event, a change of the space O(trials).
+///
+/// The space may change. Trials then keep what they were asked with (TrialRecord::asked), and their
+/// `configuration` is read anew in the present space: a new parameter has the value that the change states
+/// for old trials, a removed one is left out, and a value that is outside the range, off the grid or no
+/// choice any more stays itself. Such a reading is evidence but can never be asked for. Configurations in the
+/// queue are read in the same way; those that the new space does not contain leave it.
+///
+/// Copies are independent. Thread safety: const access from several threads, apply() from one
 /// at a time.
 class Study {
   public:
@@ -50,7 +59,21 @@ class Study {
 
     [[nodiscard]] const std::string& name() const { return created_.name; }
     [[nodiscard]] std::uint64_t seed() const { return created_.seed; }
-    [[nodiscard]] const SearchSpace& space() const { return created_.space; }
+    /// The present space; its parameters know the choices that they had earlier.
+    [[nodiscard]] const SearchSpace& space() const {
+        static const SearchSpace none;
+        return spaces_.empty() ? none : spaces_.back();
+    }
+    /// How often the space has changed.
+    [[nodiscard]] std::uint32_t space_version() const {
+        return spaces_.empty() ? 0 : static_cast<std::uint32_t>(spaces_.size() - 1);
+    }
+    /// The space in which a trial was asked.
+    [[nodiscard]] const SearchSpace& space_of(const TrialRecord& trial) const {
+        return spaces_[trial.space_version];
+    }
+    /// What earlier trials are taken to have had for parameters that they lack.
+    [[nodiscard]] const std::map<std::string, Value>& assumed() const { return assumed_; }
     [[nodiscard]] const std::vector<Objective>& objectives() const { return created_.objectives; }
     [[nodiscard]] const Objective& objective() const { return created_.objectives.front(); }
     [[nodiscard]] const std::map<std::string, std::string>& settings() const { return created_.settings; }
@@ -137,6 +160,7 @@ class Study {
         if (body.objectives.empty())
             throw InvalidState("study '" + body.name + "': has no objective; it needs at least one");
         created_ = body;
+        spaces_.push_back(body.space);
         created_seconds_ = now_;
     }
 
@@ -149,6 +173,7 @@ class Study {
         TrialRecord record;
         record.number = body.trial;
         record.configuration = space().configuration(body.configuration);
+        record.space_version = space_version();
         record.view = body.view;
         record.attempt = body.attempt;
         record.group = body.group;
@@ -169,8 +194,12 @@ class Study {
 
     void fold(const event::Reported& body) {
         TrialRecord& record = known(body.trial);
-        if (!record.finished() && !stale(record, body.claim))
-            record.reports.push_back({body.step, body.metrics, now_});
+        if (record.finished() || stale(record, body.claim)) return;
+        if (record.carried_reports > 0) {  // gone on with from a checkpoint before the last report
+            record.carried_reports = 0;
+            std::erase_if(record.reports, [&](const Report& old) { return old.step >= body.step; });
+        }
+        record.reports.push_back({body.step, body.metrics, now_});
     }
 
     void fold(const event::Decided& body) {
@@ -192,6 +221,7 @@ class Study {
             record.reports.clear();
             record.started_seconds = now_;
         }
+        record.carried_reports = record.reports.size();
         ++record.claim;
         note_worker(record, body.worker);
         record.reason.clear();
@@ -208,11 +238,11 @@ class Study {
         }
         if (record.finished()) return;
         if (body.configuration) {
-            Configuration used =
-                space().configuration(*body.configuration);  // may throw: before anything changes
+            Configuration used = space_of(record).configuration(*body.configuration);  // may throw: first
             --asked_[record.configuration.duplicate_key()];
-            ++asked_[used.duplicate_key()];
-            record.configuration = std::move(used);
+            if (record.original) record.original = std::make_shared<const Configuration>(used);
+            record.configuration = record.original ? space().reading(used, assumed_) : std::move(used);
+            ++asked_[record.configuration.duplicate_key()];
         }
         record.metrics = final_metrics(record, body.metrics);
         record.failure = body.failure;
@@ -230,6 +260,27 @@ class Study {
     }
 
     void fold(const event::Ended& body) { end_reason_ = body.reason; }
+
+    void fold(const event::SpaceChanged& body) {
+        std::map<std::string, Value> assumed = assumed_;
+        for (const auto& [name, value] : body.old_trials) assumed.insert_or_assign(name, value);
+        SearchSpace present = body.space;
+        present.remember_choices(space(), assumed);
+        std::map<std::uint64_t, event::Values> queue;
+        for (const auto& [index, values] : enqueued_) {
+            const Configuration wanted = present.reading(space().configuration(values), assumed);
+            if (present.contains(wanted)) queue.emplace(index, wanted.values());
+        }
+        enqueued_ = std::move(queue);
+        assumed_ = std::move(assumed);
+        spaces_.push_back(std::move(present));
+        asked_.clear();
+        for (TrialRecord& trial : trials_) {
+            if (!trial.original) trial.original = std::make_shared<const Configuration>(trial.configuration);
+            trial.configuration = space().reading(*trial.original, assumed_);
+            if (trial.failure != FailureKind::environment) ++asked_[trial.configuration.duplicate_key()];
+        }
+    }
 
     TrialRecord& known(std::int64_t number) {
         (void)trial(number);
@@ -260,6 +311,8 @@ class Study {
     }
 
     event::Created created_;
+    std::vector<SearchSpace> spaces_;  ///< the first one and what it was changed to; the last is the present
+    std::map<std::string, Value> assumed_;
     std::deque<TrialRecord> trials_;
     std::set<std::int64_t> unfinished_;
     std::map<std::string, std::string> attributes_;

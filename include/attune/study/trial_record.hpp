@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,9 +59,13 @@ struct LateResult {
 struct TrialRecord {
     std::int64_t number = 0;  ///< dense, from 0, in the order of asking
     TrialState state = TrialState::waiting;
-    Configuration configuration;
-    std::vector<Report> reports;  ///< of the latest attempt, in order of arrival
-    Metrics metrics;              ///< final ones; those not told come from the reports (Study::final_metrics)
+    Configuration configuration;  ///< in the study's present space; see asked()
+    /// In the space of its time, where that has changed since.
+    std::shared_ptr<const Configuration> original{};
+    std::uint32_t space_version = 0;  ///< of the space in which it was asked: how often that had changed
+    std::vector<Report> reports;      ///< of the latest attempt, in order of arrival
+    std::size_t carried_reports = 0;  ///< those from before it was gone on with, until the next report
+    Metrics metrics;  ///< final ones; those not told come from the reports (Study::final_metrics)
     std::optional<FailureKind> failure;
     Decision decision = Decision::proceed;  ///< the latest answer other than proceed
     std::string reason;                     ///< why it was stopped or failed
@@ -79,6 +84,16 @@ struct TrialRecord {
     double finished_seconds = 0;
     std::optional<double> cost;
     std::map<std::string, std::string> attributes;
+
+    /// Where its checkpoint is kept; empty where none was said. A note of that name.
+    [[nodiscard]] std::string checkpoint() const {
+        const auto found = attributes.find("checkpoint");
+        return found == attributes.end() ? std::string{} : found->second;
+    }
+
+    /// The values that it was asked with. `configuration` has the same ones until the space changes; then it
+    /// is a SearchSpace::reading() of these in the present space.
+    [[nodiscard]] const Configuration& asked() const { return original ? *original : configuration; }
 
     [[nodiscard]] bool finished() const {
         return state == TrialState::completed || state == TrialState::stopped || state == TrialState::failed;

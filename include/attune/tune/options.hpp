@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -31,6 +32,13 @@ struct TunerOptions {
     std::function<double()> clock = system_seconds;    ///< seconds; tests put a simulated one here
     double heartbeat_seconds = 10;  ///< between the signs of life for other workers; above 0
     std::string worker_name{};      ///< of this worker, for people; such as host and purpose
+    /// Holds a folder `trial-<number>` for each trial's checkpoint (Trial::checkpoint); none where empty.
+    /// Workers on several machines need one that all reach under the same path.
+    std::filesystem::path checkpoint_folder{};
+    /// Opening a study with another space than its own changes the study's (Tuner::change_space) instead of
+    /// being refused; with the values of `old_trials`.
+    bool change_space = false;
+    event::Values old_trials{};
 
     /// Throws InvalidOption.
     void validate() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
@@ -85,6 +86,17 @@ class Trial {
 
     /// Whether this trial was begun before and cut off.
     [[nodiscard]] bool resumed() const { return resumed_; }
+    /// Where it keeps its checkpoint: the same for every worker that goes on with it, which finds there what
+    /// the one before left. Kept with the study, so that it does not matter how this worker was set up.
+    /// Nothing where neither TunerOptions::checkpoint_folder nor set_checkpoint() said a place.
+    ///
+    /// A trial with a place is gone on with under its earlier reports; its next report then takes the place
+    /// of earlier ones of that step and beyond.
+    [[nodiscard]] std::optional<std::filesystem::path> checkpoint() const;
+    /// Says the place, which may be a file or a folder; nothing is made. Relative paths are taken from the
+    /// working folder.
+    void set_checkpoint(const std::filesystem::path& place);
+
     /// How many threads it may use: the cores divided among the executor's slots.
     [[nodiscard]] int threads() const { return threads_; }
     /// Its own random numbers: the same whenever the trial is run again.

@@ -52,8 +52,9 @@ struct Told {
 ///     Journal{"study.attune"}};
 ///
 /// Left out: random search, no early stopping, inline, memory. A storage that holds a study already is gone
-/// on with: its space and objectives must be the same (InvalidState lists the differences). `run` is a
-/// convenience over `ask`, `report` and `tell`, which a host may call itself.
+/// on with: its space and objectives must be the same (InvalidState lists the differences), unless the
+/// options say that the space may change. `run` is a convenience over `ask`, `report` and `tell`, which a
+/// host may call itself.
 ///
 /// Several tuners, in as many processes and on as many machines as can reach the storage, may work on one
 /// study. Each is a worker that gives heartbeats beside the events. A trial whose worker is gone becomes
@@ -104,6 +105,17 @@ class Tuner {
 
     /// Puts a configuration at the end of the queue that asks take from first. Throws InvalidConfiguration.
     void enqueue(const event::Values& configuration);
+
+    /// From now on trials are asked for in `space`; earlier ones stay evidence (see Study). For parameters
+    /// that they lack they are taken to have had the values of `old_trials`, which must name each of them and
+    /// may lie outside the range; stated again, they hold from then on.
+    ///
+    /// Trials under way go on. Interrupted ones that the space no longer contains are not gone on with: they
+    /// end as failures of the environment, which count nowhere. Other workers may tell what they have in
+    /// hand, but their next ask throws InvalidState with the differences, because their objectives were
+    /// written for another space: they are to be opened anew. Throws InvalidSpace, naming the parameter;
+    /// nothing is stored then.
+    void change_space(const SearchSpace& space, const event::Values& old_trials = {});
 
     /// Says that this worker is alive. Called by a thread of the tuner; programs need it only where the clock
     /// is simulated, which has no such thread.
@@ -162,7 +174,8 @@ class Tuner {
     template <class Part>
     void take(Part&& part);
     void open(SearchSpace space, std::vector<Objective> objectives);
-    void check_same(const SearchSpace& space, const std::vector<Objective>& objectives) const;
+    void check_same(const std::vector<Objective>& objectives) const;
+    void check_space();
     [[nodiscard]] bool in_real_time() const;
     void take_place_among_workers();
     void interrupt_dead();
@@ -176,6 +189,7 @@ class Tuner {
 
     std::optional<Trial> ask_locked(const event::Values& fixed, std::int64_t group,
                                     const std::function<bool()>& may_begin);
+    [[nodiscard]] event::Attribute checkpoint_of(std::int64_t number) const;
     [[nodiscard]] bool acceptable(const SuggestionRequest& request, const Configuration& suggested) const;
     std::optional<Trial> take_interrupted();
     std::optional<Suggestion> propose(const SuggestionRequest& request,
@@ -206,7 +220,10 @@ class Tuner {
     std::optional<AnyStorage> storage_;
     std::vector<Observer> observers_;
     Study study_;
+    SearchSpace space_;                ///< the one that this tuner was opened with or has changed to
+    std::uint32_t known_version_ = 0;  ///< of the study's space, found to be the same
     std::map<std::int64_t, std::uint32_t> held_;  ///< trials in the hands of this tuner, with their claims
+    std::map<std::int64_t, std::uint32_t> abandoned_;  ///< that could not be given back: to be tried again
     bool opened_ = false;
     Run* run_ = nullptr;
     std::unique_ptr<detail::Worker> worker_;  ///< last: its thread looks at the members above

@@ -68,22 +68,6 @@ inline void check_condition(const Schema& schema, std::size_t index, const std::
     check_comparison(schema, child, node);
 }
 
-/// `integer [1, 8], log, step 2`: all but the name and the condition.
-inline std::string description(const Parameter& p) {
-    if (p.kind == ParameterKind::categorical)
-        return fmt::format("one of {} ({}s)", p.choices_text(), type_name(p.choices.front()));
-    return fmt::format("{} [{}, {}], {}{}", to_string(p.kind), attune::to_string(p.low),
-                       attune::to_string(p.high), to_string(p.scale),
-                       p.step ? ", step " + attune::to_string(*p.step) : "");
-}
-
-/// What differs between two parameters of one name.
-inline std::string difference(const Parameter& first, const Parameter& second) {
-    const std::string a = description(first), b = description(second);
-    if (a != b) return fmt::format("parameter {}: {} in the first, {} in the second", first.name, a, b);
-    return fmt::format("parameter {}: its condition", first.name);
-}
-
 }  // namespace detail
 
 inline std::size_t SearchSpace::declare(Parameter parameter) {
@@ -153,34 +137,6 @@ inline Configuration SearchSpace::configuration(
             throw InvalidConfiguration(
                 fmt::format("configuration {}: breaks the constraint '{}'", out.text(), constraint.text()));
     return out;
-}
-
-inline std::vector<std::string> SearchSpace::differences(const SearchSpace& other) const {
-    std::vector<std::string> lines;
-    for (const Parameter& p : parameters()) {
-        const auto there = other.schema().find(p.name);
-        if (!there)
-            lines.push_back(fmt::format("parameter {}: only in the first", p.name));
-        else if (!(other[*there] == p))
-            lines.push_back(detail::difference(p, other[*there]));
-    }
-    for (const Parameter& p : other.parameters())
-        if (!schema_->find(p.name)) lines.push_back(fmt::format("parameter {}: only in the second", p.name));
-    const auto texts = [](const Schema& s) {
-        std::vector<std::string> out;
-        for (const Expression& c : s.constraints) out.push_back(c.text());
-        return out;
-    };
-    const auto ours = texts(*schema_), theirs = texts(other.schema());
-    for (const auto& c : ours)
-        if (std::find(theirs.begin(), theirs.end(), c) == theirs.end())
-            lines.push_back(fmt::format("constraint '{}': only in the first", c));
-    for (const auto& c : theirs)
-        if (std::find(ours.begin(), ours.end(), c) == ours.end())
-            lines.push_back(fmt::format("constraint '{}': only in the second", c));
-    if (lines.empty() && !(parameters() == other.parameters()))
-        lines.emplace_back("the order of the parameters");
-    return lines;
 }
 
 }  // namespace attune

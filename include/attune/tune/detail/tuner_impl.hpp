@@ -6,6 +6,7 @@
 #include <limits>
 #include <variant>
 
+#include "attune/study/space_change.hpp"
 #include "attune/tune/tuner.hpp"
 
 namespace attune {
@@ -39,9 +40,10 @@ inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
     options_.validate();
     space.validate();
     if (!storage_) storage_.emplace(Memory{});
+    space_ = std::move(space);
     refresh();
     if (!study_.is_created()) {
-        event::Created created{options_.name,       options_.seed,        space,
+        event::Created created{options_.name,       options_.seed,        space_,
                                objectives,          options_.final_value, options_.settings,
                                options_.environment};
         created.settings.emplace("strategy", strategy_.name());
@@ -49,7 +51,9 @@ inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
         // Where another process was quicker, its study is there now and is gone on with.
         (void)commit({std::move(created)});
     }
-    check_same(space, objectives);
+    check_same(objectives);
+    if (options_.change_space && !study_.space().differences(space_).empty())
+        change_space(space_, options_.old_trials);
     take_place_among_workers();
     interrupt_dead();
 }
@@ -85,14 +89,17 @@ inline void Tuner::interrupt_dead() {
         for (const std::int64_t number : study_.unfinished()) {
             const TrialRecord& trial = study_.trial(number);
             if (trial.state != TrialState::running || held_.contains(number)) continue;
+            const auto own = abandoned_.find(number);
+            const bool abandoned = own != abandoned_.end() && own->second == trial.claim;
             const bool gone =
                 trial.worker == 0 ? !opened_ : worker_->state(trial.worker) == detail::Worker::State::dead;
-            if (!gone) continue;
+            if (!gone && !abandoned) continue;
             interrupted.emplace_back(event::Interrupted{number, trial.claim});
-            dead.insert(trial.worker);
+            if (gone) dead.insert(trial.worker);
         }
     } while (!interrupted.empty() && !commit(std::move(interrupted)));
     opened_ = true;
+    abandoned_.clear();
     for (const std::uint64_t worker : dead) worker_->bury(worker);
 }
 
@@ -125,17 +132,49 @@ inline std::string objectives_text(const std::vector<Objective>& objectives) {
 
 }  // namespace detail
 
-inline void Tuner::check_same(const SearchSpace& space, const std::vector<Objective>& objectives) const {
+inline void Tuner::check_same(const std::vector<Objective>& objectives) const {
     std::string text;
-    for (const std::string& line : study_.space().differences(space)) text += "; " + line;
+    if (!options_.change_space)
+        for (const std::string& line : study_.space().differences(space_)) text += "; " + line;
+    const bool space_alone = !text.empty() && study_.objectives() == objectives;
     if (study_.objectives() != objectives)
-        text += fmt::format("; the objectives ({}, {})", detail::objectives_text(study_.objectives()),
+        text += fmt::format("; objectives: {} -> {}", detail::objectives_text(study_.objectives()),
                             detail::objectives_text(objectives));
     if (!text.empty())
+        throw InvalidState(fmt::format(
+            "study at {}: holds another study ('{}') than the one asked for; these differ (stored -> asked "
+            "for){}{}",
+            storage_->location(), study_.name(), text,
+            space_alone ? "; to change the study's space, say so (TunerOptions::change_space)" : ""));
+}
+
+/// Throws where another worker has changed the space to another one than this tuner's.
+inline void Tuner::check_space() {
+    if (known_version_ == study_.space_version()) return;
+    std::string text;
+    for (const std::string& line : study_.space().differences(space_)) text += "; " + line;
+    if (!text.empty())
         throw InvalidState(
-            fmt::format("study at {}: holds another study ('{}') than the one asked for; these differ "
-                        "(first: stored, second: asked for){}",
-                        storage_->location(), study_.name(), text));
+            fmt::format("study at {}: its space was changed by another worker; open it anew with the present "
+                        "one. These differ (study's -> this worker's){}",
+                        storage_->location(), text));
+    known_version_ = study_.space_version();
+}
+
+inline void Tuner::change_space(const SearchSpace& space, const event::Values& old_trials) {
+    const std::lock_guard lock(mutex_);
+    space.validate();
+    const event::SpaceChanged change{space, old_trials};
+    do {
+        const bool stated = std::all_of(old_trials.begin(), old_trials.end(), [&](const auto& entry) {
+            const auto assumed = study_.assumed().find(entry.first);
+            return assumed != study_.assumed().end() && same_value(assumed->second, entry.second);
+        });
+        if (stated && study_.space().differences(space).empty()) break;
+        check_space_change(study_, change);
+    } while (!commit({change}));
+    space_ = space;
+    known_version_ = study_.space_version();
 }
 
 /// Folds what the storage holds beyond what is known here.
@@ -196,9 +235,11 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
     interrupt_dead();
     if (fixed.empty())
         if (auto trial = take_interrupted()) return trial;
+    check_space();
     const std::vector<double> fixed_natives = natives(fixed);
     int refused = 0;
     for (std::uint32_t attempt = 0; refused < 50; ++attempt) {
+        check_space();
         if (may_begin && !may_begin()) return std::nullopt;
         const auto number = static_cast<std::int64_t>(study_.trials().size());
         const SuggestionRequest request{number, attempt, fixed_natives, options_.duplicates};
@@ -222,9 +263,18 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
                                          std::move(suggestion->role),
                                          std::move(suggestion->fit),
                                          worker_->number(study_.latest_worker() + 1)};
-        if (commit({suggested})) return hand_out(number, false);
+        std::vector<EventBody> begun{suggested};
+        if (!options_.checkpoint_folder.empty()) begun.emplace_back(checkpoint_of(number));
+        if (commit(std::move(begun))) return hand_out(number, false);
     }
     return std::nullopt;
+}
+
+/// Where the trial keeps its checkpoint, as a note.
+inline event::Attribute Tuner::checkpoint_of(std::int64_t number) const {
+    const auto place =
+        std::filesystem::absolute(options_.checkpoint_folder) / fmt::format("trial-{}", number);
+    return {number, "checkpoint", place.lexically_normal().string()};
 }
 
 /// Whether a strategy's suggestion can be begun. Throws InvalidConfiguration where it is none of the space,
@@ -235,13 +285,36 @@ inline bool Tuner::acceptable(const SuggestionRequest& request, const Configurat
     return request.complete(study_.space(), suggested.native()) == suggested;  // keeps to the fixed values
 }
 
+namespace detail {
+
+/// The end of a trial that was cut off and cannot be gone on with, since the space has changed.
+inline event::Finished outside_the_space(const TrialRecord& trial) {
+    return {trial.number,
+            TrialState::failed,
+            {},
+            FailureKind::environment,
+            "was cut off, and the space that was changed since does not contain it: " + trial.asked().text(),
+            std::nullopt,
+            std::nullopt,
+            std::nullopt,
+            trial.claim};
+}
+
+}  // namespace detail
+
 inline std::optional<Trial> Tuner::take_interrupted() {
     while (study_.count(TrialState::interrupted) > 0) {
+        check_space();
         const std::int64_t number =
             *std::find_if(study_.unfinished().begin(), study_.unfinished().end(),
                           [&](std::int64_t n) { return study_.trial(n).state == TrialState::interrupted; });
+        if (!study_.space().contains(study_.trial(number).configuration)) {
+            (void)commit({detail::outside_the_space(study_.trial(number))});
+            continue;
+        }
         const std::uint64_t worker = worker_->number(study_.latest_worker() + 1);
-        if (commit({event::Resumed{number, true, worker}})) return hand_out(number, true);
+        const bool from_start = study_.trial(number).checkpoint().empty();
+        if (commit({event::Resumed{number, from_start, worker}})) return hand_out(number, true);
     }
     return std::nullopt;
 }
@@ -296,7 +369,8 @@ inline Trial Tuner::hand_out(std::int64_t number, bool resumed) {
 
 inline void Tuner::enqueue(const event::Values& configuration) {
     const std::lock_guard lock(mutex_);
-    must_commit({event::Enqueued{study_.space().configuration(configuration).values()}});
+    while (!commit({event::Enqueued{study_.space().configuration(configuration).values()}})) {
+    }
 }
 
 // ---------------------------------------------------------------- report and tell
@@ -329,7 +403,7 @@ inline const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
     event::Finished finished{number,    TrialState::completed, told.metrics, std::nullopt,    "",
                              told.cost, told.duration_seconds, std::nullopt, claim_on(number)};
     if (told.configuration)
-        finished.configuration = study_.space().configuration(*told.configuration).values();
+        finished.configuration = study_.space_of(trial).configuration(*told.configuration).values();
     if (trial.decision == Decision::stop) finished.state = TrialState::stopped;
     const Metrics final = study_.final_metrics(trial, told.metrics);
     for (const Objective& objective : study_.objectives()) {
@@ -357,8 +431,13 @@ inline void Tuner::fail(std::int64_t number, const std::string& reason, FailureK
 inline void Tuner::interrupt(std::int64_t number) {
     const std::lock_guard lock(mutex_);
     const auto claim = claim_on(number);
-    if (!lost(number) && unfinished(number).state != TrialState::interrupted)
-        must_commit({event::Interrupted{number, claim}});
+    if (!lost(number) && unfinished(number).state != TrialState::interrupted) try {
+            must_commit({event::Interrupted{number, claim}});
+        } catch (const StorageError&) {
+            abandoned_[number] = study_.trial(number).claim;
+            held_.erase(number);
+            throw;
+        }
     held_.erase(number);
 }
 
@@ -397,6 +476,17 @@ inline Decision Trial::report(double step, double value) {
 
 inline void Trial::set_attribute(const std::string& key, const std::string& value) {
     owner().set_attribute(number_, key, value);
+}
+
+inline std::optional<std::filesystem::path> Trial::checkpoint() const {
+    std::string place =
+        owner().with_study([&](const Study& study) { return study.trial(number_).checkpoint(); });
+    if (place.empty()) return std::nullopt;
+    return std::filesystem::path(std::move(place));
+}
+
+inline void Trial::set_checkpoint(const std::filesystem::path& place) {
+    set_attribute("checkpoint", std::filesystem::absolute(place).lexically_normal().string());
 }
 
 inline void Trial::tell(const Metrics& metrics, std::optional<double> cost) {
