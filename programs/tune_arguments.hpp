@@ -46,6 +46,12 @@ struct TuneArguments {
     [[nodiscard]] std::vector<event::Values> enqueued_values() const;
 };
 
+/// A space file: the list of parameters, or an object with "space" and more of the study. Throws FileError
+/// and as setup_from_json does.
+[[nodiscard]] StudySetup setup_from_file(const std::string& path);
+/// "maximize:metric" or "minimize:metric". Throws InvalidOption naming --objective.
+[[nodiscard]] Objective objective_from(const std::string& text);
+
 /// Seconds of "90", "90s", "15m", "2h", "1d" or sums such as "1h30m". Throws InvalidOption naming the option.
 [[nodiscard]] double seconds_from(const std::string& text, const std::string& option);
 
