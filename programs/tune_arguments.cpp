@@ -198,6 +198,8 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option("--logs", logs, "Folder for the trials' output (default: the journal's name with .logs)");
     c.add_option("--checkpoints", checkpoints,
                  "Folder for checkpoint folders, handed over as {checkpoint_dir}");
+    c.add_option("--tensorboard", tensorboard,
+                 "Folder for TensorBoard's event files, written while trials run: a run for each trial");
     c.add_flag("--quiet", quiet, "No line for each trial, and no live line on a terminal");
     c.add_flag("--check-only", check_only,
                "Check all of this, also against an existing study; run and write nothing");

@@ -28,7 +28,7 @@ struct TuneArguments {
     std::string strategy, stopping, duplicates;
     std::optional<std::uint64_t> seed;
     std::string study;
-    std::string report, logs, checkpoints;
+    std::string report, logs, checkpoints, tensorboard;
     std::optional<std::int64_t> trials, no_improvement;
     std::string time_limit, trial_time_limit, silence_limit;
     std::optional<double> target;
