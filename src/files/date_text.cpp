@@ -89,7 +89,11 @@ std::optional<double> seconds_of_date(std::string_view text, Clock clock) {
         (void)reader.take(":");
         offset_minutes = sign * (offset_minutes + reader.digits(2));
     }
-    if (!reader.good() || !reader.at_end()) return std::nullopt;
+    const auto within = [](int number, int low, int high) { return number >= low && number <= high; };
+    const bool exists = within(parts.tm_mon, 0, 11) && within(parts.tm_mday, 1, 31) &&
+                        within(parts.tm_hour, 0, 23) && within(parts.tm_min, 0, 59) &&
+                        within(parts.tm_sec, 0, 60);
+    if (!reader.good() || !reader.at_end() || !exists) return std::nullopt;
     parts.tm_isdst = -1;
     const std::time_t whole = has_offset || clock == Clock::utc ? ::timegm(&parts) : std::mktime(&parts);
     return static_cast<double>(whole) + fraction - 60.0 * offset_minutes;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "attune/error.hpp"
@@ -135,14 +136,15 @@ class JsonTable {
                 if (!seen.contains(name)) order.push_back(name);
                 seen[name].push_back(value);
             }
-        for (const std::string& name : order)
+        std::map<std::string, bool> became_text;  // where types are mixed the choices are texts
+        for (const std::string& name : order) {
             table_.parameters.push_back(parameter_from_values(name, seen[name]));
+            const auto& choices = table_.parameters.back().choices;
+            became_text[name] = !choices.empty() && std::holds_alternative<std::string>(choices.front());
+        }
         for (TableTrial& trial : table_.trials)
             for (auto& [name, value] : trial.values)
-                for (const Parameter& parameter : table_.parameters)
-                    if (parameter.name == name && parameter.kind == ParameterKind::categorical &&
-                        parameter.choices.front().index() != value.index())
-                        value = to_string(value);  // where types are mixed the choices are texts
+                if (became_text[name]) value = to_string(value);
     }
 
     const ImportOptions& options_;

@@ -167,9 +167,10 @@ class Conversion {
         if (index && !(whole && given.value >= 0 && given.value < top))
             throw FileError(fmt::format("{}: {} is no index of its {} choices", what, given.value,
                                         joined.choices.size()));
-        if (!std::isfinite(given.value) || (joined.parameter.kind == ParameterKind::integer && !whole))
-            throw FileError(fmt::format("{}: {} must be a {} number", what, given.value,
-                                        std::isfinite(given.value) ? "whole" : "finite"));
+        if (!std::isfinite(given.value))
+            throw FileError(fmt::format("{}: {} must be a finite number", what, given.value));
+        if (joined.parameter.kind == ParameterKind::integer && (!whole || std::abs(given.value) > 0x1p53))
+            throw FileError(fmt::format("{}: {} must be a whole number within +-2^53", what, given.value));
     }
 
     void finish(Joined& joined) {

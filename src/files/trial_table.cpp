@@ -2,91 +2,132 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <set>
 #include <utility>
 
 namespace attune::detail {
 namespace {
 
-/// What a parameter's presence says of another one: its values in the trials that have it, and in those that
-/// are known to lack it.
-struct Evidence {
-    std::vector<Value> with, without;
-    bool usable = true;  ///< some trial with the parameter lacks the other one: it explains nothing
+/// The values of a parameter in all trials; null where a trial lacks it. What waits says nothing.
+using Column = std::vector<const Value*>;
+
+class Columns {
+  public:
+    explicit Columns(const TrialTable& table) : table_(table) {
+        for (std::size_t i = 0; i < table.trials.size(); ++i) add(i);
+    }
+
+    [[nodiscard]] const Column& of(const std::string& name) {
+        Column& column = columns_[name];
+        column.resize(table_.trials.size());
+        return column;
+    }
+    /// Takes the trial's values in, also after some were added.
+    void add(std::size_t trial) {
+        if (table_.trials[trial].state == TrialState::waiting) return;
+        for (const auto& [name, value] : table_.trials[trial].values) {
+            Column& column = columns_[name];
+            column.resize(table_.trials.size());
+            column[trial] = &value;
+        }
+    }
+
+  private:
+    const TrialTable& table_;
+    std::map<std::string, Column> columns_;
 };
 
-bool contains(const std::vector<Value>& values, const Value& value) {
-    return std::any_of(values.begin(), values.end(), [&](const Value& v) { return same_value(v, value); });
-}
-
-void add(std::vector<Value>& values, const Value& value) {
-    if (!contains(values, value)) values.push_back(value);
-}
-
-Evidence evidence(const TrialTable& table, const std::string& name, const Parameter& parent) {
-    Evidence out;
-    for (const TableTrial& trial : table.trials) {
-        if (trial.state == TrialState::waiting) continue;
-        const bool has = trial.find(name) != nullptr;
-        const Value* value = trial.find(parent.name);
-        if (has && value == nullptr) out.usable = false;
-        if (value == nullptr || (!has && !trial.whole())) continue;
-        if (parent.kind == ParameterKind::categorical && contains(has ? out.without : out.with, *value))
-            out.usable = false;
-        if (!out.usable) break;
-        add(has ? out.with : out.without, *value);
+/// Calls `visit` with each trial's value of the parent and whether it has the parameter, for all that are
+/// known to have it or to lack it, until it says no. Gives false then, and where a trial with the parameter
+/// lacks the parent, which so explains nothing.
+template <class Visit>
+bool every_trial(const TrialTable& table, const Column& own, const Column& parent, Visit visit) {
+    for (std::size_t i = 0; i < table.trials.size(); ++i) {
+        const bool has = own[i] != nullptr;
+        if (has && parent[i] == nullptr) return false;
+        if (parent[i] == nullptr || (!has && !table.trials[i].whole())) continue;
+        if (!visit(*parent[i], has)) return false;
     }
-    return out;
+    return true;
 }
 
-std::int64_t least(const std::vector<Value>& values) {
-    std::int64_t out = std::get<std::int64_t>(values.front());
-    for (const Value& value : values) out = std::min(out, std::get<std::int64_t>(value));
-    return out;
+/// The choices of the trials that have the parameter, where no trial without it has one of them.
+std::optional<Condition> explained_by_choice(const TrialTable& table, const Column& own, const Column& values,
+                                             const Parameter& parent, std::size_t index) {
+    enum Seen : char { nowhere, with, without };
+    std::map<std::string, Seen> seen;  // by text, which tells choices of one type apart
+    const bool told = every_trial(table, own, values, [&](const Value& value, bool has) {
+        Seen& now = seen[to_string(value)];
+        const Seen here = has ? with : without;
+        const bool agrees = now == nowhere || now == here;
+        now = here;
+        return agrees;
+    });
+    std::vector<Value> active;  // in the order of the choices
+    for (const Value& choice : parent.choices)
+        if (const auto found = seen.find(to_string(choice)); found != seen.end() && found->second == with)
+            active.push_back(choice);
+    if (!told || active.empty()) return std::nullopt;
+    return Condition::one_of(index, std::move(active), parent.name);
 }
 
-std::int64_t greatest(const std::vector<Value>& values) {
-    std::int64_t out = std::get<std::int64_t>(values.front());
-    for (const Value& value : values) out = std::max(out, std::get<std::int64_t>(value));
-    return out;
+/// A bound that divides the trials that have the parameter from those without it.
+std::optional<Condition> explained_by_bound(const TrialTable& table, const Column& own, const Column& values,
+                                            const Parameter& parent, std::size_t index) {
+    struct Range {
+        std::int64_t least = std::numeric_limits<std::int64_t>::max();
+        std::int64_t greatest = std::numeric_limits<std::int64_t>::min();
+    } with, without;
+    const bool told = every_trial(table, own, values, [&](const Value& value, bool has) {
+        const auto* number = std::get_if<std::int64_t>(&value);
+        if (number == nullptr) return false;
+        Range& range = has ? with : without;
+        range.least = std::min(range.least, *number);
+        range.greatest = std::max(range.greatest, *number);
+        return with.least > without.greatest || with.greatest < without.least;
+    });
+    using Kind = Condition::Kind;
+    if (!told || with.least > with.greatest) return std::nullopt;
+    if (with.least > without.greatest)
+        return Condition::compare(Kind::greater_equal, index, with.least, parent.name);
+    return Condition::compare(Kind::less_equal, index, with.greatest, parent.name);
 }
 
 /// The condition on the parent with this index, or nothing where it does not tell the trials apart.
-std::optional<Condition> explanation(const TrialTable& table, const std::string& name,
+std::optional<Condition> explanation(const TrialTable& table, Columns& columns, const std::string& name,
                                      const Parameter& parent, std::size_t index) {
-    if (parent.kind == ParameterKind::continuous) return std::nullopt;
-    const Evidence seen = evidence(table, name, parent);
-    if (!seen.usable || seen.with.empty()) return std::nullopt;
-    if (parent.kind == ParameterKind::categorical) {
-        std::vector<Value> values;  // in the order of the choices
-        for (const Value& choice : parent.choices)
-            if (contains(seen.with, choice)) values.push_back(choice);
-        return Condition::one_of(index, std::move(values), parent.name);
-    }
-    using Kind = Condition::Kind;
-    if (seen.without.empty() || least(seen.with) > greatest(seen.without))
-        return Condition::compare(Kind::greater_equal, index, least(seen.with), parent.name);
-    if (greatest(seen.with) < least(seen.without))
-        return Condition::compare(Kind::less_equal, index, greatest(seen.with), parent.name);
+    const Column& own = columns.of(name);
+    const Column& values = columns.of(parent.name);
+    if (parent.kind == ParameterKind::categorical)
+        return explained_by_choice(table, own, values, parent, index);
+    if (parent.kind == ParameterKind::integer) return explained_by_bound(table, own, values, parent, index);
     return std::nullopt;
 }
 
-bool lacked_by_some(const TrialTable& table, const std::string& name) {
-    return std::any_of(table.trials.begin(), table.trials.end(),
-                       [&](const TableTrial& trial) { return trial.whole() && trial.find(name) == nullptr; });
+bool lacked_by_some(const TrialTable& table, const Column& column) {
+    for (std::size_t i = 0; i < table.trials.size(); ++i)
+        if (table.trials[i].whole() && column[i] == nullptr) return true;
+    return false;
 }
 
 /// Adds the boolean that says which trials have the parameter, and gives its condition.
-Condition add_companion(TrialTable& table, const std::string& name, std::vector<Parameter>& placed) {
+Condition add_companion(TrialTable& table, Columns& columns, const std::string& name,
+                        std::vector<Parameter>& placed) {
     std::string companion = name + " is set";
     const auto taken = [&](const std::string& word) {
         return std::any_of(table.parameters.begin(), table.parameters.end(),
                            [&](const Parameter& p) { return p.name == word; });
     };
     while (taken(companion)) companion += "!";
-    for (TableTrial& trial : table.trials)
-        if (trial.state != TrialState::waiting || trial.find(name) != nullptr)
-            trial.values.emplace_back(companion, trial.find(name) != nullptr);
+    for (std::size_t i = 0; i < table.trials.size(); ++i) {
+        TableTrial& trial = table.trials[i];
+        const bool has = trial.find(name) != nullptr;
+        if (trial.state == TrialState::waiting && !has) continue;
+        trial.values.emplace_back(companion, has);
+        columns.add(i);
+    }
     Parameter parameter;
     parameter.name = companion;
     parameter.kind = ParameterKind::categorical;
@@ -106,14 +147,15 @@ const Value* TableTrial::find(const std::string& name) const {
 }
 
 void infer_conditions(TrialTable& table) {
+    Columns columns(table);
     std::vector<Parameter> placed, sometimes;
     for (const Parameter& parameter : table.parameters)
-        (lacked_by_some(table, parameter.name) ? sometimes : placed).push_back(parameter);
+        (lacked_by_some(table, columns.of(parameter.name)) ? sometimes : placed).push_back(parameter);
     for (Parameter& parameter : sometimes) {
         std::optional<Condition> condition;
         for (std::size_t i = 0; i < placed.size() && !condition; ++i)
-            condition = explanation(table, parameter.name, placed[i], i);
-        if (!condition) condition = add_companion(table, parameter.name, placed);
+            condition = explanation(table, columns, parameter.name, placed[i], i);
+        if (!condition) condition = add_companion(table, columns, parameter.name, placed);
         parameter.condition = *condition;
         placed.push_back(std::move(parameter));
     }

@@ -47,7 +47,8 @@ class JournalLines {
     void trial(int state, const std::string& values, const std::string& params,
                const std::string& distributions, const std::string& more = "") {
         Json texts = Json::object();
-        for (const auto& [name, json] : Json::parse(distributions).items()) texts[name] = json.dump();
+        const Json parsed = Json::parse(distributions);
+        for (const auto& [name, json] : parsed.items()) texts[name] = json.dump();
         text_ +=
             R"({"op_code":4,"worker_id":"w","study_id":0,"datetime_start":"2026-01-02T03:04:05.25+00:00",)"
             R"("datetime_complete":"2026-01-02T04:04:05.25+01:00","state":)" +
@@ -290,9 +291,18 @@ TEST_CASE("Optuna's choices keep their type where they have one, and are told ap
     CHECK(choices(R"(["a",null,true,3,0.5])") == Pair{"string", "a, null, true, 3, 0.5"});
     CHECK(choices(R"(["3",3])") == Pair{"string", "\"3\", 3"});
     CHECK(choices("[1,1.0]") == Pair{"string", "1, 1.0"});
-    CHECK(choices("[NaN,1]") == Pair{"string", "NaN, 1"});
     CHECK(choices(R"(["a","a"])") == Pair{"string", "a"});
     CHECK(choices("[1,9223372036854775808]") == Pair{"string", "1, 9223372036854775808"});
+}
+
+TEST_CASE("Optuna's choices that are no JSON are read as Python writes them") {
+    JournalLines lines;
+    lines.line(
+        R"({"op_code":4,"study_id":0,"datetime_start":null,"state":1,"values":[-Infinity],"params":{"c":0},)"
+        R"("distributions":{"c":"{\"name\":\"CategoricalDistribution\",\"attributes\":{\"choices\":[NaN,\"NaN\"]}}"}})");
+    const Study study = folded(read(lines));
+    CHECK(parameter(study, "c").choices_text() == "NaN, \"NaN\"");
+    CHECK(study.trial(0).metric("value") == -INFINITY);
 }
 
 TEST_CASE("Optuna's ranges are joined, and old names of distributions are known") {
