@@ -28,9 +28,11 @@ std::string text_of(const std::vector<Event>& events, const Study& study, const 
 
 int run(const Arguments& arguments) {
     const auto events = open_storage(arguments.study, {.read_only = true}).read(0);
+    const bool database = arguments.format == "optuna-sqlite";
     const bool folder = arguments.format == "mlflow" || arguments.format == "tensorboard";
-    if (folder && arguments.to.empty())
-        throw InvalidOption("--to: format " + arguments.format + " is a folder; name it");
+    if ((folder || database) && arguments.to.empty())
+        throw InvalidOption("--to: format " + arguments.format + " is a " +
+                            (folder ? "folder; name it" : "database; name its file"));
     Study study;
     TensorBoardFiles tensorboard(arguments.to);
     for (const Event& event : events) {
@@ -40,7 +42,8 @@ int run(const Arguments& arguments) {
     if (!study.is_created() && arguments.format != "jsonl")
         throw InvalidState(arguments.study + ": holds no study yet");
     if (arguments.format == "mlflow") (void)write_mlflow_experiment(study, arguments.to);
-    if (folder) return success;
+    if (database) write_optuna_sqlite(study, arguments.to);
+    if (folder || database) return success;
     const std::string text = text_of(events, study, arguments.format);
     if (!arguments.to.empty()) return write_file_atomically(arguments.to, text), success;
     std::cout << text << std::flush;
@@ -55,13 +58,13 @@ void add_export(CLI::App& app, int& exit_code) {
     const auto arguments = std::make_shared<Arguments>();
     command->add_option("study", arguments->study, "The journal, or another address of a study")->required();
     command->add_option("--format", arguments->format, "What to write")
-        ->check(CLI::IsMember({"jsonl", "csv", "optuna", "mlflow", "tensorboard"}))
+        ->check(CLI::IsMember({"jsonl", "csv", "optuna", "optuna-sqlite", "mlflow", "tensorboard"}))
         ->capture_default_str();
     command->add_option("--to", arguments->to,
                         "File, or folder for mlflow and tensorboard (default: print it)");
     command->footer(
-        R"(Formats: jsonl all events; csv a line a trial; optuna the file of its JournalStorage; mlflow the file store; tensorboard event
-files, a run a trial.
+        R"(Formats: jsonl all events; csv a line a trial; optuna the file of its JournalStorage; optuna-sqlite its database;
+mlflow the file store; tensorboard event files, a run a trial.
 Exit codes:
   0 done
   2 wrong arguments, or no study that can be read)");

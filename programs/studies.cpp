@@ -7,8 +7,9 @@
 
 #include "attune/storage/studies.hpp"
 #include "commands.hpp"
+#include "studies_import.hpp"
 
-// `attune studies list|copy|rename|merge|compact|delete`: whole studies, wherever they are stored.
+// `attune studies list|import|copy|rename|merge|compact|delete`: whole studies, wherever they are stored.
 
 namespace attune::program {
 namespace {
@@ -44,7 +45,7 @@ void add(CLI::App& parent, int& exit_code, const std::string& name, const std::s
 
 void add_studies(CLI::App& app, int& exit_code) {
     CLI::App* command =
-        app.add_subcommand("studies", "List, copy, rename, merge, compact and delete studies");
+        app.add_subcommand("studies", "List, import, copy, rename, merge, compact and delete studies");
     command->require_subcommand(1);
     command->footer(R"(Addresses of studies:
   study.attune                                  a journal
@@ -54,6 +55,7 @@ void add_studies(CLI::App& app, int& exit_code) {
     constexpr std::size_t many = 1000;
     add(*command, exit_code, "list", "The studies in a folder or database",
         "A folder, a database or a journal", 1, 1, [](const Addresses& a) { print_list(a[0]); });
+    add_studies_import(*command, exit_code);
     add(*command, exit_code, "copy", "Copy a study, also from one kind of storage to another", "From, to", 2,
         2, [](const Addresses& a) { copy_study(a[0], a[1]); });
     add(*command, exit_code, "rename", "Give a study another name in the same place", "From, to", 2, 2,

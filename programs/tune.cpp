@@ -14,6 +14,7 @@
 #include "commands.hpp"
 #include "failures.hpp"
 #include "open_journal.hpp"
+#include "tensorboard.hpp"
 #include "text.hpp"
 #include "trial_lines.hpp"
 #include "tune_formatter.hpp"
@@ -75,6 +76,9 @@ int run(const TuneArguments& arguments) {
     if (arguments.check_only) return check_only(plan);
     AnyStrategy strategy = plan.setup.make_strategy();
     AnyStoppingPolicy stopping = plan.setup.make_stopping();
+    const Observer runs = arguments.tensorboard.empty()
+                              ? Observer{[](const Study&, const Event&) {}}
+                              : tensorboard_runs(arguments.tensorboard, system_seconds());
     std::string notice;
     AnyStorage storage = open_storage(plan.journal, notice);
     if (!notice.empty()) std::cerr << "attune: " << notice << '\n';
@@ -96,7 +100,8 @@ int run(const TuneArguments& arguments) {
                 std::move(storage),
                 Threads{arguments.parallel},
                 line.observer(),
-                lines};
+                lines,
+                runs};
     if (live) std::cerr << "\r\x1b[K";  // the line was drawn when the study was opened
     announce(tuner);
     std::cerr << changes_text(plan);

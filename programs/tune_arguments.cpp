@@ -61,16 +61,6 @@ event::Values typed(const SearchSpace& space, event::Values values, const std::s
     return values;
 }
 
-Objective objective_from(const std::string& text) {
-    const auto [direction, metric] = split(text, ':', "--objective", "maximize:metric or minimize:metric");
-    try {
-        return {metric, direction_from(direction)};
-    } catch (const UnknownName& error) {
-        throw InvalidOption("--objective '" + text + "': " + error.what() +
-                            detail::suggestion(direction, {"maximize", "minimize"}));
-    }
-}
-
 ArgumentStyle style_from(const std::string& word) {
     if (word == "none") return ArgumentStyle::none;
     if (word == "separate") return ArgumentStyle::separate;
@@ -78,6 +68,17 @@ ArgumentStyle style_from(const std::string& word) {
     if (word == "plain") return ArgumentStyle::plain;
     return ArgumentStyle::automatic;
 }
+
+/// What --strategy and --strategy-option (or those of stopping) say over what the file says.
+void apply_named(const std::string& kind, const std::string& name, const std::vector<std::string>& options,
+                 StudySetup& setup, Named& named) {
+    if (!name.empty() && name != named.name) named = {name};
+    for (auto& [option, value] : pairs_from(options, "--" + kind + "-option")) named.options[option] = value;
+    if (!name.empty()) setup.given.insert(kind);
+    if (!options.empty()) setup.given.insert(kind + "_options");
+}
+
+}  // namespace
 
 /// A `create` object, alone or under that name, an object of space and constraints, or the list of
 /// parameters.
@@ -93,16 +94,15 @@ StudySetup setup_from_file(const std::string& path) {
     return setup_from_json(json, path, otherwise);
 }
 
-/// What --strategy and --strategy-option (or those of stopping) say over what the file says.
-void apply_named(const std::string& kind, const std::string& name, const std::vector<std::string>& options,
-                 StudySetup& setup, Named& named) {
-    if (!name.empty() && name != named.name) named = {name};
-    for (auto& [option, value] : pairs_from(options, "--" + kind + "-option")) named.options[option] = value;
-    if (!name.empty()) setup.given.insert(kind);
-    if (!options.empty()) setup.given.insert(kind + "_options");
+Objective objective_from(const std::string& text) {
+    const auto [direction, metric] = split(text, ':', "--objective", "maximize:metric or minimize:metric");
+    try {
+        return {metric, direction_from(direction)};
+    } catch (const UnknownName& error) {
+        throw InvalidOption("--objective '" + text + "': " + error.what() +
+                            detail::suggestion(direction, {"maximize", "minimize"}));
+    }
 }
-
-}  // namespace
 
 double seconds_from(const std::string& text, const std::string& option) {
     const auto refuse = [&]() -> double {
@@ -206,6 +206,8 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option("--checkpoints", checkpoints,
                  "Folder for the trials' checkpoint folders, handed over as {checkpoint_dir} and in "
                  "ATTUNE_CHECKPOINT; a trial whose worker was killed finds its own again");
+    c.add_option("--tensorboard", tensorboard,
+                 "Folder for TensorBoard's event files, written while trials run: a run for each trial");
     c.add_flag("--quiet", quiet, "No line for each trial, and no live line on a terminal");
     c.add_flag("--check-only", check_only,
                "Check all of this, also against an existing study; run and write nothing");

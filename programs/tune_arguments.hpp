@@ -28,7 +28,7 @@ struct TuneArguments {
     std::string strategy, stopping, duplicates;
     std::optional<std::uint64_t> seed;
     std::string study;
-    std::string report, logs, checkpoints;
+    std::string report, logs, checkpoints, tensorboard;
     std::optional<std::int64_t> trials, no_improvement;
     std::string time_limit, trial_time_limit, silence_limit;
     std::optional<double> target;
@@ -45,6 +45,12 @@ struct TuneArguments {
     /// The configurations of --enqueue.
     [[nodiscard]] std::vector<event::Values> enqueued_values() const;
 };
+
+/// A space file: the list of parameters, or an object with "space" and more of the study. Throws FileError
+/// and as setup_from_json does.
+[[nodiscard]] StudySetup setup_from_file(const std::string& path);
+/// "maximize:metric" or "minimize:metric". Throws InvalidOption naming --objective.
+[[nodiscard]] Objective objective_from(const std::string& text);
 
 /// Seconds of "90", "90s", "15m", "2h", "1d" or sums such as "1h30m". Throws InvalidOption naming the option.
 [[nodiscard]] double seconds_from(const std::string& text, const std::string& option);

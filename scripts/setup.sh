@@ -9,6 +9,8 @@ packages=(g++ cmake ninja-build ccache pkg-config
   libtorch-dev libopenblas-dev
   libcli11-dev doctest-dev librapidcheck-dev libbenchmark-dev)
 if [ "${1:-}" = "--tools" ]; then packages+=(clang-format clang-tidy); fi
+# For the fuzzers, which CI runs for seconds.
+if [ "${ATTUNE_CI:-0}" = 1 ]; then packages+=(clang libclang-rt-14-dev); fi
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "This is not a Debian system. Install the equivalents of these packages, then run the command again" >&2

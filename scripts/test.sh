@@ -25,6 +25,8 @@ if [ "${ATTUNE_CI:-0}" = 1 ]; then
   # dear: all programs would take half an hour more.
   under_sanitizer address,undefined test_space test_study test_stopping test_tune test_storage test_metrics test_files test_execute
   under_sanitizer thread test_tune test_storage
+  # Everything that reads bytes of others, for seconds each; findings fail the run. In full: tests/fuzz/run.sh 300.
+  ATTUNE_FUZZ_DIR="$build-fuzz" ATTUNE_FUZZ_FLAGS=-O0 ATTUNE_JOBS="$jobs" "$source_dir/tests/fuzz/run.sh" 4
 fi
 
 cmake -S "$source_dir" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DATTUNE_STRICT=$strict >/dev/null

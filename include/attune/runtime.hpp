@@ -15,6 +15,7 @@
 #include "attune/files/raw_images.hpp"
 #include "attune/files/safetensors.hpp"
 #include "attune/files/study_export.hpp"
+#include "attune/files/study_import.hpp"
 #include "attune/files/weights.hpp"
 #include "attune/metrics/dry_run.hpp"
 #include "attune/metrics/json_lines_metrics.hpp"

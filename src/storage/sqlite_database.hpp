@@ -39,7 +39,13 @@ class Database {
         Statement& bind_bytes(int index, std::string_view bytes);
         /// Whether there is a row.
         bool step();
+        [[nodiscard]] bool is_null(int column) const {
+            return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+        }
         [[nodiscard]] std::uint64_t number(int column) const;
+        [[nodiscard]] std::int64_t integer(int column) const {
+            return sqlite3_column_int64(statement_, column);
+        }
         [[nodiscard]] double real(int column) const { return sqlite3_column_double(statement_, column); }
         /// Valid until the next step.
         [[nodiscard]] std::string_view bytes(int column) const;

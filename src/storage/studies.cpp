@@ -67,10 +67,11 @@ void refuse_where_workers_are(const StorageAddress& address) {
                                " s ago; end the workers first, or wait until it is taken for dead");
 }
 
-void append_all(AnyStorage& storage, const std::vector<Event>& events, const StorageAddress& address) {
+void append_all(std::span<const Event> events, const StorageAddress& address) {
+    AnyStorage storage = open_storage(address);
     constexpr std::size_t most = 8192;
     for (std::size_t i = 0; i < events.size(); i += most)
-        if (!storage.append(std::span(events).subspan(i, std::min(most, events.size() - i)), i))
+        if (!storage.append(events.subspan(i, std::min(most, events.size() - i)), i))
             throw InvalidState(address.text() + ": somebody else writes there");
 }
 
@@ -184,10 +185,10 @@ std::vector<StudySummary> list_studies(const std::string& place) {
 
 void copy_study(const std::string& from, const std::string& to) {
     const auto events = open_storage(existing(from), {.read_only = true}).read(0);
-    const StorageAddress target = free_place(to);
-    AnyStorage storage = open_storage(target);
-    append_all(storage, events, target);
+    append_all(events, free_place(to));
 }
+
+void store_study(std::span<const Event> events, const std::string& to) { append_all(events, free_place(to)); }
 
 void rename_study(const std::string& from, const std::string& to) {
     const StorageAddress source = existing(from), target = free_place(to);
@@ -227,8 +228,7 @@ void merge_studies(const std::vector<std::string>& from, const std::string& to) 
         merge->take(events, source);
     }
     (void)folded(merged);  // it must be a study before it is stored
-    AnyStorage storage = open_storage(target);
-    append_all(storage, merged, target);
+    append_all(merged, target);
 }
 
 void compact_study(const std::string& text) {

@@ -29,7 +29,8 @@ const std::map<std::string, Rule> rules{
     {"execute", {{"space", "study", "metrics", "tune", "strategy", "stopping"}, {"fmt/", "nlohmann/"}}},
     {"tune", {{"space", "study", "strategy", "stopping", "storage", "execute"}, {"fmt/"}}},
     {"metrics", {{"space", "study"}, {"fmt/", "nlohmann/", "re2/"}}},
-    {"files", {{"space", "study"}, {"fmt/", "nlohmann/", "zlib.h", "jpeglib.h", "jerror.h", "png.h"}}},
+    {"files",
+     {{"space", "study", "storage"}, {"fmt/", "nlohmann/", "zlib.h", "jpeglib.h", "jerror.h", "png.h"}}},
     {"analyse",
      {{"space", "study", "files", "tune", "strategy", "storage", "execute", "stopping"},
       {"fmt/", "nlohmann/"}}},
@@ -40,7 +41,8 @@ const std::map<std::string, Rule> rules{
 };
 
 /// The include lines of a file: what stands between the quotes or brackets. Quoted names that are found
-/// beside the file and stay in its role's folder (the first one below `top`) are neighbours and need no rule.
+/// beside the file and stay in its role's folder (the first one below `top`) are neighbours and need no rule;
+/// those that lead into another role's folder are named as that role's headers are.
 std::vector<std::string> includes(const fs::path& file, const fs::path& top) {
     std::vector<std::string> out;
     std::ifstream stream(file);
@@ -51,9 +53,12 @@ std::vector<std::string> includes(const fs::path& file, const fs::path& top) {
         if (open == std::string::npos || close <= open) continue;
         const std::string name = line.substr(open + 1, close - open - 1);
         const fs::path beside = fs::weakly_canonical(file.parent_path() / name);
-        const bool neighbour = line[open] == '"' && fs::exists(beside) &&
-                               *fs::relative(beside, fs::weakly_canonical(top)).begin() == role;
-        if (!neighbour) out.push_back(name);
+        if (line[open] != '"' || !fs::exists(beside)) {
+            out.push_back(name);
+            continue;
+        }
+        const fs::path inside = fs::relative(beside, fs::weakly_canonical(top));
+        if (*inside.begin() != role) out.push_back("attune/" + inside.string());
     }
     return out;
 }

@@ -21,8 +21,13 @@ namespace attune {
 /// Optuna has none beside a step. Reports of the first objective at whole steps become intermediate values;
 /// stopped trials are pruned ones, and trials without a result are running ones, so run the dashboard on it
 /// or go on with it in Optuna, not both. Metrics that are no objective become the user attribute "metrics".
+/// What was imported from Optuna goes back as it was: choices of mixed types, attributes of its system.
 /// `name` is the study's name there; empty: its own.
 [[nodiscard]] std::string study_as_optuna_journal(const Study& study, const std::string& name = "");
+
+/// The same as a database of Optuna (schema of 3.2 to 5), in one file that appears when it is whole. Throws
+/// FileError, also where something is there already: it may hold other studies.
+void write_optuna_sqlite(const Study& study, const std::filesystem::path& path, const std::string& name = "");
 
 /// An experiment in the file store of MLflow (checked with 3.17; since 3 its clients want
 /// MLFLOW_ALLOW_FILE_STORE=true): a run for each trial, with parameters, reports and final metrics. `folder`

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct StudySummary {
 
 /// The studies at an address: those of a database, all journals (*.attune) in a folder, or the one journal.
 [[nodiscard]] std::vector<StudySummary> list_studies(const std::string& place);
+
+/// Stores events as a new study, such as those that an importer gives (attune/files/study_import.hpp). Throws
+/// InvalidState where something is stored at `to` already.
+void store_study(std::span<const Event> events, const std::string& to);
 
 /// Copies all events, workers not. Throws InvalidState where something is stored at `to` already.
 void copy_study(const std::string& from, const std::string& to);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "attune/error.hpp"
 #include "attune/finetune/freeze.hpp"
