@@ -24,7 +24,10 @@ namespace {
 struct Settings {
     fs::path data;
     int repeats = 1;
-    int epochs = 4;
+    // Few steps on purpose: only settings near the best learn much in them. After longer trainings a whole
+    // ridge of settings is equally good, and the luck of the draw decides.
+    int epochs = 2;
+    int batch = 250;
     int train = 2500;
     int validation = 2000;
     int starts = 3;
@@ -104,8 +107,8 @@ double accuracy(SmallResNet& network, const Part& part) {
 
 /// The same start and order of images for every trial of a repeat, so that trials differ in nothing but their
 /// settings.
-double train(const Problem& problem, const torch::Tensor& start, std::uint64_t seed, int epochs, double lr,
-             double momentum, double decay) {
+double train(const Problem& problem, const torch::Tensor& start, std::uint64_t seed, const Settings& settings,
+             double lr, double momentum, double decay) {
     SmallResNet network(problem.classes);
     {
         const torch::NoGradGuard no_gradients;
@@ -120,10 +123,11 @@ double train(const Problem& problem, const torch::Tensor& start, std::uint64_t s
     attune::RandomStream random(seed, 0, attune::Purpose::user);
     std::vector<std::int64_t> order(static_cast<std::size_t>(problem.train.labels.size(0)));
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-    constexpr std::size_t batch = 100;
-    const double steps = static_cast<double>(epochs) * std::floor(static_cast<double>(order.size()) / batch);
+    const std::size_t batch = std::min(static_cast<std::size_t>(settings.batch), order.size());
+    const double steps =
+        static_cast<double>(settings.epochs) * std::floor(static_cast<double>(order.size()) / batch);
     double step = 0;
-    for (int epoch = 0; epoch < epochs; ++epoch) {
+    for (int epoch = 0; epoch < settings.epochs; ++epoch) {
         network.train();
         random.shuffle(order);
         for (std::size_t i = 0; i + batch <= order.size(); i += batch) {
@@ -220,8 +224,8 @@ std::vector<double> search(const Problem& problem, const Settings& settings, att
                                     // 1 % apart. A trial is the mean over a few starts.
                                     double sum = 0;
                                     for (std::size_t k = 0; k < starts.size(); ++k)
-                                        sum += train(problem, starts[k], 100 * seed + k, settings.epochs,
-                                                     trial[lr], trial[momentum], trial[decay]);
+                                        sum += train(problem, starts[k], 100 * seed + k, settings, trial[lr],
+                                                     trial[momentum], trial[decay]);
                                     return sum / static_cast<double>(starts.size());
                                 })
                            .study());
@@ -245,6 +249,9 @@ int main(int argc, char** argv) {
         "folder with train_batch.bin and test_batch.bin of CIFAR-10's layout (default: drawn images)");
     app.add_option("--repeats", settings.repeats, "with seeds 1, 2, ...")->capture_default_str();
     app.add_option("--epochs", settings.epochs, "of each training")->capture_default_str();
+    app.add_option("--batch", settings.batch, "images a step")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 100000));
     app.add_option("--train", settings.train, "training images")->capture_default_str();
     app.add_option("--validation", settings.validation, "validation images")->capture_default_str();
     app.add_option("--starts", settings.starts, "trainings a trial, whose mean it is")
