@@ -233,5 +233,6 @@ class Tuner {
 
 }  // namespace attune
 
+#include "attune/tune/detail/trial_impl.hpp"
 #include "attune/tune/detail/tuner_impl.hpp"
 #include "attune/tune/detail/tuner_run.hpp"
