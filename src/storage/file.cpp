@@ -81,8 +81,7 @@ std::optional<int> owner_by_descriptor(std::uint64_t inode, off_t first) {
 
 class SystemFile final : public File {
   public:
-    explicit SystemFile(Descriptor descriptor)
-        : descriptor_(std::move(descriptor)), opened_(status()) {}
+    explicit SystemFile(Descriptor descriptor) : descriptor_(std::move(descriptor)), opened_(status()) {}
 
     std::uint64_t size() override { return static_cast<std::uint64_t>(status().st_size); }
 

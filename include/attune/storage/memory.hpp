@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -36,7 +37,7 @@ class Memory {
   private:
     struct Shared {
         std::mutex mutex;
-        std::vector<Event> events;
+        std::deque<Event> events;  ///< which never moves what it holds, however many they become
         MemoryWorkers workers;
     };
     std::shared_ptr<Shared> shared_;

@@ -184,7 +184,9 @@ class Tuner {
     [[nodiscard]] bool lost(std::int64_t trial) const;
     void refresh();
     bool commit(std::vector<EventBody> bodies);
-    void must_commit(std::vector<EventBody> bodies);
+    bool commit(EventBody body);
+    void must_commit(EventBody body);
+    bool store(std::span<Event> events);
     const TrialRecord& unfinished(std::int64_t trial) const;
 
     std::optional<Trial> ask_locked(const event::Values& fixed, std::int64_t group,
@@ -231,5 +233,6 @@ class Tuner {
 
 }  // namespace attune
 
+#include "attune/tune/detail/trial_impl.hpp"
 #include "attune/tune/detail/tuner_impl.hpp"
 #include "attune/tune/detail/tuner_run.hpp"

@@ -49,7 +49,7 @@ inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
         created.settings.emplace("strategy", strategy_.name());
         created.settings.emplace("stopping", policy_.name());
         // Where another process was quicker, its study is there now and is gone on with.
-        (void)commit({std::move(created)});
+        (void)commit(EventBody(std::move(created)));
     }
     check_same(objectives);
     if (options_.change_space && !study_.space().differences(space_).empty())
@@ -172,7 +172,7 @@ inline void Tuner::change_space(const SearchSpace& space, const event::Values& o
         });
         if (stated && study_.space().differences(space).empty()) break;
         check_space_change(study_, change);
-    } while (!commit({change}));
+    } while (!commit(EventBody(change)));
     space_ = space;
     known_version_ = study_.space_version();
 }
@@ -185,10 +185,21 @@ inline void Tuner::refresh() {
     }
 }
 
-/// Stores and folds the events, or folds what others stored first and returns false.
 inline bool Tuner::commit(std::vector<EventBody> bodies) {
     std::vector<Event> events;
-    for (EventBody& body : bodies) events.push_back({options_.clock(), std::move(body)});
+    events.reserve(bodies.size());
+    for (EventBody& body : bodies) events.push_back({0, std::move(body)});
+    return store(events);
+}
+
+inline bool Tuner::commit(EventBody body) {
+    Event event{0, std::move(body)};
+    return store(std::span(&event, 1));
+}
+
+/// Stores and folds the events as of now, or folds what others stored first and returns false.
+inline bool Tuner::store(std::span<Event> events) {
+    for (Event& event : events) event.time_seconds = options_.clock();
     if (!storage_->append(events, study_.position())) {
         refresh();
         return false;
@@ -200,9 +211,10 @@ inline bool Tuner::commit(std::vector<EventBody> bodies) {
     return true;
 }
 
-/// For events that stay right whatever others stored in between.
-inline void Tuner::must_commit(std::vector<EventBody> bodies) {
-    while (!commit(bodies)) {
+/// For an event that stays right whatever others stored in between.
+inline void Tuner::must_commit(EventBody body) {
+    Event event{0, std::move(body)};
+    while (!store(std::span(&event, 1))) {
     }
 }
 
@@ -251,19 +263,20 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
             ++refused;
             continue;
         }
-        const event::Suggested suggested{number,
-                                         suggestion->configuration.values(),
-                                         fixed,
-                                         study_.position(),
-                                         attempt,
-                                         group < 0 && options_.group_size > 1 ? number : group,
-                                         options_.resumable,
-                                         enqueued,
-                                         std::move(suggestion->reason),
-                                         std::move(suggestion->role),
-                                         std::move(suggestion->fit),
-                                         worker_->number(study_.latest_worker() + 1)};
-        std::vector<EventBody> begun{suggested};
+        event::Suggested suggested{number,
+                                   suggestion->configuration.values(),
+                                   fixed,
+                                   study_.position(),
+                                   attempt,
+                                   group < 0 && options_.group_size > 1 ? number : group,
+                                   options_.resumable,
+                                   enqueued,
+                                   std::move(suggestion->reason),
+                                   std::move(suggestion->role),
+                                   std::move(suggestion->fit),
+                                   worker_->number(study_.latest_worker() + 1)};
+        std::vector<EventBody> begun;
+        begun.emplace_back(std::move(suggested));
         if (!options_.checkpoint_folder.empty()) begun.emplace_back(checkpoint_of(number));
         if (commit(std::move(begun))) return hand_out(number, false);
     }
@@ -309,12 +322,12 @@ inline std::optional<Trial> Tuner::take_interrupted() {
             *std::find_if(study_.unfinished().begin(), study_.unfinished().end(),
                           [&](std::int64_t n) { return study_.trial(n).state == TrialState::interrupted; });
         if (!study_.space().contains(study_.trial(number).configuration)) {
-            (void)commit({detail::outside_the_space(study_.trial(number))});
+            (void)commit(EventBody(detail::outside_the_space(study_.trial(number))));
             continue;
         }
         const std::uint64_t worker = worker_->number(study_.latest_worker() + 1);
         const bool from_start = study_.trial(number).checkpoint().empty();
-        if (commit({event::Resumed{number, from_start, worker}})) return hand_out(number, true);
+        if (commit(EventBody(event::Resumed{number, from_start, worker}))) return hand_out(number, true);
     }
     return std::nullopt;
 }
@@ -369,7 +382,7 @@ inline Trial Tuner::hand_out(std::int64_t number, bool resumed) {
 
 inline void Tuner::enqueue(const event::Values& configuration) {
     const std::lock_guard lock(mutex_);
-    while (!commit({event::Enqueued{study_.space().configuration(configuration).values()}})) {
+    while (!commit(EventBody(event::Enqueued{study_.space().configuration(configuration).values()}))) {
     }
 }
 
@@ -382,7 +395,7 @@ inline Verdict Tuner::report(std::int64_t number, double step, const Metrics& me
     if (std::isnan(step))
         throw InvalidState(fmt::format("trial {}: step of a report is NaN; it must be a number", number));
     const auto claim = claim_on(number);
-    if (!lost(number)) must_commit({event::Reported{number, step, metrics, claim}});
+    if (!lost(number)) must_commit(event::Reported{number, step, metrics, claim});
     if (lost(number)) return {Decision::stop, "another worker has gone on with the trial"};
     if (run_ != nullptr && run_->cancelled)
         return {Decision::stop, "the run was cancelled"};  // not a judgement: nothing is recorded
@@ -393,7 +406,7 @@ inline Verdict Tuner::report(std::int64_t number, double step, const Metrics& me
                           : policy_.decide(study_, trial);
     if (verdict.decision == Decision::pause && !trial.resumable) verdict = {};
     if (verdict.decision != Decision::proceed)
-        must_commit({event::Decided{number, step, verdict.decision, verdict.reason, claim}});
+        must_commit(event::Decided{number, step, verdict.decision, verdict.reason, claim});
     return verdict;
 }
 
@@ -414,7 +427,7 @@ inline const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
         finished.reason = fmt::format("the objective {} {}", objective.metric,
                                       value == final.end() ? "was neither told nor reported" : "is NaN");
     }
-    must_commit({std::move(finished)});
+    must_commit(std::move(finished));
     held_.erase(number);
     return study_.trial(number);
 }
@@ -423,8 +436,8 @@ inline void Tuner::fail(std::int64_t number, const std::string& reason, FailureK
                         std::optional<double> cost) {
     const std::lock_guard lock(mutex_);
     (void)unfinished(number);
-    must_commit({event::Finished{
-        number, TrialState::failed, {}, kind, reason, cost, std::nullopt, std::nullopt, claim_on(number)}});
+    must_commit(event::Finished{
+        number, TrialState::failed, {}, kind, reason, cost, std::nullopt, std::nullopt, claim_on(number)});
     held_.erase(number);
 }
 
@@ -432,7 +445,7 @@ inline void Tuner::interrupt(std::int64_t number) {
     const std::lock_guard lock(mutex_);
     const auto claim = claim_on(number);
     if (!lost(number) && unfinished(number).state != TrialState::interrupted) try {
-            must_commit({event::Interrupted{number, claim}});
+            must_commit(event::Interrupted{number, claim});
         } catch (const StorageError&) {
             abandoned_[number] = study_.trial(number).claim;
             held_.erase(number);
@@ -444,65 +457,7 @@ inline void Tuner::interrupt(std::int64_t number) {
 inline void Tuner::set_attribute(std::int64_t trial, const std::string& key, const std::string& value) {
     const std::lock_guard lock(mutex_);
     if (trial >= 0) (void)study_.trial(trial);
-    must_commit({event::Attribute{trial, key, value}});
-}
-
-// ---------------------------------------------------------------- trials
-
-inline Tuner& Trial::owner() const {
-    if (tuner_ == nullptr) throw InvalidState(fmt::format("trial {}: is over already", number_));
-    return *tuner_;
-}
-
-inline Trial::~Trial() {
-    if (tuner_ == nullptr) return;
-    try {
-        tuner_->interrupt(number_);
-    } catch (...) {  // NOLINT(bugprone-empty-catch): opening the study again will find it interrupted
-    }
-}
-
-inline Decision Trial::report(double step, const Metrics& metrics) {
-    const Decision decision = owner().report(number_, step, metrics).decision;
-    if (decision != Decision::proceed) answer_ = decision;
-    return decision;
-}
-
-inline Decision Trial::report(double step, double value) {
-    const std::string metric =
-        owner().with_study([](const Study& study) { return study.objective().metric; });
-    return report(step, Metrics{{metric, value}});
-}
-
-inline void Trial::set_attribute(const std::string& key, const std::string& value) {
-    owner().set_attribute(number_, key, value);
-}
-
-inline std::optional<std::filesystem::path> Trial::checkpoint() const {
-    std::string place =
-        owner().with_study([&](const Study& study) { return study.trial(number_).checkpoint(); });
-    if (place.empty()) return std::nullopt;
-    return std::filesystem::path(std::move(place));
-}
-
-inline void Trial::set_checkpoint(const std::filesystem::path& place) {
-    set_attribute("checkpoint", std::filesystem::absolute(place).lexically_normal().string());
-}
-
-inline void Trial::tell(const Metrics& metrics, std::optional<double> cost) {
-    owner().tell(number_, {.metrics = metrics, .cost = cost ? cost : cost_});
-    tuner_ = nullptr;
-}
-
-inline void Trial::tell(double value) {
-    const std::string metric =
-        owner().with_study([](const Study& study) { return study.objective().metric; });
-    tell(Metrics{{metric, value}});
-}
-
-inline void Trial::fail(const std::string& reason, FailureKind kind) {
-    owner().fail(number_, reason, kind, cost_);
-    tuner_ = nullptr;
+    must_commit(event::Attribute{trial, key, value});
 }
 
 }  // namespace attune

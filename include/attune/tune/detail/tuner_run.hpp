@@ -60,7 +60,7 @@ void Tuner::settle(Trial& trial, Call&& call) {
     } catch (const RunFailure& failure) {
         const std::lock_guard lock(mutex_);
         if (trial.tuner_ != nullptr && !study_.trial(trial.number()).finished()) give_back(trial);
-        must_commit({event::Ended{failure.what()}});
+        must_commit(event::Ended{failure.what()});
         throw;
     } catch (const TrialFailure& failure) {
         settle_failed(trial, failure.what(), failure.kind());
@@ -167,7 +167,7 @@ Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<doubl
             return true;
         });
         const std::lock_guard lock(mutex_);
-        must_commit({event::Ended{run.reason}});
+        must_commit(event::Ended{run.reason});
     }
     return {study(), run.reason};
 }
