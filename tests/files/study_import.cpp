@@ -1,6 +1,7 @@
 #include "attune/files/study_import.hpp"
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 
 #include <cmath>
 #include <fstream>
@@ -390,6 +391,48 @@ TEST_CASE("Optuna's database: written, read back, and told from others") {
     check_error<FileError>([&] { (void)import_study(folder.path() / "missing.db"); }, {"missing.db"});
     std::ofstream(folder.path() / "text") << "hello";
     check_error<FileError>([&] { (void)import_study(folder.path() / "text"); }, {"text", ".csv"});
+}
+
+TEST_CASE("Optuna's databases of earlier versions are read, unknown ones refused by name") {
+    const test::TemporaryFolder folder;
+    const auto file = folder.path() / "old.db";
+    JournalLines lines;
+    lines.trial(1, "[0.5]", R"({"x":0.25})", unit, R"(,"intermediate_values":{"1":NaN,"2":3})");
+    write_optuna_sqlite(folded(read(lines)), file);
+    const auto change = [&](const char* sql) {
+        sqlite3* database = nullptr;
+        REQUIRE(sqlite3_open(file.c_str(), &database) == SQLITE_OK);
+        char* message = nullptr;
+        const int result = sqlite3_exec(database, sql, nullptr, nullptr, &message);
+        INFO(sql << ": " << (message == nullptr ? "" : message));
+        CHECK(result == SQLITE_OK);
+        sqlite3_free(message);
+        sqlite3_close(database);
+    };
+    // Before 3.0 values had no type: an empty one is NaN.
+    change("ALTER TABLE trial_values DROP COLUMN value_type");
+    change("ALTER TABLE trial_intermediate_values DROP COLUMN intermediate_value_type");
+    change("UPDATE alembic_version SET version_num = 'v2.6.0.a'");
+    const Study study = folded(import_study(file));
+    REQUIRE(study.trials().size() == 1);
+    CHECK(study.trial(0).metric("value") == 0.5);
+    REQUIRE(study.trial(0).reports.size() == 2);
+    CHECK(std::isnan(study.trial(0).reports[0].metrics.at("value")));
+    CHECK(study.trial(0).started_seconds == 1767323045.25);
+    change("DROP TABLE alembic_version");
+    CHECK(folded(import_study(file)).trials().size() == 1);
+    change("CREATE TABLE alembic_version (version_num)");
+    change("INSERT INTO alembic_version VALUES ('v9.9.0.a')");
+    check_error<FileError>([&] { (void)import_study(file); }, {"old.db", "v9.9.0.a", "v3.2.0.a"});
+    change("UPDATE alembic_version SET version_num = 'v1.3.0.a'");
+    check_error<FileError>([&] { (void)import_study(file); }, {"old.db", "v1.3.0.a"});
+    // Before 2.4 the table of values held reports.
+    change("ALTER TABLE trial_values RENAME COLUMN objective TO step");
+    check_error<FileError>([&] { (void)import_study(file); }, {"old.db", "not supported", "upgrade"});
+    change("UPDATE trials SET state = 'DONE'");
+    change("ALTER TABLE trial_values RENAME COLUMN step TO objective");
+    change("DELETE FROM alembic_version");
+    check_error<FileError>([&] { (void)import_study(file); }, {"old.db", "trial 0", "'DONE'"});
 }
 
 TEST_CASE("an imported study is stored like any other, once") {
