@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "optuna_study.hpp"
 #include "python_json.hpp"
@@ -13,15 +15,18 @@ Json plain(const Value& value) {
     return std::visit([](const auto& held) { return Json(held); }, value);
 }
 
-/// The choices as they were where the study was imported from Optuna, or the parameter's own.
+/// The choices as they were where the study was imported from Optuna, or the parameter's own; behind those,
+/// the ones that it had before its space changed.
 Json choices_of(const Study& study, const Parameter& parameter) {
     const auto kept = study.attributes().find(std::string(choices_attribute) + parameter.name);
     Json own = Json::array();
     for (const Value& choice : parameter.choices) own.push_back(plain(choice));
+    for (const Value& choice : parameter.former_choices) own.push_back(plain(choice));
     if (kept == study.attributes().end()) return own;
     try {
         Json choices = parse_python_json(kept->second, kept->first);
-        const bool same = choices.is_array() && choices.size() == parameter.choices.size();
+        const bool same = choices.is_array() && parameter.former_choices.empty() &&
+                          choices.size() == parameter.choices.size();
         if (!same) return own;
         const std::vector<Value> values = values_of_choices(choices);
         for (std::size_t i = 0; i < values.size(); ++i)
@@ -32,21 +37,34 @@ Json choices_of(const Study& study, const Parameter& parameter) {
     }
 }
 
-std::string distribution(const Study& study, const Parameter& parameter) {
+/// The range, widened to what trials had before it changed.
+std::pair<double, double> range_of(const Study& study, std::size_t parameter) {
+    double low = study.space()[parameter].low, high = study.space()[parameter].high;
+    for (const TrialRecord& trial : study.trials()) {
+        if (!trial.configuration.active(parameter)) continue;
+        low = std::min(low, trial.configuration.native()[parameter]);
+        high = std::max(high, trial.configuration.native()[parameter]);
+    }
+    return {low, high};
+}
+
+std::string distribution(const Study& study, std::size_t index) {
+    const Parameter& parameter = study.space()[index];
     if (parameter.kind == ParameterKind::categorical)
         return python_json(Json{{"name", "CategoricalDistribution"},
                                 {"attributes", {{"choices", choices_of(study, parameter)}}}});
     const bool integer = parameter.kind == ParameterKind::integer;
     const bool stepped = integer ? parameter.grid_step() != 1 : parameter.step.has_value();
+    const auto [low, high] = range_of(study, index);
     Json attributes{{"log", parameter.scale == Scale::log && !stepped}};
     if (integer) {
         attributes["step"] = static_cast<std::int64_t>(parameter.grid_step());
-        attributes["low"] = static_cast<std::int64_t>(parameter.low);
-        attributes["high"] = static_cast<std::int64_t>(parameter.high);
+        attributes["low"] = static_cast<std::int64_t>(low);
+        attributes["high"] = static_cast<std::int64_t>(high);
     } else {
         attributes["step"] = stepped ? Json(*parameter.step) : Json();
-        attributes["low"] = parameter.low;
-        attributes["high"] = parameter.high;
+        attributes["low"] = low;
+        attributes["high"] = high;
     }
     return Json{{"name", integer ? "IntDistribution" : "FloatDistribution"}, {"attributes", attributes}}
         .dump();
@@ -148,8 +166,7 @@ OptunaStudy optuna_from_study(const Study& study, const std::string& name) {
     add_attributes(study.attributes(), out.user, out.system);
     out.system["study:metric_names"] = std::move(metric_names);
     std::vector<std::string> distributions;
-    for (const Parameter& parameter : study.space().parameters())
-        distributions.push_back(distribution(study, parameter));
+    for (std::size_t i = 0; i < study.space().size(); ++i) distributions.push_back(distribution(study, i));
     for (const TrialRecord& trial : study.trials())
         out.trials.push_back(trial_from(study, trial, distributions));
     for (const auto& [index, values] : study.enqueued())

@@ -185,8 +185,9 @@ TEST_CASE("JSON lines: what we export we take back, event by event") {
         [&] { (void)study_from_json_lines(text, "study.jsonl", {.objectives = {minimize("x")}}); },
         {"study.jsonl", "its own"});
     const std::string twice = text + text.substr(0, text.find('\n') + 1);
+    const std::string line = "study.jsonl: line " + std::to_string(test::rich_events().size() + 1);
     check_error<FileError>([&] { (void)study_from_json_lines(twice, "study.jsonl"); },
-                           {"study.jsonl: line 17", "created twice"});
+                           {line.c_str(), "created twice"});
 }
 
 TEST_CASE("JSON lines: a table of trials") {
@@ -443,4 +444,27 @@ TEST_CASE("an imported study is stored like any other, once") {
     store_study(imported.events, address);
     CHECK(open_storage(address, {.read_only = true}).read(0).size() == imported.events.size());
     check_error<InvalidState>([&] { store_study(imported.events, address); }, {"s.attune", "already"});
+}
+
+TEST_CASE("trials from before a change of the space keep their values in Optuna's files") {
+    const auto suggested = [](std::int64_t number, event::Values values) {
+        event::Suggested body;
+        body.trial = number;
+        body.configuration = std::move(values);
+        return Event{2.0, body};
+    };
+    SearchSpace before, after;
+    (void)before.continuous("x", 0, 1);
+    (void)before.categorical("c", {"a", "b"});
+    (void)after.continuous("x", 0, 0.5);
+    (void)after.categorical("c", {"b", "z"});
+    Study study;
+    study.apply({1, event::Created{"s", 1, before, {minimize("y")}, {}, {}, {}}});
+    study.apply(suggested(0, {{"x", 0.9}, {"c", std::string("a")}}));
+    study.apply({3, event::SpaceChanged{after, {}}});
+    study.apply(suggested(1, {{"x", 0.2}, {"c", std::string("z")}}));
+    const Study back = folded(study_from_optuna_journal(study_as_optuna_journal(study), "study.log"));
+    REQUIRE(back.trials().size() == 2);
+    CHECK(back.trial(0).configuration.text() == "x=0.9 c=a");
+    CHECK(back.trial(1).configuration.text() == "x=0.2 c=z");
 }
