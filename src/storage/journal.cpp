@@ -6,6 +6,7 @@
 
 #include "attune/error.hpp"
 #include "attune/storage/binary_codec.hpp"
+#include "event_parts.hpp"
 #include "journal_scan.hpp"
 #include "journal_version_1.hpp"
 #include "side_file.hpp"
@@ -17,40 +18,24 @@ using journal::Damage;
 using journal::FrameIndex;
 using journal::Head;
 
-bool needs_flush(std::span<const Event> events, Durability durability) {
-    if (durability != Durability::power_loss) return durability == Durability::power_loss_with_reports;
-    return std::any_of(events.begin(), events.end(),
-                       [](const Event& e) { return !std::holds_alternative<event::Reported>(e.body); });
-}
-
 std::uint64_t new_id() {
     std::random_device random;
     return std::uint64_t{random()} << 32 | random();
 }
 
-void write_all(File& file, std::uint64_t offset, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const std::size_t n = file.write_at(offset, bytes);
-        if (n == 0)
-            throw std::system_error(std::make_error_code(std::errc::no_space_on_device), "cannot be written");
-        offset += n;
-        bytes.remove_prefix(n);
-    }
-}
-
 /// Writes a whole journal, in frames of about a megabyte.
 void write_journal(File& file, std::uint64_t id, std::span<const Event> events) {
-    constexpr std::size_t events_a_frame = 8192;
     std::string bytes = journal::header(id);
     std::uint64_t offset = 0;
-    for (std::size_t i = 0; i < events.size(); i += events_a_frame) {
-        const auto part = events.subspan(i, std::min(events_a_frame, events.size() - i));
-        bytes += journal::frame(i, i, static_cast<std::uint32_t>(part.size()), to_bytes(part));
-        write_all(file, offset, bytes);
+    const auto write = [&] {
+        file.write_all(offset, bytes);
         offset += bytes.size();
-        bytes.clear();
-    }
-    write_all(file, offset, bytes);
+    };
+    write();
+    parts::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
+        bytes = journal::frame(position, position, static_cast<std::uint32_t>(part.size()), to_bytes(part));
+        write();
+    });
     file.sync();
 }
 
@@ -88,7 +73,7 @@ class Journal::State {
                 if (events.empty()) return;
                 add_frame(static_cast<std::uint32_t>(events.size()), body);
             }
-            if (needs_flush(events, options_.durability)) flush_last();
+            if (parts::needs_flush(events, options_.durability)) flush_last();
         });
         return appended;
     }
@@ -196,7 +181,7 @@ class Journal::State {
     void begin_anew() {
         file_->truncate(0);
         id_ = new_id();
-        write_all(*file_, 0, journal::header(id_));
+        file_->write_all(0, journal::header(id_));
         file_->sync();
         options_.files->sync_folder(path_.parent_path());
         has_header_ = true;
@@ -314,7 +299,7 @@ class Journal::State {
                 if (error.code() != std::errc::file_exists) throw;
             }
         }
-        write_all(*copy, 0, tail);
+        copy->write_all(0, tail);
         copy->sync();
         options_.files->sync_folder(path_.parent_path());
         note_tail(damage, kept);
@@ -335,7 +320,7 @@ class Journal::State {
         const Head head{static_cast<std::uint32_t>(body.size()), index_.position(),
                         std::max(flushed_, index_.flushed()), count};
         try {
-            write_all(*file_, index_.end(), journal::frame(head.position, head.flushed, count, body));
+            file_->write_all(index_.end(), journal::frame(head.position, head.flushed, count, body));
         } catch (const std::system_error&) {
             try {
                 cut_to(index_.end());

@@ -8,6 +8,7 @@
 
 #ifdef ATTUNE_HAS_POSTGRESQL
 #include "attune/storage/binary_codec.hpp"
+#include "event_parts.hpp"
 #include "postgresql_connection.hpp"
 #include "stored_rows.hpp"
 #endif
@@ -154,7 +155,7 @@ class Postgresql::State {
             "INSERT INTO attune_events SELECT id, $2::bigint, $3::bigint, $4::bigint, $7::bigint, $5 FROM "
             "turn",
             {id_, expected, std::uint64_t{events.size()}, checksum, Argument::of_bytes(body),
-             std::string(rows::needs_flush(events, options_.durability) ? "on" : "off"), token},
+             std::string(parts::needs_flush(events, options_.durability) ? "on" : "off"), token},
             [&] { return was_done = has(expected, token); });
         return was_done || result.changes() == 1;
     }
@@ -182,8 +183,9 @@ class Postgresql::State {
         // Rows are put together one block after another, each in one statement, while others go on.
         const std::vector<Event> events = read(0);
         const std::uint64_t end = events.size();
-        rows::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
-            if (position + part.size() == end && part.size() < 8192 && position != 0) return;  // still grows
+        parts::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
+            if (position + part.size() == end && part.size() < parts::most_in_a_part && position != 0)
+                return;  // still grows
             const std::string body = to_bytes(part);
             const Result block = connection_.run(
                 "SELECT count(*) FILTER (WHERE position < $3::bigint), coalesce(max(position + count) FILTER "

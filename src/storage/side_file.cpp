@@ -74,8 +74,7 @@ void SideFile::put_slot(std::uint64_t index, std::string content) {
     bytes += content;
     bytes.resize(slot_size - checksum_size, '\0');
     bytes::put_fixed(bytes, checksum(bytes));
-    for (std::size_t done = 0; done < bytes.size();)
-        done += file().write_at(index * slot_size + done, std::string_view(bytes).substr(done));
+    file().write_all(index * slot_size, bytes);
 }
 
 std::optional<std::uint64_t> SideFile::slot_of(std::uint64_t number) {

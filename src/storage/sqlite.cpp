@@ -6,6 +6,7 @@
 
 #include "attune/error.hpp"
 #include "attune/storage/binary_codec.hpp"
+#include "event_parts.hpp"
 #include "journal_format.hpp"
 #include "sqlite_database.hpp"
 #include "stored_rows.hpp"
@@ -120,7 +121,7 @@ class Sqlite::State {
         } catch (const InvalidEventBytes& error) {
             throw StorageError(location() + ": " + error.what());
         }
-        database_.set_flushing(rows::needs_flush(events, options_.durability));
+        database_.set_flushing(parts::needs_flush(events, options_.durability));
         Database::Transaction turn(database_);
         if (events.empty()) return expected == position();
         (void)database_.prepare("UPDATE studies SET events=?3 WHERE id=?1 AND events=?2")
@@ -165,7 +166,7 @@ class Sqlite::State {
             events = reader.events();
         }
         (void)database_.prepare("DELETE FROM events WHERE study=?1").bind(1, id_).step();
-        rows::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
+        parts::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
             put(position, part.size(), to_bytes(part));
         });
         turn.commit();

@@ -1,16 +1,12 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "attune/error.hpp"
 #include "attune/storage/binary_codec.hpp"
-#include "attune/storage/durability.hpp"
 #include "byte_stream.hpp"
 #include "journal_format.hpp"
 
@@ -24,12 +20,6 @@ namespace attune::rows {
     bytes::put_fixed(place, position);
     bytes::put_fixed(place, count);
     return journal::checksum(body, journal::checksum(place));
-}
-
-[[nodiscard]] inline bool needs_flush(std::span<const Event> events, Durability durability) {
-    if (durability != Durability::power_loss) return durability == Durability::power_loss_with_reports;
-    return std::any_of(events.begin(), events.end(),
-                       [](const Event& e) { return !std::holds_alternative<event::Reported>(e.body); });
 }
 
 /// Puts rows together again, and refuses what does not fit. The first row may begin before `from`.
@@ -77,13 +67,5 @@ class Reader {
     bool begun_ = false;
     std::vector<Event> events_;
 };
-
-/// Calls `put(position, part)` for parts of about a megabyte.
-template <class Put>
-void in_large_parts(std::span<const Event> events, Put&& put) {
-    constexpr std::size_t most = 8192;
-    for (std::size_t i = 0; i < events.size(); i += most)
-        put(i, events.subspan(i, std::min(most, events.size() - i)));
-}
 
 }  // namespace attune::rows

@@ -11,6 +11,7 @@
 #include "attune/storage/postgresql.hpp"
 #include "attune/storage/sqlite.hpp"
 #include "attune/study/study.hpp"
+#include "event_parts.hpp"
 
 namespace attune {
 namespace {
@@ -69,10 +70,10 @@ void refuse_where_workers_are(const StorageAddress& address) {
 
 void append_all(std::span<const Event> events, const StorageAddress& address) {
     AnyStorage storage = open_storage(address);
-    constexpr std::size_t most = 8192;
-    for (std::size_t i = 0; i < events.size(); i += most)
-        if (!storage.append(events.subspan(i, std::min(most, events.size() - i)), i))
+    parts::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
+        if (!storage.append(part, position))
             throw InvalidState(address.text() + ": somebody else writes there");
+    });
 }
 
 // ---------------------------------------------------------------- merging

@@ -30,6 +30,17 @@ class File {
     /// Writes once, and gives the number of bytes that went in: fewer than asked for where there is no more
     /// space.
     virtual std::size_t write_at(std::uint64_t offset, std::string_view bytes) = 0;
+    /// Writes until all is in; throws std::system_error where there is no more space.
+    void write_all(std::uint64_t offset, std::string_view bytes) {
+        while (!bytes.empty()) {
+            const std::size_t n = write_at(offset, bytes);
+            if (n == 0)
+                throw std::system_error(std::make_error_code(std::errc::no_space_on_device),
+                                        "cannot be written");
+            offset += n;
+            bytes.remove_prefix(n);
+        }
+    }
     virtual void truncate(std::uint64_t size) = 0;
     /// Returns when the content would survive a power loss.
     virtual void sync() = 0;
