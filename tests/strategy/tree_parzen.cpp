@@ -151,6 +151,41 @@ TEST_CASE("with several objectives the search goes to where both are good") {
     CHECK(good >= 24);  // uniform draws: 12 of 40
 }
 
+TEST_CASE("what a changed space does not contain is neither asked nor a centre") {
+    SearchSpace before, after;
+    (void)before.categorical("kind", {"a", "b"});
+    (void)before.continuous("x", 0, 1);
+    auto kind = after.categorical("kind", {"b", "c", "d"});
+    auto x = after.continuous("x", 0, 0.4);
+    test::StudyScript script(before, minimize("loss"));
+    const auto tell = [&](int trial, const event::Values& values, double loss) {
+        event::Suggested suggested;
+        suggested.trial = trial;
+        suggested.configuration = values;
+        suggested.view = script.study.position();
+        script.apply(suggested, trial);
+        script.tell(trial, loss, trial);
+    };
+    for (int i = 0; i < 30; ++i)  // the best are gone: of kind a, or beyond 0.4
+        tell(i, {{"kind", std::string(i % 2 == 0 ? "a" : "b")}, {"x", i / 30.0}},
+             i % 2 == 0 ? 0 : 1 - i / 30.0);
+    script.apply(event::SpaceChanged{after, {}}, 30);
+    int of_d = 0, at_the_edge = 0;
+    for (int i = 30; i < 60; ++i) {
+        SuggestionRequest request;
+        request.trial = i;
+        const auto suggestion = TreeParzen{}.suggest(script.study, request);
+        REQUIRE(suggestion);
+        const Configuration& c = suggestion->configuration;
+        CHECK(script.study.space().contains(c));
+        of_d += c[kind] == "d" ? 1 : 0;
+        at_the_edge += c[x] > 0.39 ? 1 : 0;
+        tell(i, c.values(), 2);
+    }
+    CHECK(of_d < 25);
+    CHECK(at_the_edge < 10);
+}
+
 TEST_CASE("options are checked") {
     CHECK_THROWS_AS(TreeParzen{{.initial_trials = 0}}, InvalidOption);
     CHECK_THROWS_AS(TreeParzen{{.good_share = 1}}, InvalidOption);

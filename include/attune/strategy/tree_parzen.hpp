@@ -54,6 +54,7 @@ struct TreeParzenOptions {
 /// conditional space (see detail::ParzenMixture). Trials in flight count among the others, which keeps
 /// parallel workers apart; so do failures of the configuration. With several objectives the good trials are
 /// the first fronts, and of the front that is cut through those that stand most alone.
+/// Where the space has changed, trials that it no longer contains are left out.
 ///
 /// Costs O(candidates * trials * parameters) a suggestion: for many cheap trials. A value type without state:
 /// suggestions are a function of the study and the request.
@@ -97,6 +98,7 @@ class TreeParzen {
             good[static_cast<std::size_t>(seen.trials[i])] = true;
         for (const TrialRecord& trial : study.trials()) {
             if (trial.failure == FailureKind::environment) continue;
+            if (trial.original && !study.space().contains(trial.configuration)) continue;
             (good[static_cast<std::size_t>(trial.number)] ? sides.good : sides.others)
                 .push_back(trial.configuration);
         }
