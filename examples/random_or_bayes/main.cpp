@@ -125,7 +125,7 @@ double train(const Problem& problem, const torch::Tensor& start, std::uint64_t s
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
     const std::size_t batch = std::min(static_cast<std::size_t>(settings.batch), order.size());
     const double steps =
-        static_cast<double>(settings.epochs) * std::floor(static_cast<double>(order.size()) / batch);
+        static_cast<double>(static_cast<std::size_t>(settings.epochs) * (order.size() / batch));
     double step = 0;
     for (int epoch = 0; epoch < settings.epochs; ++epoch) {
         network.train();
