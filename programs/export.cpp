@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -33,6 +34,9 @@ int run(const Arguments& arguments) {
     if ((folder || database) && arguments.to.empty())
         throw InvalidOption("--to: format " + arguments.format + " is a " +
                             (folder ? "folder; name it" : "database; name its file"));
+    if (!arguments.to.empty() && !folder && std::filesystem::exists(arguments.to))
+        throw InvalidOption("--to '" + arguments.to +
+                            "' is there already; name a new file, or remove it first");
     Study study;
     TensorBoardFiles tensorboard(arguments.to);
     for (const Event& event : events) {

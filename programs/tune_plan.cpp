@@ -25,6 +25,10 @@ std::string journal_path(const std::string& storage) {
     constexpr std::string_view scheme = "journal:";
     if (storage == "memory:")
         throw InvalidOption("--study memory: has no place for logs and the report; name a file");
+    if (StorageAddress::parse(storage).kind != StorageAddress::Kind::journal)
+        throw InvalidOption("--study '" + storage +
+                            "' is a database; attune tune keeps its study in a journal: name a file "
+                            "(attune studies copy takes it to a database later)");
     return storage.rfind(scheme, 0) == 0 ? storage.substr(scheme.size()) : storage;
 }
 

@@ -48,6 +48,9 @@ refused "file: is a file" --out file/below
 mkdir -p page && echo "my own page" >page/report.html
 refused "page/report.html: exists and is no report of Attune" --out page
 [ "$(cat page/report.html)" = "my own page" ] || fail "a file was overwritten"
+mkdir -p mine && echo "my own weights" >mine/model.safetensors
+refused "mine/model.safetensors: exists, but the folder holds no study" --out mine
+[ "$(cat mine/model.safetensors)" = "my own weights" ] || fail "a file was overwritten"
 mkdir -p damaged && echo garbage >damaged/study.attune
 refused "damaged/study.attune: is not a journal" --out damaged
 
@@ -93,7 +96,7 @@ loss_of_depth() {
     "$program" --epochs 2 --trials 1 --views none --unfreeze "$1" --out "out-$1" 2>message |
         awk '$2 == "0" { print $5 }'
 }
-cp -r out out-head && rm out-head/study.attune && cp -r out-head out-all
+cp -r out out-head && rm -r out-head/{study.attune,models,model.safetensors,predictions.csv} && cp -r out-head out-all
 [ "$(loss_of_depth head)" != "$(loss_of_depth all)" ] || fail "--unfreeze all trains the head alone"
 
 [ $failures -eq 0 ] && echo "all checks passed"

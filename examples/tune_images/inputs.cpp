@@ -121,6 +121,18 @@ void check_parts(const ImageListing& listing, const Options& options) {
                                             listing.classes[i], counted(counts[i], "training image")));
 }
 
+/// Results inside a folder of classes would be taken for a class the next time.
+void refuse_results_among_classes(const Options& options) {
+    if (!fs::is_directory(options.data)) return;
+    const fs::path data = fs::weakly_canonical(options.data), out = fs::weakly_canonical(options.out);
+    const fs::path way = out.lexically_relative(data);
+    if (!way.empty() && *way.begin() != "..")
+        throw InvalidOption(fmt::format(
+            "--out '{}' is inside the data folder '{}', where it would be taken for a class; name a place "
+            "outside",
+            options.out.string(), options.data.string()));
+}
+
 void list_data(const Options& options, Plan& plan) {
     if (!fs::exists(options.data)) throw FileError(options.data.string() + ": no such file or folder");
     if (RawSet raw = find_raw(options.data); raw.train) {
@@ -130,6 +142,7 @@ void list_data(const Options& options, Plan& plan) {
             counted(plan.raw_train->count + (plan.raw_test ? plan.raw_test->count : 0), "image");
         return;
     }
+    refuse_results_among_classes(options);
     plan.listing = list_images(options.data);
     check_parts(plan.listing, options);
     plan.identity["data"] = fingerprint_files(plan.listing);

@@ -198,8 +198,11 @@ void write_predictions(const std::filesystem::path& path, const Inputs& inputs, 
 
 std::string verdict_on(const Finalists& finalists, const std::string& part) {
     const Evaluation& tuned = finalists.tuned;
-    std::string text = fmt::format("{} part, read once: accuracy {:.4f} ({} of {} wrong)", part,
-                                   tuned.metrics.accuracy, tuned.wrong(), tuned.rows.size());
+    const bool is_test = part == to_string(Split::test);
+    std::string text = fmt::format(
+        "{} part, {}: accuracy {:.4f} ({} of {} wrong)", part,
+        is_test ? "read once" : "which also chose the trial, as there is no test part, so it flatters",
+        tuned.metrics.accuracy, tuned.wrong(), tuned.rows.size());
     if (!finalists.baseline) return text;
     const PairedDifference d = paired_bootstrap(tuned, *finalists.baseline);
     return text +

@@ -82,6 +82,12 @@ StudyFolder::StudyFolder(fs::path path) : path_(std::move(path)) {
         throw FileError(models().string() + ": is a file; the models of trials are kept in a folder there");
     check_report_path(report());
     stored_ = read_stored(journal());
+    if (stored_) return;
+    for (const fs::path& result : {model(), predictions(), models()})
+        if (fs::exists(result, error))
+            throw FileError(result.string() +
+                            ": exists, but the folder holds no study that it belongs to; take another --out, "
+                            "or move it away");
 }
 
 void StudyFolder::require_same(const Settings& asked) const {

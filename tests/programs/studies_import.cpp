@@ -24,6 +24,10 @@ TEST_CASE("attune studies import: a table becomes a study, and goes to Optuna's 
     CHECK(attune.run({"export", "study.attune", "--format", "optuna-sqlite"}) == 2);
     CHECK(attune.errors().find("--to") != std::string::npos);
     REQUIRE(attune.run({"export", "study.attune", "--format", "optuna-sqlite", "--to", "optuna.db"}) == 0);
+    for (const char* format : {"csv", "jsonl", "optuna", "optuna-sqlite"}) {  // nothing is written over
+        CHECK(attune.run({"export", "study.attune", "--format", format, "--to", "study.attune"}) == 2);
+        CHECK(attune.errors().find("study.attune") != std::string::npos);
+    }
     REQUIRE(attune.run({"studies", "import", "optuna.db", "sqlite:ours.db?study=two"}) == 0);
     REQUIRE(attune.run({"export", "study.attune", "--format", "csv"}) == 0);
     const std::string before = attune.out();
