@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "attune/analyse/pareto.hpp"
 #include "attune/storage/detail/json_object.hpp"
 #include "attune/storage/journal.hpp"
+#include "attune/study/pareto.hpp"
 #include "open_journal.hpp"
 #include "text.hpp"
 

@@ -1,9 +1,9 @@
 #pragma once
 
 /// Everything of attune::core that needs no linear algebra: spaces, studies, random, grid and Sobol search,
-/// tree Parzen estimators, the median rule, patience, memory, threads and the tuner. For Gaussian processes include attune/bayes.hpp.
+/// tree Parzen estimators, the median rule, patience, memory, threads and the tuner. For Gaussian processes
+/// include attune/bayes.hpp.
 
-#include "attune/analyse/pareto.hpp"
 #include "attune/error.hpp"
 #include "attune/execute/inline.hpp"
 #include "attune/execute/threads.hpp"
@@ -18,5 +18,6 @@
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/tree_parzen.hpp"
 #include "attune/study/limits.hpp"
+#include "attune/study/pareto.hpp"
 #include "attune/study/study.hpp"
 #include "attune/tune/tuner.hpp"

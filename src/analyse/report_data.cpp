@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "attune/analyse/pareto.hpp"
 #include "attune/analyse/work_time.hpp"
+#include "attune/study/pareto.hpp"
 #include "report_parts.hpp"
 #include "text.hpp"
 

@@ -6,8 +6,8 @@
 #include <numeric>
 #include <vector>
 
-#include "attune/analyse/pareto.hpp"
 #include "attune/analyse/work_time.hpp"
+#include "attune/study/pareto.hpp"
 #include "text.hpp"
 
 namespace attune {

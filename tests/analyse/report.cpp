@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include "analyse/sample_studies.hpp"
-#include "attune/analyse/pareto.hpp"
 #include "attune/analyse/report_sections.hpp"
+#include "attune/study/pareto.hpp"
 #include "support/shared_data.hpp"
 
 namespace {

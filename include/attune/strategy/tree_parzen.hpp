@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "attune/analyse/pareto.hpp"
 #include "attune/strategy/detail/parzen_mixture.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/strategy.hpp"
+#include "attune/study/pareto.hpp"
 
 namespace attune {
 

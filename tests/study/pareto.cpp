@@ -1,4 +1,4 @@
-#include "attune/analyse/pareto.hpp"
+#include "attune/study/pareto.hpp"
 
 #include <doctest/doctest.h>
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "attune/analyse/pareto.hpp"
+#include "attune/study/pareto.hpp"
 #include "support/shared_data.hpp"
 
 // Reference values of other implementations: every file of the folder that says it is of this kind, every
