@@ -12,7 +12,9 @@ using attune::test::put;
 TEST_CASE("attune studies import: a table becomes a study, and goes to Optuna's database and back") {
     const attune::test::TemporaryFolder folder;
     Attune attune(folder.path());
-    put(folder.path() / "table.csv", "lr,opt,seconds,loss\n0.1,sgd,5,1\n0.2,adam,6,2\n0.3,sgd,,\n");
+    put(folder.path() / "table.csv",
+        "lr,opt,seconds,loss,started_seconds\n"  // dates of whole microseconds, which is what Optuna keeps
+        "0.1,sgd,5,1,1790000000.5\n0.2,adam,6,2,1790000010.25\n0.3,sgd,,,1790000020\n");
     CHECK(attune.run({"studies", "import", "table.csv", "study.attune"}) == 2);
     CHECK(attune.errors().find("table.csv: a table does not say what is better") != std::string::npos);
     REQUIRE(attune.run({"studies", "import", "table.csv", "study.attune", "--objective", "minimize:loss",
