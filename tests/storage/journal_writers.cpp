@@ -9,6 +9,7 @@
 #include "attune/storage/journal.hpp"
 #include "simulated_files.hpp"
 #include "support/errors.hpp"
+#include "support/folders.hpp"
 #include "support/shared_data.hpp"
 #include "support/storage_contract.hpp"
 
@@ -36,7 +37,7 @@ void append_notes(Journal journal, const std::string& key, std::size_t count) {
 }
 
 std::filesystem::path data(const std::string& name) {
-    return std::filesystem::path(ATTUNE_SOURCE_DIR) / "tests" / "storage" / "data" / name;
+    return attune::test::source_folder() / "tests" / "storage" / "data" / name;
 }
 
 std::vector<Event> exported(const std::string& name) {

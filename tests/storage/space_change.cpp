@@ -11,6 +11,7 @@
 #include "attune/storage/studies.hpp"
 #include "attune/study/study.hpp"
 #include "attune/tune/tuner.hpp"
+#include "support/folders.hpp"
 #include "support/postgresql_server.hpp"
 #include "support/shared_data.hpp"
 #include "support/storage_contract.hpp"
@@ -81,7 +82,7 @@ std::string fold_text(const std::vector<Event>& events) {
 }
 
 std::filesystem::path data(const std::string& name) {
-    return std::filesystem::path(ATTUNE_SOURCE_DIR) / "tests" / "storage" / "data" / name;
+    return attune::test::source_folder() / "tests" / "storage" / "data" / name;
 }
 
 }  // namespace

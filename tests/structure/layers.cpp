@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "support/folders.hpp"
+
 // The layering, in words that a test keeps: a folder may include itself and what is listed for it. error.hpp
 // and version.hpp lie below everything, the umbrella headers above.
 namespace {
@@ -95,7 +97,7 @@ void check_file(const fs::path& file, const fs::path& top, const std::string& fo
 }  // namespace
 
 TEST_CASE("every folder includes only what its layer may") {
-    const fs::path root = ATTUNE_SOURCE_DIR;
+    const fs::path root = attune::test::source_folder();
     int files = 0;
     for (const fs::path& top : {root / "include" / "attune", root / "src"})
         for (const auto& entry : fs::recursive_directory_iterator(top)) {
@@ -112,7 +114,7 @@ TEST_CASE("every folder includes only what its layer may") {
 }
 
 TEST_CASE("core.hpp reaches neither Eigen nor libtorch nor a library of runtime") {
-    const fs::path root = fs::path(ATTUNE_SOURCE_DIR) / "include";
+    const fs::path root = attune::test::source_folder() / "include";
     std::set<std::string> seen;
     std::vector<std::string> open{"attune/core.hpp"};
     while (!open.empty()) {

@@ -4,7 +4,15 @@
 #include <cstdio>
 #include <cstring>
 
+#include "support/folders.hpp"
 #include "support/shared_data.hpp"
+
+namespace attune::test {
+
+std::filesystem::path source_folder() { return ATTUNE_SOURCE_DIR; }
+std::filesystem::path build_folder() { return ATTUNE_BINARY_DIR; }
+
+}  // namespace attune::test
 
 // Runs the tests, then says how many cases found their data and how many were skipped for the lack of it.
 // 77 tells ctest that a program of reference tests found nothing but skipped cases.

@@ -8,6 +8,8 @@
 #include <sstream>
 #include <string>
 
+#include "support/folders.hpp"
+
 /// Where tests find the data that the repository does not carry: the folder that the environment variable
 /// ATTUNE_SHARED names, or `../shared` beside the source tree. Without it such tests skip, visibly.
 namespace attune::test {
@@ -34,7 +36,7 @@ inline void count_skip(const std::string& what, const std::string& why) {
 inline std::optional<std::filesystem::path> shared(const std::string& relative) {
     namespace fs = std::filesystem;
     const char* named = std::getenv("ATTUNE_SHARED");
-    const fs::path root = named != nullptr ? fs::path(named) : fs::path(ATTUNE_SOURCE_DIR) / ".." / "shared";
+    const fs::path root = named != nullptr ? fs::path(named) : source_folder() / ".." / "shared";
     if (fs::exists(root / relative)) return fs::canonical(root / relative);
     count_skip(relative, "not found under " + root.string() + " (set ATTUNE_SHARED)");
     return std::nullopt;
