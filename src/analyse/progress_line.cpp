@@ -1,4 +1,5 @@
 #include "attune/analyse/progress_line.hpp"
+#include "attune/space/detail/counted.hpp"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -105,8 +106,9 @@ class ProgressLine::State {
     }
 
     [[nodiscard]] std::string text(double elapsed) const {
-        std::string line = options_.max_trials ? fmt::format("{}/{} trials", done_, *options_.max_trials)
-                                               : detail::counted(done_, "trial");
+        std::string line = options_.max_trials
+                               ? fmt::format("{}/{}", done_, detail::counted(*options_.max_trials, "trial"))
+                               : detail::counted(done_, "trial");
         const auto add = [&](const std::string& part) { line += " | " + part; };
         if (!best_.empty()) add(best_);
         std::string states = fmt::format("{} running", running_);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "attune/analyse/work_time.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "attune/study/pareto.hpp"
 #include "report_parts.hpp"
 #include "text.hpp"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attune/analyse/work_time.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "attune/study/pareto.hpp"
 #include "text.hpp"
 
@@ -120,6 +121,11 @@ std::string footer(const Study& study, std::size_t ranked, std::size_t shown) {
     return text + "\n";
 }
 
+std::string without_values(const Study& study) {
+    if (study.trials().empty()) return "No trial was begun yet.\n";
+    return study.unfinished().empty() ? "No trial came to a value.\n" : "No trial has come to a value yet.\n";
+}
+
 }  // namespace
 
 void TableOptions::validate() const {
@@ -136,7 +142,7 @@ std::string best_trials_table(const Study& study, const TableOptions& options) {
     const std::size_t ranked = rows.size();
     rows.resize(std::min(options.rows, ranked));
     std::string text =
-        rows.empty() ? "No trial came to a value.\n" : draw(columns_of(study, rows), options.max_cell_width);
+        rows.empty() ? without_values(study) : draw(columns_of(study, rows), options.max_cell_width);
     if (options.footer) text += "\n" + footer(study, ranked, rows.size());
     return text;
 }

@@ -137,10 +137,6 @@ std::string short_number(double number, int digits) {
     return std::isfinite(number) ? fmt::format("{:.{}g}", number, digits) : to_string(number);
 }
 
-std::string counted(std::size_t count, std::string_view noun) {
-    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 std::string date_and_time(double seconds_since_1970) {
     constexpr double first = 5e8, last = 2.5e11;  // the years 1985 to 9892
     if (!(seconds_since_1970 > first && seconds_since_1970 < last)) return "";

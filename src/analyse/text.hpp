@@ -27,9 +27,6 @@ namespace attune::detail {
 /// A number for people: up to `digits` significant ones.
 [[nodiscard]] std::string short_number(double number, int digits = 6);
 
-/// "0 trials", "1 trial", "2 trials".
-[[nodiscard]] std::string counted(std::size_t count, std::string_view noun);
-
 /// "2026-11-21 05:51", in UTC; empty for times that no calendar of people holds (a simulated clock).
 [[nodiscard]] std::string date_and_time(double seconds_since_1970);
 

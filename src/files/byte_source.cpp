@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 
 namespace attune::detail {
 
@@ -43,7 +44,7 @@ void ByteSource::read_at(std::uint64_t offset, std::span<std::byte> out) const {
 
 std::string ByteSource::text_at(std::uint64_t offset, std::size_t count) const {
     if (offset > size_ || count > size_ - offset)
-        fail("is truncated: " + std::to_string(count) + " bytes are needed at " + std::to_string(offset) +
+        fail("is truncated: " + detail::counted(count, "byte") + " needed at " + std::to_string(offset) +
              ", it has " + std::to_string(size_));
     std::string text(count, '\0');
     read_at(offset, std::as_writable_bytes(std::span(text)));
@@ -55,8 +56,8 @@ void ByteSource::fail(const std::string& message) const { throw FileError(path_.
 std::string read_whole_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
     const ByteSource source(path);
     if (source.size() > max_bytes)
-        source.fail("has " + std::to_string(source.size()) + " bytes, at most " + std::to_string(max_bytes) +
-                    " are read");
+        source.fail("has " + detail::counted(source.size(), "byte") + ", at most " +
+                    std::to_string(max_bytes) + " are read");
     return source.text_at(0, static_cast<std::size_t>(source.size()));
 }
 

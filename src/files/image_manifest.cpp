@@ -6,6 +6,7 @@
 #include "attune/error.hpp"
 #include "attune/files/csv.hpp"
 #include "attune/files/image_dataset.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "image_listing_checks.hpp"
 
 namespace attune {
@@ -72,7 +73,7 @@ class Manifest {
 
     void add(const CsvRow& row) {
         if (row.fields.size() != rows_[0].fields.size())
-            fail(row, "has " + std::to_string(row.fields.size()) + " fields, the header has " +
+            fail(row, "has " + detail::counted(row.fields.size(), "field") + ", the header has " +
                           std::to_string(rows_[0].fields.size()));
         const std::string& name = row.fields[columns_["path"]];
         const std::string label = trimmed(row.fields[columns_["label"]]);

@@ -10,6 +10,7 @@
 #include "attune/error.hpp"
 #include "attune/files/csv.hpp"
 #include "attune/files/study_import.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "date_text.hpp"
 #include "trial_table.hpp"
 
@@ -65,6 +66,7 @@ class CsvStudy {
         if (rows_.empty()) throw FileError(table_.file + ": is empty; its first line must name the columns");
         read_header();
         declare_parameters();
+        note_columns_outside_space();
         for (std::size_t i = 1; i < rows_.size(); ++i) table_.trials.push_back(trial(rows_[i]));
         return std::move(table_);
     }
@@ -164,13 +166,24 @@ class CsvStudy {
         if (parameters_.empty()) throw FileError(table_.file + ": has no column of a parameter");
     }
 
+    /// A column that the space does not name is no parameter, which may be a slip of either.
+    void note_columns_outside_space() {
+        if (!options_.space) return;
+        for (std::size_t i = 0; i < columns_.size(); ++i)
+            if (columns_[i].role == Role::number_or_attribute)
+                table_.notes.push_back(
+                    fmt::format("column '{}' is no parameter of the space; its values are "
+                                "kept as the trials' metrics or notes",
+                                rows_.front().fields[i]));
+    }
+
     [[nodiscard]] TableTrial trial(const CsvRow& row) {
         TableTrial out;
         out.where = "line " + std::to_string(row.line);
         out.number = static_cast<std::int64_t>(table_.trials.size());
         if (row.fields.size() != columns_.size())
-            throw FileError(fmt::format("{}: {}: has {} fields, but the header names {}", table_.file,
-                                        out.where, row.fields.size(), columns_.size()));
+            throw FileError(fmt::format("{}: {}: has {}, but the header names {}", table_.file, out.where,
+                                        detail::counted(row.fields.size(), "field"), columns_.size()));
         std::map<std::string, std::string> reserved;
         for (std::size_t i = 0; i < columns_.size(); ++i)
             if (!row.fields[i].empty()) take(columns_[i], i, row.fields[i], out, reserved);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "attune/storage/detail/json_object.hpp"
 #include "optuna_study.hpp"
 #include "python_json.hpp"
@@ -165,8 +166,8 @@ class Conversion {
         const bool whole = given.value == std::floor(given.value);
         const double top = static_cast<double>(joined.choices.size());
         if (index && !(whole && given.value >= 0 && given.value < top))
-            throw FileError(fmt::format("{}: {} is no index of its {} choices", what, given.value,
-                                        joined.choices.size()));
+            throw FileError(fmt::format("{}: {} is no index of its {}", what, given.value,
+                                        detail::counted(joined.choices.size(), "choice")));
         if (!std::isfinite(given.value))
             throw FileError(fmt::format("{}: {} must be a finite number", what, given.value));
         if (joined.parameter.kind == ParameterKind::integer && (!whole || std::abs(given.value) > 0x1p53))
@@ -218,8 +219,9 @@ class Conversion {
             out.reports.push_back(
                 {static_cast<double>(step), {{table_.objectives.front().metric, value}}, 0});
         if (!trial.values.empty() && trial.values.size() != table_.objectives.size())
-            throw FileError(fmt::format("{}: {}: has {} values, but the study {} directions", table_.file,
-                                        out.where, trial.values.size(), table_.objectives.size()));
+            throw FileError(fmt::format("{}: {}: has {}, but the study {}", table_.file, out.where,
+                                        detail::counted(trial.values.size(), "value"),
+                                        detail::counted(table_.objectives.size(), "direction")));
         for (std::size_t i = 0; i < trial.values.size(); ++i)
             out.metrics[table_.objectives[i].metric] = trial.values[i];
         if (trial.state == OptunaState::complete && trial.values.empty())

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "attune/space/detail/counted.hpp"
 #include "pickle_globals.hpp"
 
 // Operations as in Python's pickletools (protocols 2 to 5). Only those that build plain values are known;
@@ -187,7 +188,7 @@ class PickleMachine {
     void spend(std::size_t count = 1) {
         spent_ += count;
         if (spent_ > max_values)
-            throw PickleProblem("has a pickle of more than " + std::to_string(max_values) + " values");
+            throw PickleProblem("has a pickle of more than " + detail::counted(max_values, "value"));
     }
 
     bool push(PickleValue value) {

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "attune/space/detail/counted.hpp"
 #include "pickle_globals.hpp"
 
 namespace attune::detail {
@@ -49,7 +50,7 @@ class Flattener {
             throw PickleProblem("has values nested deeper than " + std::to_string(max_depth) + " at " +
                                 name.substr(0, 200));
         if (++visits_ > max_visits)
-            throw PickleProblem("has more than " + std::to_string(max_visits) + " values");
+            throw PickleProblem("has more than " + detail::counted(max_visits, "value"));
         const PickleValue& value = graph_.at(ref);
         if (const auto* dictionary = std::get_if<PickleDictionary>(&value))
             visit_dictionary(*dictionary, name, depth);
@@ -120,8 +121,8 @@ class Flattener {
     void spend(std::size_t bytes) {
         text_bytes_ += bytes;
         if (text_bytes_ > max_text_bytes)
-            throw PickleProblem("has more than " + std::to_string(max_text_bytes) +
-                                " bytes of names and texts");
+            throw PickleProblem("has more than " + detail::counted(max_text_bytes, "byte") +
+                                " of names and texts");
     }
 
     const PickleGraph& graph_;

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "attune/space/detail/counted.hpp"
 #include "byte_source.hpp"
 
 namespace attune::detail {
@@ -78,8 +79,8 @@ void check_inside(const PickleTensor& tensor, std::int64_t offset, std::int64_t 
     const auto count = checked_numel(tensor.shape);
     const std::string described = "has a tensor view of shape " + shape_text(tensor.shape) + " and strides " +
                                   shape_text(tensor.strides) + " at offset " + std::to_string(offset) +
-                                  " that reads outside its storage of " + std::to_string(capacity_bytes) +
-                                  " bytes";
+                                  " that reads outside its storage of " +
+                                  detail::counted(capacity_bytes, "byte");
     if (!count || tensor.strides.size() != tensor.shape.size() || offset < 0) throw PickleProblem(described);
     if (*count == 0) return;
     std::int64_t end = offset;
@@ -182,7 +183,7 @@ PickleStorage storage_of_id(const PickleGraph& graph, PickleRef id) {
     if (storage.key.size() > 1000) throw PickleProblem("has a storage key of more than 1000 bytes");
     const std::int64_t largest = INT64_MAX / static_cast<std::int64_t>(size_of(*dtype));
     if (storage.numel < 0 || storage.numel > largest)
-        throw PickleProblem("has a storage of " + std::to_string(storage.numel) + " elements");
+        throw PickleProblem("has a storage of " + detail::counted(storage.numel, "element"));
     storage.view_numel = storage.numel;
     if (items.size() > 5 && !std::holds_alternative<PickleNone>(graph.at(items[5]))) {
         const auto& view = expect<PickleTuple>(graph, items[5], "a view of a storage").items;
@@ -192,7 +193,7 @@ PickleStorage storage_of_id(const PickleGraph& graph, PickleRef id) {
         if (storage.begin < 0 || storage.view_numel < 0 || storage.begin > storage.numel ||
             storage.view_numel > storage.numel - storage.begin)
             throw PickleProblem("has a view that reaches outside its storage of " +
-                                std::to_string(storage.numel) + " elements");
+                                detail::counted(storage.numel, "element"));
     }
     return storage;
 }

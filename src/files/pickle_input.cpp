@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "attune/space/detail/counted.hpp"
 #include "byte_source.hpp"
 #include "pickle.hpp"
 
@@ -21,8 +22,8 @@ unsigned char PickleInput::byte() {
 
 std::string PickleInput::text(std::uint64_t count) {
     if (count > left())
-        throw PickleProblem("is truncated: its pickle has a text of " + std::to_string(count) + " bytes, " +
-                            std::to_string(left()) + " are left");
+        throw PickleProblem("is truncated: its pickle has a text of " + detail::counted(count, "byte") +
+                            ", " + std::to_string(left()) + " are left");
     std::string text(static_cast<std::size_t>(count), '\0');
     if (count < 256) {
         for (char& letter : text) letter = static_cast<char>(byte());

@@ -8,6 +8,7 @@
 
 #include "attune/error.hpp"
 #include "attune/files/atomic_file.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "image_codecs.hpp"
 
 namespace attune::detail {
@@ -109,8 +110,8 @@ std::vector<std::uint8_t> encode_png(const Image& image) {
     if (!sizes_fit || image.pixels.size() != static_cast<std::size_t>(image.width * image.height) * 3)
         throw FileError(
             "a picture of " + std::to_string(image.width) + " x " + std::to_string(image.height) + " with " +
-            std::to_string(image.pixels.size()) +
-            " bytes cannot be written as PNG: sides from 1 to 1000000 and 3 bytes for each pixel are needed");
+            detail::counted(image.pixels.size(), "byte") +
+            " cannot be written as PNG: sides from 1 to 1000000 and 3 bytes for each pixel are needed");
     png_image target{};
     target.version = PNG_IMAGE_VERSION;
     target.width = static_cast<png_uint_32>(image.width);

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "byte_source.hpp"
 
 namespace attune {
@@ -53,7 +54,7 @@ class MaybeCompressed {
             bytes.resize(begin + step);
             got = read_some(std::span(bytes).subspan(begin));
             bytes.resize(begin + got);
-            if (bytes.size() > limit) source_.fail("holds more than " + std::to_string(limit) + " bytes");
+            if (bytes.size() > limit) source_.fail("holds more than " + detail::counted(limit, "byte"));
         }
         return bytes;
     }
@@ -77,7 +78,7 @@ class MaybeCompressed {
     }
 
     [[noreturn]] void fail_short(const std::string& what, std::uint64_t count) const {
-        source_.fail("is truncated: it ends within its " + what + " of " + std::to_string(count) + " bytes");
+        source_.fail("is truncated: it ends within its " + what + " of " + detail::counted(count, "byte"));
     }
 
     detail::ByteSource source_;
@@ -113,8 +114,8 @@ void append_batch(RawImages& all, const std::filesystem::path& path, CifarLabels
     const std::vector<std::uint8_t> bytes =
         file.read_rest(max_bytes - std::min<std::uint64_t>(max_bytes, all.pixels.size()));
     if (bytes.empty() || bytes.size() % record != 0)
-        file.fail("has " + std::to_string(bytes.size()) + " bytes, a CIFAR batch is one or more records of " +
-                  std::to_string(record));
+        file.fail("has " + detail::counted(bytes.size(), "byte") +
+                  ", a CIFAR batch is one or more records of " + std::to_string(record));
     for (std::size_t begin = 0; begin < bytes.size(); begin += record) {
         const int label = bytes[begin + used];
         if (label >= classes)
@@ -139,8 +140,8 @@ RawImages read_idx_images(const std::filesystem::path& path, std::uint64_t max_b
                           __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(images.width), &bytes);
     if (overflow || bytes == 0 || bytes > max_bytes)
         file.fail("holds " + std::to_string(images.count) + " pictures of " + std::to_string(images.height) +
-                  " x " + std::to_string(images.width) + "; from 1 to " + std::to_string(max_bytes) +
-                  " bytes are read");
+                  " x " + std::to_string(images.width) + "; from 1 to " + detail::counted(max_bytes, "byte") +
+                  " are read");
     images.pixels = file.read(bytes, "pictures");
     file.expect_end();
     return images;

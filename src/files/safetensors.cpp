@@ -11,6 +11,7 @@
 
 #include "attune/error.hpp"
 #include "attune/files/atomic_file.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "byte_source.hpp"
 
 static_assert(std::endian::native == std::endian::little,
@@ -152,7 +153,7 @@ HeaderReader read_header(const detail::ByteSource& source, std::uint64_t& data_b
     const std::uint64_t length = detail::little_endian(source.text_at(0, 8).data(), 8);
     if (length > source.size() - 8 || length > max_header_bytes || length < 2)
         source.fail("is no safetensors file or truncated: header length " + std::to_string(length) + " of " +
-                    std::to_string(source.size()) + " bytes (from 2 to 100000000 and within the file)");
+                    detail::counted(source.size(), "byte") + " (from 2 to 100000000 and within the file)");
     const std::string header = source.text_at(8, static_cast<std::size_t>(length));
     if (header.front() != '{') source.fail("is no safetensors file: its header does not begin with {");
     HeaderReader reader;
@@ -174,8 +175,8 @@ void check_layout(const detail::ByteSource& source, std::vector<HeaderEntry>& en
         const std::string named = "has a tensor \"" + entry.name.substr(0, 200) + "\" ";
         const std::string range = fmt::format("[{}, {})", begin, end);
         if (begin > end || end > data_bytes)
-            source.fail(named + "with the range " + range + " outside the " + std::to_string(data_bytes) +
-                        " bytes of data");
+            source.fail(named + "with the range " + range + " outside the " +
+                        detail::counted(data_bytes, "byte") + " of data");
         if (begin != expected)
             source.fail(named + "with the range " + range +
                         (begin < expected ? " that overlaps another" : " after a hole") + ", byte " +
@@ -188,13 +189,12 @@ void check_layout(const detail::ByteSource& source, std::vector<HeaderEntry>& en
                         " whose size overflows 64 bits");
         if (bytes != end - begin)
             source.fail(named + "of " + to_string(*entry.dtype) + " " + detail::shape_text(entry.shape) +
-                        ", which is " + std::to_string(bytes) + " bytes, in a range of " +
+                        ", which is " + detail::counted(bytes, "byte") + ", in a range of " +
                         std::to_string(end - begin));
         expected = end;
     }
     if (expected != data_bytes)
-        source.fail("has " + std::to_string(data_bytes - expected) +
-                    " bytes of data that belong to no tensor");
+        source.fail("has " + detail::counted(data_bytes - expected, "byte") + " of data outside all tensors");
 }
 
 std::vector<std::size_t> wide_first(const TensorFile& file) {
@@ -217,7 +217,7 @@ void check_writable(const std::filesystem::path& path, const TensorFile& file) {
             tensor.bytes.size() % size_of(tensor.dtype) != 0)
             throw FileError(path.string() + ": cannot be written: tensor \"" + name + "\" of " +
                             to_string(tensor.dtype) + " " + detail::shape_text(tensor.shape) + " has " +
-                            std::to_string(tensor.bytes.size()) + " bytes");
+                            detail::counted(tensor.bytes.size(), "byte"));
     }
 }
 
@@ -269,7 +269,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
     }
     if (header.size() > max_header_bytes)
         throw FileError(path.string() + ": cannot be written: its header of " +
-                        std::to_string(header.size()) + " bytes is above 100000000");
+                        detail::counted(header.size(), "byte") + " is above 100000000");
     AtomicFile output(path);
     std::string length(8, '\0');
     for (std::size_t i = 0; i < 8; ++i)

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "byte_source.hpp"
 #include "pickle.hpp"
 #include "pickle_flatten.hpp"
@@ -103,8 +104,8 @@ void check_budget(const ByteSource& source, const detail::FlatPickle& flat) {
             bytes > left)
             source.fail("has a tensor " + name.substr(0, 200) + " of shape " +
                         detail::shape_text(tensor->shape) + " that makes its tensors larger than " +
-                        std::to_string(budget) + " bytes together, the limit for a file of " +
-                        std::to_string(source.size()) + " bytes");
+                        detail::counted(budget, "byte") + " together, the limit for a file of " +
+                        detail::counted(source.size(), "byte"));
         left -= bytes;
     }
 }
@@ -124,9 +125,9 @@ TensorFile assemble(const ByteSource& source, const PickleGraph& graph, const St
         for (const std::size_t i : indices) {
             const PickleTensor& tensor = *flat.tensors[i].second;
             if (bytes_of(std::get<PickleStorage>(graph.at(tensor.storage))) != bytes.size())
-                source.fail("has a storage " + key + " of " + std::to_string(bytes.size()) +
-                            " bytes that tensor " + flat.tensors[i].first.substr(0, 200) +
-                            " takes for another size");
+                source.fail("has a storage with the key '" + key + "' of " +
+                            detail::counted(bytes.size(), "byte") + " that tensor " +
+                            flat.tensors[i].first.substr(0, 200) + " takes for another size");
             file.tensors[i] = {flat.tensors[i].first, contiguous_copy(tensor, bytes)};
         }
     }
@@ -151,8 +152,8 @@ class ZipStorages : public Storages {
         if (entry == nullptr && storage.numel == 0) return {};
         if (entry == nullptr) source_.fail("lacks the zip entry " + name + " that its tensors need");
         if (entry->size != bytes_of(storage) || entry->size > budget_of(source_))
-            source_.fail("has a zip entry " + name + " of " + std::to_string(entry->size) +
-                         " bytes for a storage of " + std::to_string(bytes_of(storage)));
+            source_.fail("has a zip entry " + name + " of " + detail::counted(entry->size, "byte") +
+                         " for a storage of " + std::to_string(bytes_of(storage)));
         return archive_.read(name, *entry);
     }
 
@@ -183,7 +184,7 @@ std::string entry_text(const ByteSource& source, const detail::ZipArchive& archi
     const detail::ZipEntry* entry = archive.find(name);
     if (entry == nullptr) return {};
     if (entry->size > budget_of(source))
-        source.fail("has a zip entry " + name + " of " + std::to_string(entry->size) + " bytes");
+        source.fail("has a zip entry " + name + " of " + detail::counted(entry->size, "byte"));
     const std::vector<std::byte> bytes = archive.read(name, *entry);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -226,9 +227,9 @@ class StreamStorages : public Storages {
     [[nodiscard]] std::vector<std::byte> load(const PickleStorage& storage) const override {
         const auto found = offsets_.find(storage.key);
         if (found == offsets_.end())
-            source_.fail("lacks the storage " + storage.key + " that its tensors need");
+            source_.fail("lacks the storage with the key '" + storage.key + "' that its tensors need");
         if (found->second.second != bytes_of(storage))
-            source_.fail("describes its storage " + storage.key + " in two ways");
+            source_.fail("describes its storage with the key '" + storage.key + "' in two ways");
         std::vector<std::byte> bytes(static_cast<std::size_t>(bytes_of(storage)));
         source_.read_at(found->second.first, bytes);
         return bytes;
@@ -238,15 +239,16 @@ class StreamStorages : public Storages {
     std::uint64_t add(const PickleStorage& storage, std::uint64_t begin) {
         const std::uint64_t numel = detail::little_endian(source_.text_at(begin, 8).data(), 8);
         if (numel != static_cast<std::uint64_t>(storage.numel))
-            source_.fail("has a storage " + storage.key + " of " + std::to_string(numel) +
-                         " elements where " + std::to_string(storage.numel) + " are described");
+            source_.fail("has a storage with the key '" + storage.key + "' of " +
+                         detail::counted(numel, "element") + " where " + std::to_string(storage.numel) +
+                         " are described");
         begin += 8;
         if (bytes_of(storage) > source_.size() - begin)
-            source_.fail("is truncated: its storage " + storage.key + " of " +
-                         std::to_string(bytes_of(storage)) + " bytes begins at byte " +
+            source_.fail("is truncated: its storage with the key '" + storage.key + "' of " +
+                         detail::counted(bytes_of(storage), "byte") + " begins at byte " +
                          std::to_string(begin) + " of " + std::to_string(source_.size()));
         if (!offsets_.emplace(storage.key, std::pair(begin, bytes_of(storage))).second)
-            source_.fail("lists the storage " + storage.key + " twice");
+            source_.fail("lists the storage with the key '" + storage.key + "' twice");
         return begin + bytes_of(storage);
     }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "attune/space/detail/counted.hpp"
 #include "inflate.hpp"
 
 // Numbers and names of records: "APPNOTE.TXT - .ZIP File Format Specification", PKWARE, version 6.3.
@@ -46,8 +47,8 @@ ZipArchive::ZipArchive(const ByteSource& source) : source_(source) {
     std::size_t at = 0;
     while (at < directory.size()) at = add_entry(directory, at);
     if (entries_.size() != place.count)
-        source_.fail("is a damaged zip archive: " + std::to_string(place.count) + " entries are announced, " +
-                     std::to_string(entries_.size()) + " are listed");
+        source_.fail("is a damaged zip archive: " + detail::counted(place.count, "entry", "entries") +
+                     " announced, " + std::to_string(entries_.size()) + " are listed");
 }
 
 const ZipEntry* ZipArchive::find(const std::string& name) const {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "attune/metrics/line_splitter.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "nearest_line.hpp"
 #include "regex_syntax.hpp"
 
@@ -63,9 +64,32 @@ std::vector<bool> dispensable(const std::vector<RegexToken>& tokens) {
     return result;
 }
 
+/// A log may hold anything: what would steer a terminal, or is no UTF-8, is written as \xNN.
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size();) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const std::size_t length = byte < 0x80 ? 1 : byte < 0xC2 ? 0 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+        bool whole = length > 0 && i + length <= text.size() && byte < 0xF5;
+        for (std::size_t k = 1; whole && k < length; ++k)
+            whole = (static_cast<unsigned char>(text[i + k]) & 0xC0U) == 0x80;
+        const bool steers = byte < 0x20 || byte == 0x7f ||
+                            (whole && byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
+        if (whole && !steers) {
+            out.append(text.substr(i, length));
+            i += length;
+        } else {
+            out += fmt::format("\\x{:02x}", byte);
+            i += 1;
+        }
+    }
+    return out;
+}
+
 std::string quoted_list(const std::vector<std::string>& parts) {
     std::string text;
-    for (const std::string& part : parts) text += fmt::format("{}'{}'", text.empty() ? "" : ", ", part);
+    for (const std::string& part : parts)
+        text += fmt::format("{}'{}'", text.empty() ? "" : ", ", escaped(part));
     return text;
 }
 
@@ -82,7 +106,7 @@ void append_nearest(std::string& text, const MetricDryRun& metric) {
         return;
     }
     const NearestLine& near = *metric.nearest;
-    text += fmt::format("  nearest line {}: {}\n", near.number, near.text);
+    text += fmt::format("  nearest line {}: {}\n", near.number, escaped(near.text));
     if (!near.found.empty()) text += fmt::format("    it has {}\n", quoted_list(near.found));
     if (!near.missing.empty())
         text += fmt::format("    it lacks {}\n", quoted_list(near.missing));
@@ -91,11 +115,9 @@ void append_nearest(std::string& text, const MetricDryRun& metric) {
 }
 
 void append_metric(std::string& text, const MetricDryRun& metric) {
-    text += fmt::format("{}: {}\n  regex {}\n", metric.name,
-                        metric.count == 0   ? "no value"
-                        : metric.count == 1 ? "1 value"
-                                            : fmt::format("{} values", metric.count),
-                        metric.regex);
+    text += fmt::format("{}: {}\n  regex {}\n", escaped(metric.name),
+                        metric.count == 0 ? "no value" : detail::counted(metric.count, "value"),
+                        escaped(metric.regex));
     if (metric.count > 0) {
         text += metric.count == 1 ? fmt::format("  {}", *metric.first)
                                   : fmt::format("  first {}, last {}", *metric.first, *metric.last);
@@ -108,12 +130,12 @@ void append_metric(std::string& text, const MetricDryRun& metric) {
         text += metric.unparsable == 1 ? "  1 capture was no number:"
                                        : fmt::format("  {} captures were no numbers:", metric.unparsable);
         for (const UnparsableCapture& example : metric.unparsable_examples)
-            text += fmt::format(" '{}' (line {})", example.captured, example.line);
+            text += fmt::format(" '{}' (line {})", escaped(example.captured), example.line);
         text += '\n';
     }
     if (metric.cut > 0)
         text += fmt::format("  {} took only a part of a number; ([-+0-9.eE]+) takes all of it\n",
-                            metric.cut == 1 ? "1 capture" : fmt::format("{} captures", metric.cut));
+                            detail::counted(metric.cut, "capture"));
     if (matched_nowhere(metric)) append_nearest(text, metric);
 }
 
@@ -172,7 +194,7 @@ DryRun dry_run(std::string_view log, const std::vector<MetricDefinition>& defini
 }
 
 std::string to_string(const DryRun& run) {
-    std::string text = run.lines == 1 ? "1 line read" : fmt::format("{} lines read", run.lines);
+    std::string text = detail::counted(run.lines, "line") + " read";
     if (run.truncated_lines > 0)
         text += fmt::format(", {} of them cut since {} too long", run.truncated_lines,
                             run.truncated_lines == 1 ? "it is" : "they are");

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "attune/space/detail/counted.hpp"
 #include "attune/storage/binary_codec.hpp"
 #include "attune/storage/json_codec.hpp"
 #include "byte_stream.hpp"
@@ -354,7 +355,7 @@ void from_bytes(std::string_view bytes, std::uint64_t count, std::vector<Event>&
             const double time = in.number();
             events.push_back({time, read_body(kind, in)});
         }
-        if (!in.at_end()) throw InvalidEventBytes(std::to_string(in.left()) + " bytes are left over");
+        if (!in.at_end()) throw InvalidEventBytes(detail::counted(in.left(), "byte") + " left over");
     } catch (const Error& error) {
         const std::string which = std::to_string(events.size() - before);
         events.erase(events.begin() + static_cast<std::ptrdiff_t>(before), events.end());

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "attune/storage/binary_codec.hpp"
 #include "event_parts.hpp"
 #include "journal_scan.hpp"
@@ -60,8 +61,8 @@ class Journal::State {
         if (expected < index_.position()) return false;
         const std::string body = bytes_of(events);
         if (body.size() > journal::longest_body)
-            throw StorageError(location() + ": an append of " + std::to_string(body.size()) +
-                               " bytes is longer than the limit of " + std::to_string(journal::longest_body));
+            throw StorageError(location() + ": an append of " + detail::counted(body.size(), "byte") +
+                               " is longer than the limit of " + std::to_string(journal::longest_body));
         bool appended = false;
         guarded([&] {
             {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "attune/storage/binary_codec.hpp"
 #include "byte_stream.hpp"
 #include "journal_format.hpp"
@@ -49,8 +50,9 @@ class Reader {
 
     [[nodiscard]] std::vector<Event> events() {
         if ((begun_ ? next_ : 0) != end_)
-            throw StorageError(name_ + ": says that it has " + std::to_string(end_) + " events, but holds " +
-                               std::to_string(begun_ ? next_ : 0) + "; restore the database from a copy");
+            throw StorageError(name_ + ": says that it has " + detail::counted(end_, "event") +
+                               ", but holds " + std::to_string(begun_ ? next_ : 0) +
+                               "; restore the database from a copy");
         if (begun_)
             events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(from_ - first_));
         return std::move(events_);

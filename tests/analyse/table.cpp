@@ -58,9 +58,17 @@ TEST_CASE("tables of any study hold no control characters and stay aligned") {
     CHECK(text.find('\x1b') == std::string::npos);
     CHECK(text.find("www...") != std::string::npos);
     CHECK(attune::best_trials_table(attune::test::empty_study()) ==
-          "No trial came to a value.\n\n0 trials\nSearch time 0.0s\n");
+          "No trial was begun yet.\n\n0 trials\nSearch time 0.0s\n");
     CHECK(attune::best_trials_table(attune::test::failed_study()).find("6 trials: 6 failed") !=
           std::string::npos);
+}
+
+TEST_CASE("while trials run, none has come to a value yet") {
+    attune::test::StudyMaker maker(attune::test::training_space(), {attune::minimize("loss")});
+    const auto trial = maker.begin(maker.draw(0));
+    CHECK(attune::best_trials_table(maker.study, {.footer = false}) == "No trial has come to a value yet.\n");
+    maker.finish(trial, attune::TrialState::failed);
+    CHECK(attune::best_trials_table(maker.study, {.footer = false}) == "No trial came to a value.\n");
 }
 
 TEST_CASE("counts of one are told in the singular") {

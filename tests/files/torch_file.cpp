@@ -105,6 +105,10 @@ TEST_CASE("views outside their storage and views that are too large are refused"
     check_refused(one(tensor_op(six_storage, 0, {1 << 20, 64}, {0, 0})), "the limit for a file");
     check_refused(one(tensor_op(storage_op("FloatStorage", "0", INT64_MAX), 0, {1}, {1})), "elements");
     check_refused(one(tensor_op(storage_op("FloatStorage", "0", 7), 0, {1}, {1})), "storage");
+    const std::string keyed =
+        torch_stream(dictionary_op({{"w", tensor_op(storage_op("FloatStorage", "9414123", 6), 0, {6}, {1})}}),
+                     {{"9414123", six}});
+    check_refused({keyed.substr(0, keyed.size() - 1)}, "its storage with the key '9414123' of 24 bytes");
     check_refused(one(tensor_op(storage_op("FloatStorage", "9", 6), 0, {1}, {1})), "");
 }
 

@@ -117,6 +117,21 @@ TEST_CASE("every policy keeps the contract") {
     stopping_contract(after(4, any_of(NeverStop{}, after(6, median()))));
 }
 
+TEST_CASE("a reason names NaN and counts one thing as one") {
+    Curves c;
+    const std::int64_t first = c.begin();
+    c.script.report(first, 1, 0.5, 1);
+    c.script.apply(event::Finished{first, TrialState::completed, {}, {}, "", {}, {}, {}}, 2);
+    const AnyStoppingPolicy rule = MedianRule{{.minimum_trials = 1}};
+    CHECK(c.report(rule, c.begin(), 1, not_a_number).reason ==
+          "loss is NaN at step 1, which counts as worse than any number, here the median 0.5 of 1 trial");
+    CHECK(c.report(rule, c.begin(), 1, 0.75).reason ==
+          "loss = 0.75 at step 1 is worse than the median 0.5 of 1 trial");
+    const AnyStoppingPolicy patience = Patience{{.patience = 1}};
+    CHECK(c.report(patience, c.begin(), 1, not_a_number).reason ==
+          "loss was no number better than inf for 1 report");
+}
+
 TEST_CASE("off never stops") {
     Curves c;
     c.completed({1, 1});

@@ -41,7 +41,9 @@ TEST_CASE("trials: all that were begun count, but for failures of the environmen
     s.ask(0.3, 3);
     s.fail(1, FailureKind::configuration, 4);
     CHECK(says(reason(limit, s), "2 trials"));
-    CHECK(says(reason(max_trials(0), s), "0 trials"));
+    CHECK(reason(limit, s) == "2 trials were run");
+    CHECK(reason(max_trials(0), s) == "2 trials were run; the limit is 0");
+    CHECK(reason(max_trials(1), s) == "2 trials were run; the limit is 1");
 }
 
 TEST_CASE("time is that of this run") {

@@ -121,7 +121,7 @@ TEST_CASE("numbers are dense and in order, and unknown trials are refused") {
           EventBody{event::Interrupted{3}}, EventBody{event::Resumed{3, true}},
           EventBody{event::Finished{3, TrialState::failed, {}, {}, "", {}, {}, {}}},
           EventBody{event::Attribute{3, "k", "v"}}})
-        check_error<InvalidState>([&] { s.apply(body, 2); }, {"trial 3", "unknown", "1 trials"});
+        check_error<InvalidState>([&] { s.apply(body, 2); }, {"trial 3", "unknown", "has 1 trial,"});
     check_error<InvalidState>([&] { (void)s.study.trial(-1); }, {"trial -1", "unknown"});
     CHECK_THROWS_AS(s.ask(2.0, 3), InvalidConfiguration);
     CHECK(s.study.trials().size() == 1);

@@ -12,6 +12,7 @@
 
 #include "attune/gp/bounded_minimise.hpp"
 #include "attune/gp/regression.hpp"
+#include "attune/space/detail/counted.hpp"
 
 namespace attune {
 
@@ -120,7 +121,7 @@ class MarginalLikelihood {
         : targets_(targets), count_(points.rows()) {
         metric.require_columns(points.cols(), "points");
         if (count_ != targets.size() || count_ == 0)
-            throw InvalidOption(std::to_string(count_) + " points with " + std::to_string(targets.size()) +
+            throw InvalidOption(detail::counted(count_, "point") + " with " + std::to_string(targets.size()) +
                                 " targets: at least 1 point, and one target a point, are needed");
         const Eigen::Index pairs = count_ * (count_ - 1) / 2;
         distances_.resize(pairs, static_cast<Eigen::Index>(metric.components()));

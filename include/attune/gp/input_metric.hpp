@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 
 namespace attune {
 
@@ -86,9 +87,8 @@ class InputMetric {
     /// Throws InvalidOption where `points` has another number of columns.
     void require_columns(Eigen::Index columns, const char* what) const {
         if (columns != static_cast<Eigen::Index>(dimensions_.size()))
-            throw InvalidOption(std::string(what) + " with " + std::to_string(columns) +
-                                " columns: the metric has " + std::to_string(dimensions_.size()) +
-                                " dimensions");
+            throw InvalidOption(std::string(what) + " with " + detail::counted(columns, "column") +
+                                ": the metric has " + detail::counted(dimensions_.size(), "dimension"));
     }
 
   private:

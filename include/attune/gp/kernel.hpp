@@ -5,6 +5,7 @@
 #include <concepts>
 
 #include "attune/gp/input_metric.hpp"
+#include "attune/space/detail/counted.hpp"
 
 namespace attune {
 
@@ -92,9 +93,8 @@ struct Hyperparameters {
     /// not negative.
     void validate(const InputMetric& metric) const {
         if (length_scales.size() != static_cast<Eigen::Index>(metric.components()))
-            throw InvalidOption("length_scales has " + std::to_string(length_scales.size()) +
-                                " values: the metric has " + std::to_string(metric.components()) +
-                                " components");
+            throw InvalidOption("length_scales has " + detail::counted(length_scales.size(), "value") +
+                                ": the metric has " + std::to_string(metric.components()) + " components");
         for (Eigen::Index i = 0; i < length_scales.size(); ++i)
             require(length_scales[i] > 0, "length_scales", length_scales[i]);
         require(signal_variance > 0, "signal_variance", signal_variance);

@@ -9,6 +9,7 @@
 
 #include "attune/error.hpp"
 #include "attune/gp/kernel.hpp"
+#include "attune/space/detail/counted.hpp"
 
 namespace attune {
 
@@ -80,7 +81,7 @@ class GaussianProcessRegression {
         hyperparameters_.validate(metric_);
         metric_.require_columns(points.cols(), "points");
         if (points.rows() != targets.size())
-            throw InvalidOption(std::to_string(points.rows()) + " points with " +
+            throw InvalidOption(detail::counted(points.rows(), "point") + " with " +
                                 std::to_string(targets.size()) + " targets: one target a point is needed");
         weights_ = detail::inverse_squares(hyperparameters_.length_scales);
         reserve(points.rows());
@@ -188,8 +189,8 @@ class GaussianProcessRegression {
     /// standard normal.
     [[nodiscard]] Eigen::MatrixXd sample(const Points& points, const Eigen::MatrixXd& normals) const {
         if (normals.cols() != points.rows())
-            throw InvalidOption("normals with " + std::to_string(normals.cols()) + " columns for " +
-                                std::to_string(points.rows()) + " points: one a point is needed");
+            throw InvalidOption("normals with " + detail::counted(normals.cols(), "column") + " for " +
+                                detail::counted(points.rows(), "point") + ": one a point is needed");
         const JointPrediction joint = predict_jointly(points);
         const Eigen::Index q = points.rows();
         double jitter = 0.0;

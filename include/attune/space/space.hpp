@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attune/space/configuration.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "attune/space/schema.hpp"
 
 namespace attune {
@@ -189,8 +190,9 @@ class SearchSpace {
   private:
     void check_size(std::size_t values) const {
         if (values != size())
-            throw InvalidConfiguration(
-                fmt::format("{} values for a space of {} parameters: it needs one for each", values, size()));
+            throw InvalidConfiguration(fmt::format("{} for a space of {}: it needs one for each",
+                                                   detail::counted(values, "value"),
+                                                   detail::counted(size(), "parameter")));
     }
 
     static Parameter numeric(std::string name, ParameterKind kind, double low, double high, Scale scale) {

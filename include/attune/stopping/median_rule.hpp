@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "attune/space/detail/counted.hpp"
 #include "attune/stopping/stopping_policy.hpp"
 
 namespace attune {
@@ -65,9 +66,15 @@ class MedianRule {
         // An average of equal values differs from them in the last bit, which is no reason to stop.
         const bool equal = std::abs(value->second - middle) <= 1e-12 * std::abs(middle);
         if (equal || !objective.better(middle, value->second)) return {};
+        if (std::isnan(value->second))
+            return {Decision::stop,
+                    fmt::format(
+                        "{} is NaN at step {}, which counts as worse than any number, here the median {:.6g} "
+                        "of {}",
+                        objective.metric, report.step, middle, detail::counted(averages.size(), "trial"))};
         return {Decision::stop,
-                fmt::format("{} = {:.6g} at step {} is worse than the median {:.6g} of {} trials",
-                            objective.metric, value->second, report.step, middle, averages.size())};
+                fmt::format("{} = {:.6g} at step {} is worse than the median {:.6g} of {}", objective.metric,
+                            value->second, report.step, middle, detail::counted(averages.size(), "trial"))};
     }
 
   private:

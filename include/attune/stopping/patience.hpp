@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "attune/space/detail/counted.hpp"
 #include "attune/stopping/stopping_policy.hpp"
 
 namespace attune {
@@ -56,8 +57,11 @@ class Patience {
             }
         }
         if (since < options_.patience) return {};
-        return {Decision::stop,
-                fmt::format("{} has not improved on {:.6g} for {} reports", metric, best, since)};
+        const std::string reports = detail::counted(since, "report");
+        if (best == objective.worst())
+            return {Decision::stop,
+                    fmt::format("{} was no number better than {} for {}", metric, best, reports)};
+        return {Decision::stop, fmt::format("{} has not improved on {:.6g} for {}", metric, best, reports)};
     }
 
   private:

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "attune/space/detail/counted.hpp"
 #include "attune/study/study.hpp"
 
 namespace attune {
@@ -63,7 +64,9 @@ class Limit {
         for (const TrialRecord& trial : p.study.trials())
             counted += trial.failure != FailureKind::environment;
         if (counted < trials) return std::nullopt;
-        return trials == 1 ? std::string("1 trial was run") : fmt::format("{} trials were run", trials);
+        std::string reason = detail::counted(counted, "trial") + (counted == 1 ? " was run" : " were run");
+        if (counted > trials) reason += fmt::format("; the limit is {}", trials);
+        return reason;
     });
 }
 
@@ -99,7 +102,7 @@ class Limit {
                      std::pair(trial.finished_seconds, trial.number) >
                          std::pair(best->finished_seconds, best->number);
         if (since < trials) return std::nullopt;
-        return fmt::format("no improvement in {} trial{}", trials, trials == 1 ? "" : "s");
+        return "no improvement in " + detail::counted(trials, "trial");
     });
 }
 
@@ -129,6 +132,7 @@ class Limit {
             ++failed;
         }
         if (failed < trials) return std::nullopt;
+        if (failed == 1) return "a trial failed, because: " + last->reason;
         return fmt::format("{} trials failed in a row, the last one because: {}", failed, last->reason);
     });
 }

@@ -25,10 +25,10 @@ inline void check_space_change(const Study& study, const event::SpaceChanged& ch
     }
     for (const TrialRecord& trial : after.trials())
         if (const auto missing = after.space().first_missing(trial.configuration))
-            throw InvalidSpace(
-                fmt::format("parameter {}: trial {} ({}) has no value of it; say what old trials are taken "
-                            "to have had",
-                            after.space()[*missing].name, trial.number, trial.asked().text()));
+            throw InvalidSpace(fmt::format(
+                "parameter {}: trial {} ({}) has no value of it; old trials need one that they are "
+                "taken to have had",
+                after.space()[*missing].name, trial.number, trial.asked().text()));
 }
 
 }  // namespace attune

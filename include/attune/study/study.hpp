@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "attune/study/event.hpp"
 #include "attune/study/objective.hpp"
 #include "attune/study/trial_record.hpp"
@@ -88,8 +89,8 @@ class Study {
     /// Throws InvalidState for a number that no trial has.
     [[nodiscard]] const TrialRecord& trial(std::int64_t number) const {
         if (number < 0 || static_cast<std::size_t>(number) >= trials_.size())
-            throw InvalidState(fmt::format("trial {}: is unknown; the study has {} trials, numbered from 0",
-                                           number, trials_.size()));
+            throw InvalidState(fmt::format("trial {}: is unknown; the study has {}, numbered from 0", number,
+                                           detail::counted(trials_.size(), "trial")));
         return trials_[static_cast<std::size_t>(number)];
     }
     [[nodiscard]] std::size_t count(TrialState state) const {
@@ -181,7 +182,7 @@ class Study {
         record.suggestion_reason = body.reason;
         record.role = body.role;
         record.fit = body.fit;
-        record.suggested_seconds = record.started_seconds = now_;
+        record.suggested_seconds = record.started_seconds = record.attempt_seconds = now_;
         note_worker(record, body.worker);
         if (body.enqueued) enqueued_.erase(*body.enqueued);
         ++asked_[record.configuration.duplicate_key()];
@@ -217,6 +218,9 @@ class Study {
     void fold(const event::Resumed& body) {
         TrialRecord& record = known(body.trial);
         if (record.finished()) return;
+        if (!record.reports.empty() && record.reports.back().time_seconds > record.attempt_seconds)
+            record.earlier_attempts.emplace_back(record.attempt_seconds, record.reports.back().time_seconds);
+        record.attempt_seconds = now_;
         if (body.from_start) {
             record.reports.clear();
             record.started_seconds = now_;
@@ -249,7 +253,8 @@ class Study {
         record.cost = body.cost;
         if (!body.reason.empty()) record.reason = body.reason;
         record.finished_seconds = now_;
-        if (body.duration_seconds) record.started_seconds = now_ - *body.duration_seconds;
+        if (body.duration_seconds)
+            record.started_seconds = record.attempt_seconds = now_ - *body.duration_seconds;
         if (body.failure == FailureKind::environment) --asked_[record.configuration.duplicate_key()];
         set_state(record, body.state);
         note_best(record);

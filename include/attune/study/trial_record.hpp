@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "attune/space/configuration.hpp"
@@ -82,6 +83,10 @@ struct TrialRecord {
     double suggested_seconds = 0;  ///< times since the epoch of the study's clock
     double started_seconds = 0;
     double finished_seconds = 0;
+    double attempt_seconds =
+        0;  ///< when the latest attempt began: started_seconds, or when it was gone on with
+    /// From and until (its latest report) when earlier attempts were at work: what is known of them.
+    std::vector<std::pair<double, double>> earlier_attempts;
     std::optional<double> cost;
     std::map<std::string, std::string> attributes;
 

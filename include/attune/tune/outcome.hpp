@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "attune/space/detail/counted.hpp"
 #include "attune/study/study.hpp"
 
 namespace attune {
@@ -20,7 +21,7 @@ class Outcome {
     [[nodiscard]] const TrialRecord& best() const {
         if (const TrialRecord* trial = study_.best()) return *trial;
         throw InvalidState("study '" + study_.name() + "': none of its " +
-                           std::to_string(study_.trials().size()) + " trials came to a value of " +
+                           detail::counted(study_.trials().size(), "trial") + " came to a value of " +
                            study_.objective().metric);
     }
     /// The best value of the first objective.

@@ -14,6 +14,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/data/random.hpp"
 #include "attune/finetune/input_spec.hpp"
+#include "attune/space/detail/counted.hpp"
 
 namespace attune {
 namespace {
@@ -264,7 +265,7 @@ at::Tensor augment(const at::Tensor& pixels, std::span<const std::int64_t> sampl
                    std::int64_t frame_size, std::int64_t image_size) {
     if (pixels.size(0) != std::ssize(samples))
         throw InvalidOption(std::to_string(samples.size()) + " sample numbers for " +
-                            std::to_string(pixels.size(0)) + " images; one each is needed");
+                            detail::counted(pixels.size(0), "image") + "; one each is needed");
     auto views = views_of(augmentation);
     for (auto& view : views) view.image_size = image_size;
     std::vector<std::size_t> chosen;

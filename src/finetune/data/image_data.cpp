@@ -11,6 +11,7 @@
 
 #include "attune/error.hpp"
 #include "attune/files/fingerprint.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "image_store.hpp"
 #include "resize.hpp"
 
@@ -201,8 +202,8 @@ ImageData::ImageData(at::Tensor pixels, std::vector<std::int64_t> labels, std::v
                 pixels.scalar_type() == torch::kUInt8,
             "pixels must be N x 3 x S x S bytes");
     require(pixels.size(0) == std::ssize(labels), std::to_string(labels.size()) + " labels for " +
-                                                      std::to_string(pixels.size(0)) +
-                                                      " images; one each is needed");
+                                                      detail::counted(pixels.size(0), "image") +
+                                                      "; one each is needed");
     require(names.empty() || names.size() == labels.size(), "names must be none or one for each image");
     for (const auto label : labels)
         require(label >= 0 && label < std::ssize(classes),

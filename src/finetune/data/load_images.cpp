@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "image_store.hpp"
 
 namespace attune {
@@ -17,7 +18,7 @@ torch::Tensor room_for(std::int64_t count, const DataOptions& options) {
     const auto side = detail::stored_side(options.framing);
     const auto bytes = count * 3 * side * side;
     if (bytes > options.memory_limit_bytes)
-        throw InvalidOption(std::to_string(count) + " images of side " + std::to_string(side) + " need " +
+        throw InvalidOption(detail::counted(count, "image") + " of side " + std::to_string(side) + " need " +
                             std::to_string(bytes >> 20) + " MiB, more than the memory limit of " +
                             std::to_string(options.memory_limit_bytes >> 20) + " MiB");
     return torch::empty({count, 3, side, side}, torch::kUInt8);

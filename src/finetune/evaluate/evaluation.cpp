@@ -11,6 +11,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
+#include "attune/space/detail/counted.hpp"
 
 namespace attune {
 namespace {
@@ -78,8 +79,8 @@ at::Tensor compute_logits(Network& network, const ImageData& data, std::span<con
 Evaluation evaluate(Network& network, const ImageData& data, std::span<const std::int64_t> rows,
                     const EvaluateOptions& options) {
     if (network.classes() != data.class_count())
-        throw InvalidOption("the network tells " + std::to_string(network.classes()) +
-                            " classes apart, the data has " + std::to_string(data.class_count()));
+        throw InvalidOption("the network tells " + detail::counted(network.classes(), "class", "classes") +
+                            " apart, the data has " + std::to_string(data.class_count()));
     const auto began = std::chrono::steady_clock::now();
     const auto logits = compute_logits(network, data, rows, options);
     const auto probabilities = logits.to(torch::kFloat64).softmax(1).contiguous();

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 
 namespace attune {
 namespace {
@@ -44,8 +45,8 @@ void require_table(std::span<const std::int64_t> labels, ScoreTable scores) {
         throw InvalidOption("classes " + std::to_string(scores.classes) + " must be at least 1");
     if (labels.size() * index(scores.classes) != scores.values.size())
         throw InvalidOption(std::to_string(scores.values.size()) + " scores do not make " +
-                            std::to_string(labels.size()) + " rows of " + std::to_string(scores.classes) +
-                            " classes");
+                            detail::counted(labels.size(), "row") + " of " +
+                            detail::counted(scores.classes, "class", "classes"));
     for (const auto label : labels) require_label(label, scores.classes);
 }
 

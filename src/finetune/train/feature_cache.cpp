@@ -13,6 +13,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/network.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "evaluation_mode.hpp"
 
 namespace attune {
@@ -97,7 +98,7 @@ struct FeatureCache::Impl {
         std::int64_t needed = 0;
         for (const auto& key : missing) needed += bytes_of(key.cut, key.view);
         if (used + needed > options.memory_limit_bytes)
-            throw InvalidOption("features of " + std::to_string(rows.size()) + " images at " +
+            throw InvalidOption("features of " + detail::counted(rows.size(), "image") + " at " +
                                 std::to_string(missing.size()) + " cuts and views need " +
                                 std::to_string((used + needed) >> 20) +
                                 " MiB in all, more than the memory limit of " +

@@ -19,6 +19,7 @@
 #include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/loss.hpp"
 #include "attune/finetune/train/optimizer.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "dropout_mask.hpp"
 #include "training_inputs.hpp"
 
@@ -155,7 +156,8 @@ class Fit {
 
     FitResult run() {
         const auto began = Clock::now();
-        result_.message = fmt::format("all {} epochs were run", recipe_.epochs);
+        result_.message = recipe_.epochs == 1 ? std::string("the only epoch was run")
+                                              : fmt::format("all {} epochs were run", recipe_.epochs);
         for (std::int64_t epoch = 1; epoch <= recipe_.epochs; ++epoch)
             if (!run_epoch(epoch)) break;
         if (recipe_.restore_best && result_.best_epoch > 0)
@@ -325,8 +327,8 @@ class Fit {
         }
         if (recipe_.patience == 0 || epoch - improved_in_ < recipe_.patience || epoch == recipe_.epochs)
             return true;
-        return end(FitEnd::patience, fmt::format("no improvement for {} epochs, the last one in epoch {}",
-                                                 recipe_.patience, improved_in_));
+        return end(FitEnd::patience, fmt::format("no improvement for {}, the last one in epoch {}",
+                                                 detail::counted(recipe_.patience, "epoch"), improved_in_));
     }
 
     bool end(FitEnd how, std::string message) {

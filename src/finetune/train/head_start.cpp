@@ -8,6 +8,7 @@
 #include "attune/finetune/data/random.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/train/fit.hpp"
+#include "attune/space/detail/counted.hpp"
 
 namespace attune {
 namespace {
@@ -37,8 +38,9 @@ void start_head(Network& network, std::int64_t classes, HeadStart start, std::ui
         throw InvalidOption("classes " + std::to_string(classes) + " of a head must be at least 2");
     if (start == HeadStart::keep) {
         if (network.classes() != classes)
-            throw InvalidOption("head_start keep: the head tells " + std::to_string(network.classes()) +
-                                " classes apart, " + std::to_string(classes) + " are needed");
+            throw InvalidOption("head_start keep: the head tells " +
+                                detail::counted(network.classes(), "class", "classes") + " apart, " +
+                                std::to_string(classes) + " are needed");
         return;
     }
     if (network.classes() != classes) network.replace_head(classes);
