@@ -294,8 +294,8 @@ int run(const Settings& settings) {
     results.push_back(bare(settings));
     results.push_back(
         measure(settings, "journal", [&](const std::string& name) { return in(name + ".attune"); }));
-    results.push_back(
-        measure(settings, "sqlite", [&](const std::string& name) { return "sqlite://" + in(name + ".db"); }));
+    results.push_back(measure(settings, "sqlite",
+                              [&](const std::string& name) { return "sqlite:///" + in(name + ".db"); }));
     if (!settings.postgresql.empty()) results.push_back(on_server(settings, settings.postgresql));
     if (settings.postgresql_server) results.push_back(on_own_server(settings));
     if (!settings.optuna_python.empty()) results.push_back(optuna(settings));

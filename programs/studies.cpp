@@ -3,30 +3,46 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "attune/storage/studies.hpp"
 #include "commands.hpp"
 #include "studies_import.hpp"
+#include "text.hpp"
 
 // `attune studies list|import|copy|rename|merge|compact|delete`: whole studies, wherever they are stored.
 
 namespace attune::program {
 namespace {
 
-void print_list(const std::string& place) {
-    for (const StudySummary& study : list_studies(place)) {
+/// Most messages name the place themselves.
+std::string problem_line(const StudySummary& study) {
+    const std::string problem = first_line(study.problem);
+    return problem.rfind(study.address + ":", 0) == 0 ? problem : study.address + ": " + problem;
+}
+
+int print_list(const std::string& place) {
+    std::size_t unreadable = 0;
+    const std::vector<StudySummary> studies = list_studies(place);
+    for (const StudySummary& study : studies) {
         if (!study.problem.empty())
-            std::cout << study.address << ": " << study.problem << '\n';
+            std::cout << problem_line(study) << '\n', ++unreadable;
         else if (study.name.empty())
             std::cout << study.address << ": holds no study yet\n";
         else
-            std::cout << fmt::format("{}: study '{}', {} of {} trials finished, {} events\n", study.address,
-                                     study.name, study.finished, study.trials, study.events);
+            std::cout << fmt::format("{}: study '{}', {} of {} finished, {}\n", study.address,
+                                     first_line(study.name), study.finished, counted(study.trials, "trial"),
+                                     counted(study.events, "event"));
     }
+    if (studies.empty()) std::cerr << "attune: " << place << ": holds no studies\n";
+    if (unreadable == 0) return success;
+    std::cerr << "attune: " << unreadable << " of " << counted(studies.size(), "study", "studies")
+              << " cannot be read\n";
+    return refused;
 }
 
-/// Declares `name`, which takes addresses and does `act` with them.
+/// Declares `name`, which takes addresses and does `act` with them, which may give an exit code.
 template <class Act>
 void add(CLI::App& parent, int& exit_code, const std::string& name, const std::string& help,
          const std::string& what, std::size_t least, std::size_t most, Act act) {
@@ -36,8 +52,11 @@ void add(CLI::App& parent, int& exit_code, const std::string& name, const std::s
         ->required()
         ->expected(static_cast<int>(least), static_cast<int>(most));
     command->callback([addresses, act, &exit_code] {
-        act(*addresses);
         exit_code = success;
+        if constexpr (std::is_void_v<decltype(act(*addresses))>)
+            act(*addresses);
+        else
+            exit_code = act(*addresses);
     });
 }
 
@@ -49,12 +68,14 @@ void add_studies(CLI::App& app, int& exit_code) {
     command->require_subcommand(1);
     command->footer(R"(Addresses of studies:
   study.attune                                  a journal
-  sqlite:///folder/file.db?study=name           one of the studies in an SQLite database
-  postgresql://user@host/database?study=name    one of those in a PostgreSQL database)");
+  sqlite:///file.db?study=name                  one of the studies in an SQLite database of the working folder
+  sqlite:////folder/file.db?study=name          the same with an absolute path: four slashes
+  postgresql://user@host/database?study=name    one of those in a PostgreSQL database
+Without ?study= the study of the name "study" is meant.)");
     using Addresses = std::vector<std::string>;
     constexpr std::size_t many = 1000;
     add(*command, exit_code, "list", "The studies in a folder or database",
-        "A folder, a database or a journal", 1, 1, [](const Addresses& a) { print_list(a[0]); });
+        "A folder, a database or a journal", 1, 1, [](const Addresses& a) { return print_list(a[0]); });
     add_studies_import(*command, exit_code);
     add(*command, exit_code, "copy", "Copy a study, also from one kind of storage to another", "From, to", 2,
         2, [](const Addresses& a) { copy_study(a[0], a[1]); });
@@ -68,10 +89,8 @@ void add_studies(CLI::App& app, int& exit_code) {
         "The studies", 1, many, [](const Addresses& a) {
             for (const std::string& address : a) compact_study(address);
         });
-    add(*command, exit_code, "delete", "Delete studies that nobody works on", "The studies", 1, many,
-        [](const Addresses& a) {
-            for (const std::string& address : a) delete_study(address);
-        });
+    add(*command, exit_code, "delete", "Delete studies that nobody works on, all or none", "The studies", 1,
+        many, [](const Addresses& a) { delete_studies(a); });
 }
 
 }  // namespace attune::program

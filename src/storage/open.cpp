@@ -36,6 +36,69 @@ bool names_database(const std::string& path) {
     return ending == ".db" || ending == ".sqlite" || ending == ".sqlite3";
 }
 
+/// What stands behind "sqlite:". Three slashes and a relative path, four and an absolute one, as SQLAlchemy
+/// has it; a path without them is taken as it is.
+std::string sqlite_place(const std::string& address, const std::string& place) {
+    if (place.rfind("///", 0) == 0) return place.substr(3);
+    if (place.rfind("//", 0) == 0)
+        throw UnknownName(
+            "storage '" + address +
+            "': two slashes would name a host, which SQLite has none of; write sqlite:///file.db "
+            "for a path relative to the working folder, sqlite:////folder/file.db for an absolute "
+            "one");
+    return place;
+}
+
+/// Whoever wrote three slashes before an absolute path is told of the fourth. Throws StorageError.
+void refuse_missing_slash(const StorageAddress& address) {
+    namespace fs = std::filesystem;
+    const fs::path path = address.place;
+    std::error_code ignored;
+    if (path.is_absolute() || !path.has_parent_path() || fs::exists(path.parent_path(), ignored)) return;
+    if (fs::is_directory("/" / path.parent_path(), ignored))
+        throw StorageError(address.text() + ": there is no folder '" + path.parent_path().string() +
+                           "' in the working folder; the absolute path takes four slashes: sqlite:////" +
+                           address.place);
+}
+
+/// "; it has: a, b (...)" for a database that lacks the study of the address, else nothing.
+std::string other_studies(const StorageAddress& address) {
+    std::vector<std::string> names;
+    try {
+        names = studies_in(address);
+    } catch (const Error&) {
+        return {};  // what is wrong with the place was said already
+    }
+    if (names.empty() || std::find(names.begin(), names.end(), address.study) != names.end()) return {};
+    constexpr std::size_t shown = 20;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(shown, names.size()); ++i)
+        text += (text.empty() ? "; it has: " : ", ") + names[i];
+    if (names.size() > shown) text += " and " + std::to_string(names.size() - shown) + " more";
+    return text + " (name one by study=" + names.front() + " in the address)";
+}
+
+AnyStorage opened(const StorageAddress& address, const OpenOptions& options) {
+    switch (address.kind) {
+        case StorageAddress::Kind::memory:
+            return Memory{};
+        case StorageAddress::Kind::sqlite: {
+            refuse_missing_slash(address);
+            SqliteOptions sqlite{.study = address.study, .durability = options.durability};
+            if (options.read_only) return Sqlite::read_only(address.place, std::move(sqlite));
+            return Sqlite(address.place, std::move(sqlite));
+        }
+        case StorageAddress::Kind::postgresql:
+            return Postgresql(
+                address.place,
+                {.study = address.study, .durability = options.durability, .read_only = options.read_only});
+        case StorageAddress::Kind::journal:
+            break;
+    }
+    if (options.read_only) return Journal::read_only(address.place);
+    return Journal(address.place, {.durability = options.durability});
+}
+
 }  // namespace
 
 StorageAddress StorageAddress::parse(const std::string& address) {
@@ -57,7 +120,7 @@ StorageAddress StorageAddress::parse(const std::string& address) {
         out.kind = Kind::journal;
     } else if (scheme == "sqlite") {
         out.kind = Kind::sqlite;
-        if (out.place.rfind("//", 0) == 0) out.place = out.place.substr(2);  // of "sqlite:///path"
+        out.place = sqlite_place(address, out.place);
         out.study = take_study(out.place);
         if (out.place.empty()) throw UnknownName("storage '" + address + "': names no file");
     } else if (scheme == "postgresql" || scheme == "postgres") {
@@ -67,7 +130,7 @@ StorageAddress StorageAddress::parse(const std::string& address) {
     } else {
         throw UnknownName(
             "storage '" + address + "': scheme '" + scheme +
-            "' is unknown; known: memory: (nothing after it), journal:path, sqlite:///path?study=name, "
+            "' is unknown; known: memory: (nothing after it), journal:path, sqlite:///file.db?study=name, "
             "postgresql://user@host/database?study=name, or a path alone");
     }
     return out;
@@ -78,7 +141,7 @@ std::string StorageAddress::text() const {
         case Kind::memory:
             return "memory:";
         case Kind::sqlite:
-            return "sqlite:" + std::string(place.rfind('/', 0) == 0 ? "//" : "") + place + "?study=" + study;
+            return "sqlite:///" + place + "?study=" + study;
         case Kind::postgresql:
             return place + (place.find('?') == std::string::npos ? "?" : "&") + "study=" + study;
         case Kind::journal:
@@ -87,24 +150,12 @@ std::string StorageAddress::text() const {
     return place.find(':') == std::string::npos ? place : "journal:" + place;
 }
 
-AnyStorage open_storage(const StorageAddress& address, const OpenOptions& options) {
-    switch (address.kind) {
-        case StorageAddress::Kind::memory:
-            return Memory{};
-        case StorageAddress::Kind::sqlite: {
-            SqliteOptions sqlite{.study = address.study, .durability = options.durability};
-            if (options.read_only) return Sqlite::read_only(address.place, std::move(sqlite));
-            return Sqlite(address.place, std::move(sqlite));
-        }
-        case StorageAddress::Kind::postgresql:
-            return Postgresql(
-                address.place,
-                {.study = address.study, .durability = options.durability, .read_only = options.read_only});
-        case StorageAddress::Kind::journal:
-            break;
-    }
-    if (options.read_only) return Journal::read_only(address.place);
-    return Journal(address.place, {.durability = options.durability});
+AnyStorage open_storage(const StorageAddress& address, const OpenOptions& options) try {
+    return opened(address, options);
+} catch (const StorageError& error) {
+    if (const std::string others = options.read_only ? other_studies(address) : ""; !others.empty())
+        throw StorageError(error.what() + others);
+    throw;
 }
 
 AnyStorage open_storage(const std::string& address, const OpenOptions& options) {
@@ -113,25 +164,24 @@ AnyStorage open_storage(const std::string& address, const OpenOptions& options) 
 
 AnyStorage storage_from(const std::string& address) { return open_storage(address); }
 
+std::vector<std::string> studies_in(const StorageAddress& address) {
+    if (address.kind == StorageAddress::Kind::postgresql) return Postgresql::studies(address.place);
+    if (address.kind != StorageAddress::Kind::sqlite) return {};
+    refuse_missing_slash(address);
+    return Sqlite::studies(address.place);
+}
+
 bool storage_exists(const StorageAddress& address) {
+    if (address.kind == StorageAddress::Kind::memory) return false;
+    const bool in_file = address.kind != StorageAddress::Kind::postgresql;
+    if (address.kind == StorageAddress::Kind::sqlite) refuse_missing_slash(address);
     std::error_code ignored;
-    const auto has = [&](const std::vector<std::string>& studies) {
-        return std::find(studies.begin(), studies.end(), address.study) != studies.end();
-    };
-    switch (address.kind) {
-        case StorageAddress::Kind::memory:
-            return false;
-        case StorageAddress::Kind::sqlite:
-            return std::filesystem::exists(address.place, ignored) &&
-                   std::filesystem::file_size(address.place, ignored) > 0 &&
-                   has(Sqlite::studies(address.place));
-        case StorageAddress::Kind::postgresql:
-            return has(Postgresql::studies(address.place));
-        case StorageAddress::Kind::journal:
-            break;
-    }
-    return std::filesystem::exists(address.place, ignored) &&
-           std::filesystem::file_size(address.place, ignored) > 0;
+    if (in_file && (!std::filesystem::exists(address.place, ignored) ||
+                    std::filesystem::file_size(address.place, ignored) == 0))
+        return false;
+    if (address.kind == StorageAddress::Kind::journal) return true;
+    const std::vector<std::string> names = studies_in(address);
+    return std::find(names.begin(), names.end(), address.study) != names.end();
 }
 
 }  // namespace attune

@@ -179,7 +179,7 @@ class Sqlite::State {
     }
 
     [[nodiscard]] std::string location() const {
-        return "sqlite://" + database_.path().string() + "?study=" + options_.study;
+        return "sqlite:///" + database_.path().string() + "?study=" + options_.study;
     }
 
   private:

@@ -44,8 +44,34 @@ StudySummary summary_of(const StorageAddress& address) {
 
 StorageAddress existing(const std::string& text) {
     StorageAddress address = StorageAddress::parse(text);
-    if (!storage_exists(address)) throw InvalidState(text + ": no study is stored there");
-    return address;
+    if (storage_exists(address)) return address;
+    std::string names;
+    std::error_code ignored;
+    if (address.kind != Kind::sqlite || fs::exists(address.place, ignored))
+        for (const std::string& name : studies_in(address)) names += (names.empty() ? "" : ", ") + name;
+    throw InvalidState(text + ": no study is stored there" +
+                       (names.empty() ? "" : "; the database has: " + names));
+}
+
+/// However their paths are written.
+bool same_study(const StorageAddress& a, const StorageAddress& b) {
+    if (a.kind != b.kind || a.study != b.study) return false;
+    std::error_code ignored;
+    return a.place == b.place || (a.kind != Kind::postgresql && fs::equivalent(a.place, b.place, ignored));
+}
+
+/// The places of studies that are there, each named once. Throws InvalidState, InvalidOption.
+std::vector<StorageAddress> existing_once(const std::vector<std::string>& texts, const std::string& action) {
+    std::vector<StorageAddress> out;
+    for (const std::string& text : texts) {
+        StorageAddress address = existing(text);
+        for (std::size_t i = 0; i < out.size(); ++i)
+            if (same_study(out[i], address))
+                throw InvalidOption(action + ": " + text + " is named twice" +
+                                    (texts[i] == text ? "" : ", first as " + texts[i]));
+        out.push_back(std::move(address));
+    }
+    return out;
 }
 
 StorageAddress free_place(const std::string& text) {
@@ -66,6 +92,15 @@ void refuse_where_workers_are(const StorageAddress& address) {
                                " gave a heartbeat " +
                                std::to_string(static_cast<int>(now - row.latest_seconds)) +
                                " s ago; end the workers first, or wait until it is taken for dead");
+}
+
+void remove(const StorageAddress& address) {
+    if (address.kind == Kind::sqlite) return Sqlite::remove_study(address.place, address.study);
+    if (address.kind == Kind::postgresql) return Postgresql::remove_study(address.place, address.study);
+    std::error_code error, ignored;
+    fs::remove(address.place, error);
+    if (error) throw StorageError(address.place + ": cannot be deleted: " + error.message());
+    fs::remove(address.place + "-workers", ignored);
 }
 
 void append_all(std::span<const Event> events, const StorageAddress& address) {
@@ -217,8 +252,10 @@ void merge_studies(const std::vector<std::string>& from, const std::string& to) 
     std::vector<Event> merged;
     std::optional<Merge> merge;
     Study first;
-    for (const std::string& source : from) {
-        const auto events = open_storage(existing(source), {.read_only = true}).read(0);
+    const std::vector<StorageAddress> sources = existing_once(from, "merge");
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        const std::string& source = from[i];
+        const auto events = open_storage(sources[i], {.read_only = true}).read(0);
         const Study study = folded(events);
         if (!study.is_created()) throw InvalidState(source + ": holds no study yet");
         if (!merge) {
@@ -240,15 +277,18 @@ void compact_study(const std::string& text) {
     Postgresql(address.place, {.study = address.study}).compact();
 }
 
-void delete_study(const std::string& text) {
-    const StorageAddress address = existing(text);
-    refuse_where_workers_are(address);
-    if (address.kind == Kind::sqlite) return Sqlite::remove_study(address.place, address.study);
-    if (address.kind == Kind::postgresql) return Postgresql::remove_study(address.place, address.study);
-    std::error_code error, ignored;
-    fs::remove(address.place, error);
-    if (error) throw StorageError(address.place + ": cannot be deleted: " + error.message());
-    fs::remove(address.place + "-workers", ignored);
+void delete_study(const std::string& text) { delete_studies({text}); }
+
+void delete_studies(const std::vector<std::string>& texts) {
+    const std::vector<StorageAddress> addresses = existing_once(texts, "delete");
+    for (const StorageAddress& address : addresses) refuse_where_workers_are(address);
+    std::string gone;
+    for (std::size_t i = 0; i < addresses.size(); ++i) try {
+            remove(addresses[i]);
+            gone += (gone.empty() ? "" : ", ") + texts[i];
+        } catch (const StorageError& error) {
+            throw StorageError(error.what() + (gone.empty() ? "" : "; deleted before: " + gone));
+        }
 }
 
 }  // namespace attune

@@ -171,7 +171,7 @@ int run(const Settings& settings) {
     const auto address_of = [&](const std::string& name) {
         return settings.storage == "journal" ? (folder.path() / (name + ".attune")).string()
                : settings.storage == "sqlite"
-                   ? "sqlite://" + (folder.path() / "s.db").string() + "?study=" + name
+                   ? "sqlite:///" + (folder.path() / "s.db").string() + "?study=" + name
                    : server->address() + "&study=" + name;
     };
     const auto restart = [&] {

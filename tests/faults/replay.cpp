@@ -77,7 +77,7 @@ int run(const Settings& settings) {
     const test::TemporaryFolder folder;
     const std::string address = settings.storage == "journal"
                                     ? (folder.path() / "study.attune").string()
-                                    : "sqlite://" + (folder.path() / "s.db").string();
+                                    : "sqlite:///" + (folder.path() / "s.db").string();
     std::mt19937 random(settings.seed);
     Workers workers(settings, address, (folder.path() / "acknowledged").string());
     workers.run(random);

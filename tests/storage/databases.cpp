@@ -246,20 +246,23 @@ TEST_CASE("addresses name a storage, a place and a study, and read back as thems
     check("journal:a:b", Kind::journal, "a:b", "");
     check("/x y/ü.attune", Kind::journal, "/x y/ü.attune", "");
     check("memory:", Kind::memory, "", "");
-    check("sqlite:///a/b.db?study=n m", Kind::sqlite, "/a/b.db", "n m");
+    check("sqlite:////a/b.db?study=n m", Kind::sqlite, "/a/b.db", "n m");
+    check("sqlite:/a/b.db?study=n m", Kind::sqlite, "/a/b.db", "n m");
+    check("sqlite:///a/b.db", Kind::sqlite, "a/b.db", "study");
     check("sqlite:b.db", Kind::sqlite, "b.db", "study");
     check("some/where.sqlite3?study=x", Kind::sqlite, "some/where.sqlite3", "x");
     check("postgresql://u@h/d?host=/tmp&study=x&sslmode=off", Kind::postgresql,
           "postgresql://u@h/d?host=/tmp&sslmode=off", "x");
     check("postgresql://u@h/d", Kind::postgresql, "postgresql://u@h/d", "study");
     CHECK_THROWS_AS((void)StorageAddress::parse("redis://h"), UnknownName);
-    CHECK_THROWS_AS((void)StorageAddress::parse("sqlite:"), UnknownName);
+    for (const char* address : {"sqlite:", "sqlite:///", "sqlite://", "sqlite://b.db", "sqlite://host/b.db"})
+        CHECK_THROWS_AS((void)StorageAddress::parse(address), UnknownName);
 }
 
 TEST_CASE("whole studies are listed, copied, renamed, merged, compacted and deleted, across storages") {
     const test::TemporaryFolder folder;
     const std::string a = (folder.path() / "a.attune").string(), b = (folder.path() / "b.attune").string();
-    const std::string db = "sqlite://" + (folder.path() / "c.db").string() + "?study=copy";
+    const std::string db = "sqlite:///" + (folder.path() / "c.db").string() + "?study=copy";
     const auto events = test::rich_events();
     CHECK(open_storage(a).append(events, 0));
     copy_study(a, db);
@@ -279,7 +282,7 @@ TEST_CASE("whole studies are listed, copied, renamed, merged, compacted and dele
     CHECK(listed[0].trials == 2);
     CHECK(listed[0].finished == 2);
     CHECK(listed[0].events == events.size());
-    CHECK(list_studies("sqlite://" + (folder.path() / "c.db").string()).size() == 1);
+    CHECK(list_studies("sqlite:///" + (folder.path() / "c.db").string()).size() == 1);
 
     const std::string merged = (folder.path() / "merged.attune").string();
     merge_studies({a, db + " two"}, merged);
@@ -297,7 +300,18 @@ TEST_CASE("whole studies are listed, copied, renamed, merged, compacted and dele
     const auto number = worker->join({.latest_seconds = now}, 1);
     check_error<InvalidState>([&] { delete_study(a); }, {"a.attune", "worker 1 gave a heartbeat"});
     worker->remove(number);
-    for (const std::string& address : {a, b, merged, db + " two"}) delete_study(address);
+    check_error<InvalidOption>(
+        [&] {
+            merge_studies({a, b, a}, merged + "2");
+        },
+        {"merge", "a.attune", "twice"});
+    check_error<InvalidOption>([&] { delete_studies({a, b, a}); }, {"delete", "a.attune", "twice"});
+    check_error<InvalidState>([&] { delete_studies({a, b, a + "x"}); }, {"no study is stored there"});
+    check_error<StorageError>([&] { (void)open_storage(db + " none", {.read_only = true}); },
+                              {"no study of this name", "copy two"});
+    CHECK(studies_in(StorageAddress::parse(db)) == std::vector<std::string>{"copy two"});
+    CHECK(storage_exists(StorageAddress::parse(a)));
+    delete_studies({a, b, merged, db + " two"});
     CHECK(list_studies(folder.path().string()).empty());
-    CHECK(list_studies("sqlite://" + (folder.path() / "c.db").string()).empty());
+    CHECK(list_studies("sqlite:///" + (folder.path() / "c.db").string()).empty());
 }

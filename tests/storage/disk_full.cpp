@@ -26,7 +26,7 @@ struct Kind {
     const char* size;  ///< of the disk: SQLite keeps a log of whole pages
     std::string address(const std::filesystem::path& folder, const std::string& study) const {
         const std::string file = (folder / study).string();
-        return std::string(name) == "journal" ? file + ".attune" : "sqlite://" + file + ".db";
+        return std::string(name) == "journal" ? file + ".attune" : "sqlite:///" + file + ".db";
     }
 };
 

@@ -99,7 +99,7 @@ TEST_CASE("any sequence of changes folds to the same study through every storage
         const std::string expected = fold_text(events);
         std::vector<std::string> addresses{
             (folder.path() / (name + ".attune")).string(),
-            "sqlite://" + (folder.path() / "all.db").string() + "?study=s" + name};
+            "sqlite:///" + (folder.path() / "all.db").string() + "?study=s" + name};
         if (server) addresses.push_back(server->address() + "&study=s" + name);
         for (const std::string& address : addresses) {
             run_changing(open_storage(address), seed);

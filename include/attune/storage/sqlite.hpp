@@ -48,7 +48,7 @@ class Sqlite {
     [[nodiscard]] std::shared_ptr<WorkerTable> workers();
     /// Puts the events into few large rows. Events and their positions stay the same.
     void compact();
-    /// "sqlite:///absolute/path?study=name"
+    /// "sqlite:////absolute/path?study=name"
     [[nodiscard]] std::string location() const;
 
     /// What the database at `path` holds.

@@ -35,10 +35,11 @@ void copy_study(const std::string& from, const std::string& to);
 /// Throws InvalidState where workers are at it, where `to` is taken, and for addresses in two places.
 void rename_study(const std::string& from, const std::string& to);
 
-/// Makes a new study at `to` of the trials of several. Present spaces and objectives must be the same
-/// (InvalidState lists the differences); changes of the spaces stay, and what a later study states for old
-/// trials holds for those of all. Trials keep values, reports, results and times and get new numbers; their
-/// role becomes "merged", and a replay passes over them. What was not finished becomes interrupted.
+/// Makes a new study at `to` of the trials of several, none of them named twice (InvalidOption). Present
+/// spaces and objectives must be the same (InvalidState lists the differences); changes of the spaces stay,
+/// and what a later study states for old trials holds for those of all. Trials keep values, reports, results
+/// and times and get new numbers; their role becomes "merged", and a replay passes over them. What was not
+/// finished becomes interrupted.
 void merge_studies(const std::vector<std::string>& from, const std::string& to);
 
 /// Rewrites a study so that it takes less room and loads faster; events and their positions stay the same.
@@ -46,5 +47,10 @@ void compact_study(const std::string& address);
 
 /// Deletes a study. Throws InvalidState where workers are at it.
 void delete_study(const std::string& address);
+
+/// Deletes several studies: all are checked before the first is deleted, so that one that is refused (as by
+/// delete_study, or named twice: InvalidOption) keeps all. Where deleting fails midway, the StorageError says
+/// which ones are gone.
+void delete_studies(const std::vector<std::string>& addresses);
 
 }  // namespace attune
