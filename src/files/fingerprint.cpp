@@ -24,15 +24,23 @@ std::string name_below(const std::filesystem::path& file, const std::filesystem:
         .generic_string();
 }
 
+std::uint64_t hash_of(const detail::ByteSource& source) {
+    std::uint64_t hash = fnv1a64("");
+    constexpr std::uint64_t step = std::uint64_t{1} << 20;
+    for (std::uint64_t at = 0; at < source.size(); at += step)
+        hash =
+            fnv1a64(source.text_at(at, static_cast<std::size_t>(std::min(step, source.size() - at))), hash);
+    return hash;
+}
+
 std::string line_of(const ImageSample& sample, const ImageListing& listing) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(sample.path, error);
-    if (error) throw FileError(sample.path.string() + ": has no size: " + error.message());
+    const detail::ByteSource source(sample.path);
     // Lengths before texts, so that no name can imitate the separators.
     const std::string name = name_below(sample.path, listing.root);
     const std::string& label = listing.classes.at(static_cast<std::size_t>(sample.label));
-    return std::to_string(name.size()) + ":" + name + " " + std::to_string(size) + " " +
-           std::to_string(label.size()) + ":" + label + " " + to_string(sample.split) + "\n";
+    return std::to_string(name.size()) + ":" + name + " " + std::to_string(source.size()) + " " +
+           fingerprint_text(hash_of(source)) + " " + std::to_string(label.size()) + ":" + label + " " +
+           to_string(sample.split) + "\n";
 }
 
 }  // namespace
@@ -55,13 +63,7 @@ std::string fingerprint_files(const ImageListing& listing) {
 }
 
 std::string fingerprint_file(const std::filesystem::path& path) {
-    const detail::ByteSource source(path);
-    std::uint64_t hash = fnv1a64("");
-    constexpr std::uint64_t step = std::uint64_t{1} << 20;
-    for (std::uint64_t at = 0; at < source.size(); at += step)
-        hash =
-            fnv1a64(source.text_at(at, static_cast<std::size_t>(std::min(step, source.size() - at))), hash);
-    return fingerprint_text(hash);
+    return fingerprint_text(hash_of(detail::ByteSource(path)));
 }
 
 }  // namespace attune

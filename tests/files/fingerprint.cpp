@@ -40,6 +40,8 @@ TEST_CASE("a listing's fingerprint follows the set and not its place or order") 
     other = one;
     other.classes[0] = "c";
     CHECK(print != fingerprint_files(other));
+    write_text(folder.path() / "one/a/1.png", "A/1.png");  // as many bytes, others
+    CHECK(print != fingerprint_files(one));
     write_text(folder.path() / "one/a/1.png", "another size");
     CHECK(print != fingerprint_files(one));
     fs::remove(folder.path() / "one/a/1.png");

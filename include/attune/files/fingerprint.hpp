@@ -15,9 +15,9 @@ namespace attune {
                                     std::uint64_t state = 0xCBF29CE484222325u) noexcept;
 
 /// `fnv1a64:` and 16 hexadecimal digits, over the class names and, for each sample in an order of their own,
-/// the path relative to the listing's root, file size, label and split. The same set gives the same text
-/// wherever its folder stands and however it was listed; contents are not read. Throws FileError for files
-/// that are gone.
+/// the path relative to the listing's root, the file's size and bytes, label and split. The same set gives
+/// the same text wherever its folder stands and however it was listed. Reads every file once. Throws
+/// FileError for files that are gone.
 [[nodiscard]] std::string fingerprint_files(const ImageListing& listing);
 
 /// `fnv1a64:` and 16 hexadecimal digits, over the content of one file (a weights file, a space file). Throws
