@@ -91,6 +91,43 @@ diff <(grep -E '^ +[0-9]' output) <(grep -E '^ +[0-9]' again) >/dev/null || fail
 "$program" "${small[@]}" --trials 3 --seed 3 --shots 9 >output 2>message
 [ $? -eq 2 ] && grep -q "shots: all there, 9 asked for" message || fail "other shots are not refused: $(cat message)"
 
+# Models that are gone or cut off are made again, which is said; the result is the same.
+best=$(sed -n 's/^best: trial \([0-9]*\),.*/\1/p' output)
+[ -n "$best" ] || best=$(sed -n 's/^best: trial \([0-9]*\),.*/\1/p' again)
+cp out/predictions.csv predictions-before
+for damage in "rm -f" "truncate -s 1000"; do
+    $damage out/models/trial-"$best".safetensors
+    [ "$damage" = "rm -f" ] && truncate -s 100 out/backbone.safetensors
+    "$program" "${small[@]}" --trials 3 --seed 3 --quiet >again 2>message || fail "after '$damage' it gives $?: $(cat message)"
+    grep -q "the model of trial $best was trained again" message || fail "'$damage' is not told: $(cat message)"
+    [ "$damage" != "rm -f" ] || grep -q "the backbone is trained again" message || fail "a damaged backbone is not told: $(cat message)"
+    grep -qa '"trial\\*":\\*"'"$best" out/model.safetensors || fail "a model made again lacks its notes"
+    diff <(cut -d, -f1-3 predictions-before) <(cut -d, -f1-3 out/predictions.csv) >/dev/null || fail "a model made again predicts otherwise"
+done
+
+# Pictures that are left out, or stand in two parts, are told also where quiet.
+stripes=(iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEklEQVR42mNgAIL/QIBMj2ABAMHuf4HoMN1jAAAAAElFTkSuQmCC
+    iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAFElEQVR42mNgoAL4jwbIERgk7gAA0P5/gaZLYVUAAAAASUVORK5CYII=)
+for part in train validation; do
+    mkdir -p pictures/$part/{across,along}
+    base64 -d <<<"${stripes[0]}" >pictures/$part/across/1.png
+    base64 -d <<<"${stripes[1]}" >pictures/$part/along/1.png
+done
+base64 -d <<<"${stripes[0]}" | head -c 80 >pictures/train/across/2.png
+tiny=(--data pictures --model resnet20 --unfreeze all --views none --epochs 1 --trials 1 --quiet --out out-pictures)
+"$program" "${tiny[@]}" >output 2>message || fail "a few pictures give $?: $(cat message)"
+grep -q "left out 1 file" message && grep -q "across/2.png" message || fail "a picture left out is not told: $(cat message)"
+grep -q "2 pictures of the validation part are in the train part too" message || fail "equal pictures are not told: $(cat message)"
+cp pictures/train/along/1.png pictures/validation/across/1.png && cp pictures/train/across/1.png pictures/validation/along/1.png
+"$program" "${tiny[@]}" >output 2>message
+[ $? -eq 2 ] && grep -q "the images changed" message || fail "other pictures of the same names are taken for the same: $(cat message)"
+rm pictures/validation/along/1.png && rmdir pictures/validation/along
+"$program" "${tiny[@]}" --check-only --out out-other >output 2>message || fail "a class without validation pictures gives $?"
+grep -q "without validation pictures, so nothing is measured on it: along" message || fail "a class without validation pictures is not told: $(cat message)"
+echo "not weights" >weights.pth
+refused "weights.pth" --data pictures --weights weights.pth --out out-weights
+refused "known: " --data pictures --out out-weights
+
 # A depth that is asked for is trained: the default recipe, trial 0, comes to another loss.
 loss_of_depth() {
     "$program" --epochs 2 --trials 1 --views none --unfreeze "$1" --out "out-$1" 2>message |

@@ -1,6 +1,7 @@
 #include "inputs.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "attune/files/image.hpp"
 #include "attune/files/safetensors.hpp"
 #include "attune/files/weights.hpp"
+#include "attune/finetune/data/remarks.hpp"
 #include "attune/finetune/data/split.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/study/fine_tuning_objective.hpp"
@@ -79,13 +81,13 @@ void name_damaged(const ImageData& data, Messages& messages) {
     for (std::size_t i = 0; i < std::min(shown, skipped.size()); ++i)
         text += fmt::format("\n  {}: {}", skipped[i].path.string(), skipped[i].reason);
     if (skipped.size() > shown) text += fmt::format("\n  and {} more", skipped.size() - shown);
-    messages.note(text);
+    messages.say(text);  // also where quiet: the result is of fewer pictures than were given
 }
 
 void describe(const ImageData& data, Messages& messages) {
     const SplitRows& rows = data.split();
     messages.note(fmt::format("{}: {} for training, {} for validation, {} for the test; {} x {} pixels",
-                              counted(data.class_count(), "class", "es"), rows.train.size(),
+                              counted(data.class_count(), "class", "classes"), rows.train.size(),
                               rows.validation.size(), rows.test.size(), data.image_size(),
                               data.image_size()));
 }
@@ -191,12 +193,15 @@ void read_network(const Options& options, Plan& plan) {
         plan.identity["weights"] = fingerprint_file(options.weights);
         if (plan.model.empty()) plan.model = nearest_model(*plan.weights);
         if (plan.model.empty())
-            throw FileError(
-                options.weights.string() +
-                ": is like no network of the zoo; with --model naming one, the message tells what differs");
+            throw FileError(fmt::format(
+                "{}: is like no network of the zoo; with --model naming one, the message tells what differs; "
+                "known: {}",
+                options.weights.string(), fmt::join(ModelZoo::standard().names(), ", ")));
     }
     if (plan.model.empty())
-        throw InvalidOption("neither --weights nor --model is given; one of them must say which network");
+        throw InvalidOption(fmt::format(
+            "neither --weights nor --model is given; one of them must say which network; known: {}",
+            fmt::join(ModelZoo::standard().names(), ", ")));
     const ZooEntry& entry = ModelZoo::standard().entry(plan.model);
     plan.network_size = entry.input.image_size;
     plan.stages = stage_names_of(entry);
@@ -219,6 +224,16 @@ ImageData load_pictures(Plan& plan, const Options& options, Messages& messages,
     how.framing.image_size =
         options.image_size ? *options.image_size : natural_size(plan.listing, plan.network_size);
     return load_image_data(plan.listing, how);
+}
+
+/// Whether the backbone of an earlier run is there; one that cannot be read is made again.
+bool is_whole_backbone(const StudyFolder& folder, Messages& messages) try {
+    if (!fs::exists(folder.backbone())) return false;
+    (void)read_weights(folder.backbone());
+    return true;
+} catch (const FileError& error) {
+    messages.say(fmt::format("the backbone is trained again: {}", error.what()));
+    return false;
 }
 
 /// The small network of the demonstration, trained on drawn textures.
@@ -276,12 +291,13 @@ Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const 
     if (options.shots) data = few_shot(data, *options.shots, seed_of(options));
     name_damaged(data, messages);
     describe(data, messages);
+    for (const std::string& remark : remarks_on(data)) messages.say("remark: " + remark);
     return {std::move(data), std::move(plan.model), std::move(plan.weights), std::move(plan.identity)};
 }
 
 Inputs draw_inputs(const Options& options, const StudyFolder& folder, Messages& messages,
                    const std::stop_token& cancel) {
-    if (!fs::exists(folder.backbone())) train_backbone(options, folder, messages, cancel);
+    if (!is_whole_backbone(folder, messages)) train_backbone(options, folder, messages, cancel);
     auto weights = std::make_shared<const TensorFile>(read_weights(folder.backbone()));
     messages.phase("drawing pictures of metal surfaces with defects");
     ImageData data = draw_surfaces({.train = options.shots.value_or(10)}, seed_of(options));

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <thread>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -165,18 +164,14 @@ struct Finalists {
 };
 
 Evaluation evaluate_saved(FineTuningObjective& objective, const Study& study, std::int64_t trial,
-                          const Inputs& inputs, Split part, const std::filesystem::path& copy_to) {
-    NetworkPtr network;
-    ModelCard card;
-    if (std::filesystem::exists(objective.model_path(trial))) {
-        LoadedModel loaded = load_model(objective.model_path(trial));
-        network = loaded.network;
-        card = loaded.card;
-    } else {
-        std::tie(network, card) = objective.refit(study.trial(trial).configuration);
-    }
-    if (!copy_to.empty()) save_model(copy_to, *network, card);
-    return evaluate(*network, inputs.data, part, {.views = card.views});
+                          const Inputs& inputs, Split part, const std::filesystem::path& copy_to,
+                          Messages& messages) {
+    const TrialModel model = objective.model_of(study.trial(trial));
+    if (!model.made_again_because.empty())
+        messages.say(
+            fmt::format("the model of trial {} was trained again: {}", trial, model.made_again_because));
+    if (!copy_to.empty()) save_model(copy_to, *model.network, model.card);
+    return evaluate(*model.network, inputs.data, part, {.views = model.card.views});
 }
 
 void write_predictions(const std::filesystem::path& path, const Inputs& inputs, const Finalists& finalists) {
@@ -269,9 +264,10 @@ int conclude(const Options& options, const Inputs& inputs, const FineTuningTask&
     const Split part = inputs.data.split().test.empty() ? Split::validation : Split::test;
     messages.phase(fmt::format("judging the best trial ({}) and the default recipe on the {} part",
                                best.number, to_string(part)));
-    Finalists finalists{evaluate_saved(objective, study, best.number, inputs, part, folder.model()), {}};
+    Finalists finalists{evaluate_saved(objective, study, best.number, inputs, part, folder.model(), messages),
+                        {}};
     if (study.trial(0).role == "enqueued" && study.trial(0).state != TrialState::failed)
-        finalists.baseline = evaluate_saved(objective, study, 0, inputs, part, {});
+        finalists.baseline = evaluate_saved(objective, study, 0, inputs, part, {}, messages);
     write_predictions(folder.predictions(), inputs, finalists);
     write_report(study, folder.report(),
                  {.title = "Fine-tuning " + inputs.model,

@@ -49,7 +49,3 @@ std::string duration_text(double seconds) {
     if (whole < 3600) return fmt::format("{}m {:02}s", whole / 60, whole % 60);
     return fmt::format("{}h {:02}m", whole / 3600, whole % 3600 / 60);
 }
-
-std::string counted(std::int64_t count, const std::string& noun, const std::string& plural) {
-    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : plural);
-}

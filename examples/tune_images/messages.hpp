@@ -5,6 +5,8 @@
 #include <iosfwd>
 #include <string>
 
+#include "attune/space/detail/counted.hpp"
+
 /// Thrown where the run was asked to end (Ctrl-C, SIGTERM) and has stopped its work.
 struct Interrupted {};
 
@@ -36,6 +38,4 @@ class Messages {
 /// "7s", "1m 05s", "2h 03m".
 [[nodiscard]] std::string duration_text(double seconds);
 
-/// "1 trial", "5 trials", "6 classes".
-[[nodiscard]] std::string counted(std::int64_t count, const std::string& noun,
-                                  const std::string& plural = "s");
+using attune::detail::counted;

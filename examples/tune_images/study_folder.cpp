@@ -13,6 +13,7 @@
 #include "attune/error.hpp"
 #include "attune/files/atomic_file.hpp"
 #include "attune/files/fingerprint.hpp"
+#include "attune/finetune/train/model_file.hpp"
 #include "attune/storage/journal.hpp"
 
 namespace fs = std::filesystem;
@@ -48,6 +49,13 @@ void check_writable(const fs::path& path) {
     fs::remove(trial, error);
 }
 
+/// Whether a model can be read there: one that is cut off must not take the place of a whole one.
+bool is_model(const fs::path& path) try {
+    return fs::exists(path) && load_model(path).network != nullptr;
+} catch (const Error&) {
+    return false;
+}
+
 std::string told(const Settings& settings, const std::string& name) {
     const auto found = settings.find(name);
     return found == settings.end() ? "nothing" : found->second;
@@ -59,7 +67,7 @@ std::string images_difference(const Settings& stored, const Settings& asked) {
     return fmt::format("\n  the images changed: {} ({} there, {} now)",
                        before != now
                            ? fmt::format("{} there, {} now", before, now)
-                           : "there are as many as before, but names, sizes, labels or parts differ",
+                           : "there are as many as before, but names, contents, labels or parts differ",
                        told(stored, "data"), told(asked, "data"));
 }
 
@@ -122,8 +130,8 @@ void StudyFolder::conclude_interrupted(Messages& messages) const {
     if (const TrialRecord* best = study->best()) {
         const fs::path kept = models() / fmt::format("trial-{}.safetensors", best->number);
         std::error_code error;
-        const bool is_new = fs::exists(kept, error) && (!fs::exists(model(), error) ||
-                                                        fingerprint_file(kept) != fingerprint_file(model()));
+        const bool is_new = is_model(kept) && (!fs::exists(model(), error) ||
+                                               fingerprint_file(kept) != fingerprint_file(model()));
         if (is_new) {
             std::ifstream stream(kept, std::ios::binary);
             const std::string bytes{std::istreambuf_iterator<char>(stream), {}};

@@ -4,6 +4,7 @@
 
 #include "attune/finetune/data/augmentation.hpp"
 #include "attune/finetune/data/image_data.hpp"
+#include "attune/finetune/data/remarks.hpp"
 #include "attune/finetune/data/split.hpp"
 #include "attune/finetune/evaluate/evaluation.hpp"
 #include "attune/finetune/evaluate/metrics.hpp"

@@ -10,6 +10,7 @@
 #include "attune/finetune/data/augmentation.hpp"
 #include "attune/finetune/data/image_data.hpp"
 #include "attune/finetune/data/random.hpp"
+#include "attune/finetune/data/remarks.hpp"
 #include "attune/finetune/data/split.hpp"
 #include "finetune/support/tiny_network.hpp"
 #include "support/shared_data.hpp"
@@ -168,6 +169,41 @@ TEST_CASE("damaged files are reported, and only a class without pictures ends th
     CHECK_THROWS_AS(static_cast<void>(load_image_data(listing, options)), FileError);
     CHECK_THROWS_WITH_AS(static_cast<void>(load_image_data(listing, {.memory_limit_bytes = 10})),
                          doctest::Contains("memory limit"), InvalidOption);
+}
+
+TEST_CASE("pictures in two parts, two labels for one and classes that a part lacks are remarked") {
+    auto pixels = torch::arange(10 * 3 * 8 * 8).remainder(251).to(torch::kUInt8).reshape({10, 3, 8, 8});
+    for (int row = 0; row < 10; ++row) pixels[row][0][0][0] = row;
+    const auto data = [&](std::vector<std::int64_t> labels, SplitRows split) {
+        std::vector<std::string> names;
+        for (int row = 0; row < 10; ++row) names.push_back("p" + std::to_string(row));
+        return ImageData(pixels.clone(), std::move(labels), {"a", "b", "c"}, names, std::move(split),
+                         {.image_size = 8});
+    };
+    const std::vector<std::int64_t> labels{0, 1, 2, 0, 1, 2, 0, 1, 2, 0};
+    CHECK(remarks_on(data(labels, {{0, 1, 2}, {3, 4, 5}, {6, 7, 8}})).empty());
+    CHECK(remarks_on(data(labels, {{0, 1, 2, 3, 4, 5}, {}, {}})).empty());
+
+    const auto lacking = remarks_on(data(labels, {{0, 1, 2, 4, 5}, {3}, {6, 7, 8}}));
+    REQUIRE(lacking.size() == 1);
+    CHECK(lacking[0] == "2 of 3 classes without validation pictures, so nothing is measured on them: b, c");
+
+    for (const int row : {3, 4, 5, 6}) pixels[row] = pixels[0].clone();
+    const ImageData shared = data(labels, {{0, 1, 2}, {3, 4, 5}, {6, 7, 8}});
+    CHECK(equal_pictures(shared, Split::train, Split::validation) ==
+          std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 3}, {0, 4}, {0, 5}});
+    const auto remarks = remarks_on(shared);
+    REQUIRE(remarks.size() == 3);
+    CHECK(remarks[0].find("3 pictures of the validation part are in the train part too") !=
+          std::string::npos);
+    CHECK(remarks[0].find("p3 (as p0), p4 (as p0), p5 (as p0)") != std::string::npos);
+    CHECK(remarks[1].find("1 picture of the test part is in the train part too") != std::string::npos);
+    CHECK(remarks[2].find("1 picture of the test part is in the validation part too") != std::string::npos);
+
+    const auto contradicting = remarks_on(data(labels, {{0, 1, 2, 3, 4, 5}, {}, {}}));
+    REQUIRE(contradicting.size() == 1);  // row 3 has row 0's label
+    CHECK(contradicting[0] ==
+          "2 pictures of the train part are there with another label too: p4 (as p0), p5 (as p0)");
 }
 
 TEST_CASE("raw images become data, grey repeated and the test file marked") {

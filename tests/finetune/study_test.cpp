@@ -111,6 +111,40 @@ TEST_CASE("a study over recipes keeps the models of the best trial and of the de
     }
 }
 
+TEST_CASE("a model that is gone or damaged is made again, with its notes and the same answers") {
+    const test::TemporaryFolder folder;
+    const FineTuningTask task = tiny_task(folder.path());
+    FineTuningObjective objective(task);
+    Tuner tuner{fine_tuning_space({0, 1}), fine_tuning_aim(), TunerOptions{.seed = 4}};
+    const Study study = tuner.run({.max_trials = 4}, [&](Trial& trial) { objective(trial); }).study();
+    const TrialRecord& best = *study.best();
+    const auto path = objective.model_path(best.number);
+    const TrialModel saved = objective.model_of(best);
+    CHECK(saved.made_again_because.empty());
+    CHECK(saved.card.notes.at("trial") == std::to_string(best.number));
+
+    const std::string bytes = test::contents(path);
+    const auto check_again = [&](const std::string& why) {
+        const TrialModel again = objective.model_of(best);
+        CHECK_MESSAGE(again.made_again_because.find(why) != std::string::npos, again.made_again_because);
+        CHECK(again.card.notes == saved.card.notes);
+        CHECK(again.card.recipe == saved.card.recipe);
+        CHECK(torch::allclose(test::all_values(*again.network), test::all_values(*saved.network)));
+        CHECK(objective.model_of(best).made_again_because.empty());
+    };
+    std::filesystem::remove(path);
+    check_again("trial-");
+    for (const std::size_t length : {std::size_t{0}, std::size_t{100}, bytes.size() - 1}) {
+        std::filesystem::resize_file(path, length);
+        check_again(path.string());
+    }
+    std::filesystem::copy_file(path, folder.path() / "trial-77.safetensors");
+    std::filesystem::rename(folder.path() / "trial-77.safetensors", objective.model_path(99));
+    TrialRecord other = best;
+    other.number = 99;  // its file is there, and of another trial
+    CHECK(objective.model_of(other).made_again_because.find("something else") != std::string::npos);
+}
+
 TEST_CASE("a trial that is run again gives the same bits") {
     FineTuningObjective objective(tiny_task());
     const SearchSpace space = fine_tuning_space({0, 2});

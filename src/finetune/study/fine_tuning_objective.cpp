@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <tuple>
+
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/state_dict.hpp"
@@ -22,6 +24,10 @@ std::mutex& building_mutex() {
 
 constexpr const char* accuracy_name = "validation_accuracy";
 constexpr const char* loss_name = "validation_loss";
+
+FineTuningScore score_of(const TrialRecord& trial) {
+    return {trial.metric(accuracy_name), trial.metric(loss_name)};
+}
 
 }  // namespace
 
@@ -47,18 +53,21 @@ std::filesystem::path FineTuningObjective::model_path(std::int64_t trial) const 
 
 void FineTuningObjective::remember(const Study& study) {
     const TrialRecord* best = study.best();
-    if (best == nullptr || !std::filesystem::exists(model_path(best->number))) return;
+    if (best == nullptr) return;
     const std::lock_guard lock(mutex_);
-    best_ = {FineTuningScore{best->metric(accuracy_name), best->metric(loss_name)}, best->number};
+    best_ = {score_of(*best), best->number};
 }
 
-ModelCard FineTuningObjective::card(const Recipe& recipe) const {
+ModelCard FineTuningObjective::card(const Recipe& recipe, std::int64_t trial, FineTuningScore score) const {
     ModelCard card;
     card.architecture = task_.model;
     card.classes = task_.data.classes();
     card.framing = task_.data.framing();
     card.views = recipe.test_views;
     card.recipe = recipe.to_text();
+    card.notes = {{"trial", std::to_string(trial)},
+                  {accuracy_name, to_string(score.accuracy)},
+                  {loss_name, to_string(score.loss)}};
     return card;
 }
 
@@ -114,11 +123,7 @@ void FineTuningObjective::operator()(Trial& trial) {
             result.message);
     }
     const FineTuningScore score{result.validation_accuracy, result.validation_loss};
-    ModelCard model = card(recipe);
-    model.notes = {{"trial", std::to_string(trial.number())},
-                   {accuracy_name, to_string(score.accuracy)},
-                   {loss_name, to_string(score.loss)}};
-    keep_if_best(trial.number(), score, *network, model);
+    keep_if_best(trial.number(), score, *network, card(recipe, trial.number(), score));
     give_back(std::move(network), recipe);
     trial.tell(Metrics{{accuracy_name, score.accuracy},
                        {loss_name, score.loss},
@@ -139,11 +144,40 @@ void FineTuningObjective::keep_if_best(std::int64_t trial, FineTuningScore score
         std::filesystem::remove(model_path(before->second));
 }
 
-std::pair<NetworkPtr, ModelCard> FineTuningObjective::refit(const Configuration& configuration) {
-    const Recipe recipe = recipe_for(configuration, task_.recipe, stage_count_);
+TrialModel FineTuningObjective::saved_model(const TrialRecord& trial) const {
+    const std::filesystem::path path = model_path(trial.number);
+    const LoadedModel loaded = load_model(path, task_.zoo);
+    const auto note = loaded.card.notes.find("trial");
+    const bool fits = loaded.card.architecture == task_.model &&
+                      loaded.card.classes == task_.data.classes() && note != loaded.card.notes.end() &&
+                      note->second == std::to_string(trial.number);
+    if (!fits) throw FileError(path.string() + ": is the model of something else than this trial");
+    return {loaded.network, loaded.card};
+}
+
+TrialModel FineTuningObjective::model_of(const TrialRecord& trial) {
+    TrialModel model;
+    try {
+        if (!task_.models_folder.empty()) return saved_model(trial);
+        model.made_again_because = "models are kept nowhere";
+    } catch (const Error& error) {
+        model.made_again_because = error.what();
+    }
+    std::tie(model.network, model.card) = refit(trial);
+    if (!task_.models_folder.empty()) save_model(model_path(trial.number), *model.network, model.card);
+    return model;
+}
+
+std::pair<NetworkPtr, ModelCard> FineTuningObjective::refit(const TrialRecord& trial) const {
+    const Recipe recipe = recipe_for(trial.configuration, task_.recipe, stage_count_);
     NetworkPtr network = task_.make_network();
-    (void)fit(*network, {task_.data, task_.features}, recipe);
-    return {network, card(recipe)};
+    FitOptions options;
+    if (trial.state == TrialState::stopped && !trial.reports.empty())
+        options.on_epoch = [last = trial.reports.back().step](const EpochReport& report) {
+            return static_cast<double>(report.epoch) < last ? EpochAnswer::proceed : EpochAnswer::stop;
+        };
+    (void)fit(*network, {task_.data, task_.features}, recipe, options);
+    return {network, card(recipe, trial.number, score_of(trial))};
 }
 
 }  // namespace attune

@@ -9,7 +9,7 @@
 #include "attune/finetune/evaluate/evaluation.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/state_dict.hpp"
-#include "attune/finetune/zoo/model_zoo.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "attune/version.hpp"
 
 namespace attune {
@@ -86,8 +86,8 @@ void require_fit(const Network& network, const ModelCard& card) {
     if (card.views.empty()) throw InvalidOption("model card: views must name at least one view");
     for (const auto& view : card.views) view.validate();
     if (network.classes() != std::ssize(card.classes))
-        throw InvalidOption("model card: " + std::to_string(card.classes.size()) +
-                            " classes for a network of " + std::to_string(network.classes()));
+        throw InvalidOption("model card: " + detail::counted(card.classes.size(), "class", "classes") +
+                            " for a network of " + std::to_string(network.classes()));
 }
 
 /// The card's text as JSON; whatever is wrong with it is the file's fault.
@@ -130,7 +130,7 @@ void save_model(const std::filesystem::path& path, Network& network, const Model
     write_safetensors(path, file);
 }
 
-LoadedModel load_model(const std::filesystem::path& path) {
+LoadedModel load_model(const std::filesystem::path& path, const ModelZoo& zoo) {
     const TensorFile file = read_safetensors(path);
     const json text = parse_card(path, file);
     LoadedModel model;
@@ -145,7 +145,7 @@ LoadedModel load_model(const std::filesystem::path& path) {
         throw FileError(path.string() + ": the model card cannot be used: " + error.what());
     }
     if (model.card.classes.empty()) throw FileError(path.string() + ": the model card names no classes");
-    model.network = ModelZoo::standard().make(model.card.architecture, std::ssize(model.card.classes));
+    model.network = zoo.make(model.card.architecture, std::ssize(model.card.classes));
     LoadOptions options;
     options.source = path.string();
     load_state_dict(*model.network, file, options);

@@ -48,6 +48,13 @@ struct FineTuningScore {
     }
 };
 
+/// A model of a trial; see FineTuningObjective::model_of.
+struct TrialModel {
+    NetworkPtr network;
+    ModelCard card;
+    std::string made_again_because{};  ///< what was wrong with the file; empty where it was read
+};
+
 /// An objective for Tuner::run that fine-tunes a network by the recipe of the trial's configuration (see
 /// recipe_for), reports every epoch, stops when told to and ends with `validation_accuracy` and
 /// `validation_loss` (see fine_tuning_aim) and `best_epoch`.
@@ -62,7 +69,7 @@ class FineTuningObjective {
   public:
     explicit FineTuningObjective(FineTuningTask task);
 
-    /// Looks up which models of an earlier run are still there. Call before the run.
+    /// Learns from the study of an earlier run whose model is the best so far. Call before the run.
     void remember(const Study& study);
 
     void operator()(Trial& trial);
@@ -71,15 +78,18 @@ class FineTuningObjective {
     [[nodiscard]] std::size_t stage_count() const { return stage_count_; }
     [[nodiscard]] std::filesystem::path model_path(std::int64_t trial) const;
 
-    /// Trains the network of a configuration again, as its trial did, and gives it back with its card.
-    [[nodiscard]] std::pair<NetworkPtr, ModelCard> refit(const Configuration& configuration);
+    /// The model of a finished trial with a value: as it was saved or, where its file is gone, damaged or of
+    /// something else, trained again as the trial was and saved again. Throws FileError where it cannot be.
+    [[nodiscard]] TrialModel model_of(const TrialRecord& trial);
 
   private:
+    [[nodiscard]] TrialModel saved_model(const TrialRecord& trial) const;
+    [[nodiscard]] std::pair<NetworkPtr, ModelCard> refit(const TrialRecord& trial) const;
     [[nodiscard]] bool may_share_network(const Recipe& recipe) const;
     [[nodiscard]] NetworkPtr take_network(const Recipe& recipe);
     void give_back(NetworkPtr network, const Recipe& recipe);
     void keep_if_best(std::int64_t trial, FineTuningScore score, Network& network, const ModelCard& card);
-    [[nodiscard]] ModelCard card(const Recipe& recipe) const;
+    [[nodiscard]] ModelCard card(const Recipe& recipe, std::int64_t trial, FineTuningScore score) const;
 
     FineTuningTask task_;
     std::size_t stage_count_;

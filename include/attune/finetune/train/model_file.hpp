@@ -11,6 +11,7 @@
 #include "attune/files/image.hpp"
 #include "attune/finetune/data/augmentation.hpp"
 #include "attune/finetune/data/image_data.hpp"
+#include "attune/finetune/zoo/model_zoo.hpp"
 
 namespace attune {
 
@@ -47,8 +48,9 @@ struct LoadedModel {
 /// InvalidOption for a card that does not fit the network.
 void save_model(const std::filesystem::path& path, Network& network, const ModelCard& card);
 
-/// Reads what save_model wrote, with networks of ModelZoo::standard(). Throws FileError (not such a file,
-/// damaged, weights that do not fit) or UnknownName (an architecture that the zoo lacks).
-[[nodiscard]] LoadedModel load_model(const std::filesystem::path& path);
+/// Reads what save_model wrote, with the networks of a zoo. Throws FileError (not such a file, damaged,
+/// weights that do not fit) or UnknownName (an architecture that the zoo lacks).
+[[nodiscard]] LoadedModel load_model(const std::filesystem::path& path,
+                                     const ModelZoo& zoo = ModelZoo::standard());
 
 }  // namespace attune

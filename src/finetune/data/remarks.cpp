@@ -1,0 +1,96 @@
+#include "attune/finetune/data/remarks.hpp"
+
+#include <fmt/format.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+#include <unordered_map>
+
+#include "attune/space/detail/counted.hpp"
+
+namespace attune {
+namespace {
+
+using Pairs = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+constexpr std::size_t shown = 3;
+
+std::string_view bytes_of_row(const at::Tensor& pixels, std::int64_t row) {
+    const auto length = static_cast<std::size_t>(pixels.numel() / pixels.size(0));
+    return {static_cast<const char*>(pixels.data_ptr()) + static_cast<std::size_t>(row) * length, length};
+}
+
+std::string first_few(const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(shown, names.size()); ++i) text += (i == 0 ? "" : ", ") + names[i];
+    if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+    return text;
+}
+
+std::string pairs_text(const ImageData& data, const Pairs& pairs) {
+    std::vector<std::string> names;
+    for (const auto& [a, b] : pairs) names.push_back(data.name(b) + " (as " + data.name(a) + ")");
+    return first_few(names);
+}
+
+/// A part that is empty is left out on purpose.
+void add_missing_classes(const ImageData& data, Split part, std::vector<std::string>& remarks) {
+    if (data.split().of(part).empty()) return;
+    const std::vector<std::int64_t> counts = data.class_counts(part);
+    std::vector<std::string> without;
+    for (std::size_t i = 0; i < counts.size(); ++i)
+        if (counts[i] == 0) without.push_back(data.classes()[i]);
+    if (without.empty()) return;
+    remarks.push_back(fmt::format("{} of {} without {} pictures, so nothing is measured on {}: {}",
+                                  without.size(), detail::counted(data.class_count(), "class", "classes"),
+                                  to_string(part), without.size() == 1 ? "it" : "them", first_few(without)));
+}
+
+void add_shared_pictures(const ImageData& data, Split a, Split b, std::vector<std::string>& remarks) {
+    const Pairs pairs = equal_pictures(data, a, b);
+    if (pairs.empty()) return;
+    remarks.push_back(fmt::format("{} of the {} part {} in the {} part too, so accuracy there flatters: {}",
+                                  detail::counted(pairs.size(), "picture"), to_string(b),
+                                  pairs.size() == 1 ? "is" : "are", to_string(a), pairs_text(data, pairs)));
+}
+
+void add_contradictions(const ImageData& data, std::vector<std::string>& remarks) {
+    Pairs pairs = equal_pictures(data, Split::train, Split::train);
+    std::erase_if(pairs, [&](const auto& pair) {
+        return data.labels()[static_cast<std::size_t>(pair.first)] ==
+               data.labels()[static_cast<std::size_t>(pair.second)];
+    });
+    if (pairs.empty()) return;
+    remarks.push_back(fmt::format("{} of the train part {} there with another label too: {}",
+                                  detail::counted(pairs.size(), "picture"), pairs.size() == 1 ? "is" : "are",
+                                  pairs_text(data, pairs)));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::int64_t, std::int64_t>> equal_pictures(const ImageData& data, Split a, Split b) {
+    const at::Tensor pixels = data.pixels();
+    std::unordered_map<std::string_view, std::int64_t> first;  // the map's hash finds, its equality decides
+    for (const std::int64_t row : data.split().of(a)) first.emplace(bytes_of_row(pixels, row), row);
+    Pairs pairs;
+    for (const std::int64_t row : data.split().of(b)) {
+        const auto found = first.find(bytes_of_row(pixels, row));
+        if (found != first.end() && found->second != row) pairs.emplace_back(found->second, row);
+    }
+    return pairs;
+}
+
+std::vector<std::string> remarks_on(const ImageData& data) {
+    std::vector<std::string> remarks;
+    for (const Split part : {Split::validation, Split::test}) {
+        add_missing_classes(data, part, remarks);
+        add_shared_pictures(data, Split::train, part, remarks);
+    }
+    add_shared_pictures(data, Split::validation, Split::test, remarks);
+    add_contradictions(data, remarks);
+    return remarks;
+}
+
+}  // namespace attune
