@@ -86,6 +86,13 @@ std::vector<std::int64_t> winners(const Study& study) {
     return {};
 }
 
+/// What is wrong with a change of the space is mended by the member that speaks of the trials before it.
+void adopt(StudySetup& setup, const Study& existing) try {
+    setup.adopt(existing);
+} catch (const InvalidSpace& error) {
+    throw InvalidSpace(std::string(error.what()) + " (said by create.old_trials)");
+}
+
 Json trial_json(const TrialRecord& trial) {
     Json reports = Json::array();
     for (const Report& report : trial.reports)
@@ -132,7 +139,7 @@ Json AskTellSession::dispatch(const Json& request) {
     for (const auto& [name, handler] : handlers) known.push_back(name);
     const JsonObject object(request, "request", known);
     if (request.size() != 1)
-        throw InvalidJson("request: has " + count_of(request.size(), "member") + "; a line is one request");
+        throw InvalidJson("request: has " + counted(request.size(), "member") + "; a line is one request");
     for (const auto& [name, handler] : handlers)
         if (object.has(name)) return (this->*handler)(object.at(name));
     return {};
@@ -153,11 +160,13 @@ Json AskTellSession::create(const Json& json) {
     AnyStorage storage = open_storage(setup.storage, notice_);
     Study existing;
     for (const Event& event : storage.read(0)) existing.apply(event);
-    if (existing.is_created()) setup.adopt(existing);
+    if (existing.is_created()) adopt(setup, existing);
     tuner_ = std::make_unique<Tuner>(setup.space, setup.objectives, setup.make_strategy(),
                                      setup.make_stopping(), setup.tuner_options(), std::move(storage));
     return Json{{"created",
-                 {{"trials", tuner_->with_study([](const Study& study) { return study.trials().size(); })}}}};
+                 {{"trials", tuner_->with_study([](const Study& study) { return study.trials().size(); })},
+                  {"strategy", setup.strategy.name},
+                  {"stopping", setup.stopping.name}}}};
 }
 
 Json AskTellSession::ask(const Json& json) {

@@ -16,6 +16,11 @@ enum ExitCode : int {
     interrupted = 130  ///< by Ctrl-C or SIGTERM; the study is kept
 };
 
+/// What the subcommands that look at a study say of its address.
+inline constexpr const char* study_help =
+    "The study: a journal, sqlite:///file.db?study=name (an absolute path takes four slashes) or "
+    "postgresql://user@host/database?study=name";
+
 /// `words_after_dashes` are the program that stands after "--" on the command line.
 void add_tune(CLI::App& app, const std::vector<std::string>& words_after_dashes, int& exit_code);
 void add_ask_tell(CLI::App& app, int& exit_code);

@@ -60,7 +60,7 @@ void add_export(CLI::App& app, int& exit_code) {
     CLI::App* command = app.add_subcommand(
         "export", "Print a study's events as JSON lines, or write it for other programs, also while it runs");
     const auto arguments = std::make_shared<Arguments>();
-    command->add_option("study", arguments->study, "The journal, or another address of a study")->required();
+    command->add_option("study", arguments->study, study_help)->required();
     command->add_option("--format", arguments->format, "What to write")
         ->check(CLI::IsMember({"jsonl", "csv", "optuna", "optuna-sqlite", "mlflow", "tensorboard"}))
         ->capture_default_str();

@@ -37,13 +37,13 @@ bool show_json_metrics(const std::string& log, const MetricArguments& metrics) {
     lines.feed(log, take);
     lines.finish(take);
     for (const auto& [name, entry] : seen) {
-        std::cout << name << ": " << count_of(entry.count, "number");
+        std::cout << first_line(name) << ": " << counted(entry.count, "number");
         if (entry.count == 1)
             std::cout << ": " << to_string(entry.first) << '\n';
         else
             std::cout << ", first " << to_string(entry.first) << ", last " << to_string(entry.last) << '\n';
     }
-    for (const std::string& problem : extractor.problems()) std::cout << problem << '\n';
+    for (const std::string& problem : extractor.problems()) std::cout << first_line(problem) << '\n';
     if (seen.empty()) std::cout << "no line held a JSON object with numbers\n";
     return !seen.empty();
 }

@@ -66,7 +66,7 @@ std::string head_of(const Group& group) {
 std::string failures_text(const Study& study, const FailureListOptions& options) {
     const std::vector<Group> groups = groups_of(study);
     if (groups.empty()) return {};
-    std::string text = count_of(study.count(TrialState::failed), "trial") + " failed:\n";
+    std::string text = counted(study.count(TrialState::failed), "trial") + " failed:\n";
     for (std::size_t i = 0; i < std::min(groups.size(), groups_shown); ++i) {
         text += wrapped("  " + head_of(groups[i]), options.width, 4);
         const std::vector<std::string> lines = printable_lines(groups[i].trials.back()->reason);
@@ -74,7 +74,7 @@ std::string failures_text(const Study& study, const FailureListOptions& options)
             text += wrapped("  " + lines[line], options.width, 6);
     }
     if (groups.size() > groups_shown)
-        text += fmt::format("  and for {} more\n", count_of(groups.size() - groups_shown, "other reason"));
+        text += fmt::format("  and for {} more\n", counted(groups.size() - groups_shown, "other reason"));
     return text;
 }
 

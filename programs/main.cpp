@@ -4,12 +4,14 @@
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "attune/error.hpp"
 #include "attune/version.hpp"
 #include "commands.hpp"
 #include "option_checks.hpp"
+#include "text.hpp"
 
 namespace attune::program {
 namespace {
@@ -78,7 +80,9 @@ int main(int argc, char** argv) {
     try {
         return attune::program::run({argv + 1, argv + argc});
     } catch (const std::exception& error) {
-        std::cerr << "attune: " << error.what() << '\n';
+        std::string lead = "attune: ";
+        for (const std::string& line : attune::program::printable_lines(error.what()))
+            std::cerr << std::exchange(lead, "") << line << '\n';
         return attune::program::refused;
     }
 }

@@ -11,7 +11,7 @@ AnyStorage open_storage(const std::string& address, std::string& notice) {
     if (parsed.kind != StorageAddress::Kind::journal) return attune::open_storage(parsed);
     Journal journal(parsed.place);
     if (const auto& recovery = journal.recovery())
-        notice = journal.location() + ": " + count_of(recovery->bytes, "byte") + " behind event " +
+        notice = journal.location() + ": " + counted(recovery->bytes, "byte") + " behind event " +
                  std::to_string(recovery->position) + (recovery->bytes == 1 ? " was" : " were") +
                  " cut off (" + recovery->reason + "); what was cut is kept in " + recovery->kept_in.string();
     return journal;

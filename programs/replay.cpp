@@ -47,7 +47,7 @@ int replay_study(const std::string& path, const std::string& named) {
                                            : values_from_json(parse_json(fixed->second, "fixed"), "fixed");
     const Replay result = replay(stored.events, make_strategy(strategy, fixed_values), duplicates);
     for (const ReplayDifference& difference : result.differences) {
-        std::cout << "trial " << difference.trial << " (saw " << count_of(difference.view, "event")
+        std::cout << "trial " << difference.trial << " (saw " << counted(difference.view, "event")
                   << "): recorded " << difference.recorded.text();
         if (!difference.replayed)
             std::cout << ", replayed nothing\n";
@@ -57,7 +57,7 @@ int replay_study(const std::string& path, const std::string& named) {
             std::cout << ": the same, from another fit of the model\n";
     }
     const auto differ = result.differences.size();
-    std::cout << count_of(result.asked_again, "suggestion") << " of strategy '" << strategy.name
+    std::cout << counted(result.asked_again, "suggestion") << " of strategy '" << strategy.name
               << "' asked again, " << differ << (differ == 1 ? " differs" : " differ");
     if (result.passed_over == 1)
         std::cout << "; 1 trial was enqueued or repeated and is not the strategy's";
@@ -77,7 +77,7 @@ void add_replay(CLI::App& app, int& exit_code) {
         std::string study, strategy;
     };
     const auto arguments = std::make_shared<Arguments>();
-    command->add_option("study", arguments->study, "The journal")->required();
+    command->add_option("study", arguments->study, study_help)->required();
     command->add_option("--strategy", arguments->strategy, "Another strategy than the recorded one");
     command->footer(
         "Each is asked from the view that was recorded with it, so studies of several workers replay too. "

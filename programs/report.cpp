@@ -16,17 +16,20 @@ void add_report(CLI::App& app, int& exit_code) {
         std::string study, out;
     };
     const auto arguments = std::make_shared<Arguments>();
-    command->add_option("study", arguments->study, "The journal")->required();
-    command->add_option("-o,--out", arguments->out, "The page (default: the journal's name with .html)");
+    command->add_option("study", arguments->study, study_help)->required();
+    command->add_option(
+        "-o,--out", arguments->out,
+        "The page (default: the journal's name with .html; file-study.html beside a database file, "
+        "study.html for one on a server)");
     command->footer(
         "Exit codes:\n  0 done\n  2 wrong arguments, no study that can be read, or a page that cannot be "
         "written");
     command->callback([arguments, &exit_code] {
+        const StorageAddress address = StorageAddress::parse(arguments->study);
         const StoredStudy stored = read_study(arguments->study);
         const std::filesystem::path out =
-            arguments->out.empty() ? std::filesystem::path(arguments->study).replace_extension(".html")
-                                   : std::filesystem::path(arguments->out);
-        refuse_same({"--out", out}, {{"the study", arguments->study}});
+            arguments->out.empty() ? report_beside(address) : std::filesystem::path(arguments->out);
+        refuse_same({"--out", out}, {{"the study", file_of(address)}});
         check_report_target({"--out", out});
         write_report(stored.study, out);
         std::cout << out.string() << '\n';

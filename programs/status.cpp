@@ -91,13 +91,13 @@ void print_status(const std::string& path, std::size_t events) {
     const StoredStudy stored = read_study(path);
     const Study& study = stored.study;
     const std::size_t width = wrap_width(1);
-    std::cout << "study '" << study.name() << "' in " << path << ", created "
+    std::cout << "study '" << first_line(study.name()) << "' in " << path << ", created "
               << local_time(study.created_seconds()) << '\n';
     std::cout << state_counts(study) << '\n';
     if (!study.end_reason().empty())
         std::cout << wrapped("its last run ended: " + first_line(study.end_reason()), width, 4);
     if (study.space_version() > 0)
-        std::cout << "its space was changed " << count_of(study.space_version(), "time") << '\n';
+        std::cout << "its space was changed " << counted(study.space_version(), "time") << '\n';
     print_unfinished(study, system_seconds());
     std::cout << '\n' << best_trials_table(study, {.rows = 5, .footer = false});
     if (const std::string failures = failures_text(study, {.width = width, .whole_reasons = true});
@@ -121,7 +121,7 @@ void add_status(CLI::App& app, int& exit_code) {
         std::size_t events = 5;
     };
     const auto arguments = std::make_shared<Arguments>();
-    command->add_option("study", arguments->study, "The journal")->required();
+    command->add_option("study", arguments->study, study_help)->required();
     command->add_option("--events", arguments->events, "How many of the last events to show")
         ->check(whole_number(0))
         ->capture_default_str();

@@ -33,7 +33,7 @@ int run(const Arguments& arguments) {
     for (const std::string& note : imported.notes)
         std::cerr << "attune: " << arguments.file << ": " << first_line(note) << '\n';
     std::cout << arguments.address << ": study '" << study.name() << "', "
-              << count_of(study.trials().size(), "trial") << ", " << study.enqueued().size()
+              << counted(study.trials().size(), "trial") << ", " << study.enqueued().size()
               << " waiting, parameters";
     for (const Parameter& parameter : study.space().parameters()) std::cout << ' ' << parameter.name;
     std::cout << '\n';

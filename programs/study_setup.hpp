@@ -40,8 +40,8 @@ struct StudySetup {
     std::string name = "study";
     SearchSpace space;
     std::vector<Objective> objectives;
-    Named strategy{"random"};
-    Named stopping{"off"};
+    Named strategy{"gaussian_process"};
+    Named stopping{"median"};
     event::Values fixed;  ///< values that every trial has
     std::uint64_t seed = 0;
     std::string storage = "memory:";

@@ -17,6 +17,13 @@ bool same_place(const fs::path& a, const fs::path& b) {
     return fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
 }
 
+/// A study may be called anything; a file's name has no slashes and nothing that steers a terminal.
+std::string file_name_of(std::string study) {
+    for (char& c : study)
+        if (c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '_';
+    return study;
+}
+
 }  // namespace
 
 void refuse_same(const NamedPath& target, const std::vector<NamedPath>& others) {
@@ -24,6 +31,19 @@ void refuse_same(const NamedPath& target, const std::vector<NamedPath>& others) 
         if (!other.path.empty() && same_place(target.path, other.path))
             throw InvalidOption(target.what + " '" + target.path.string() + "' is " + other.what +
                                 ", which would be overwritten; name another file");
+}
+
+fs::path file_of(const StorageAddress& study) {
+    const bool in_file =
+        study.kind == StorageAddress::Kind::journal || study.kind == StorageAddress::Kind::sqlite;
+    return in_file ? fs::path(study.place) : fs::path();
+}
+
+fs::path report_beside(const StorageAddress& study) {
+    fs::path file = file_of(study);
+    if (study.kind == StorageAddress::Kind::journal) return file.replace_extension(".html");
+    const std::string before = file.empty() ? "" : file.stem().string() + "-";
+    return file.replace_filename(before + file_name_of(study.study) + ".html");
 }
 
 void check_folder_of(const NamedPath& target) {

@@ -43,8 +43,16 @@ std::string duration_text(double seconds) {
 
 std::string first_line(std::string_view text) {
     std::string line(text.substr(0, text.find('\n')));
-    for (char& c : line)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = c == '\t' ? ' ' : '?';
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(line[i]);
+        const auto next = static_cast<unsigned char>(i + 1 < line.size() ? line[i + 1] : 0);
+        if (byte == '\t')
+            line[i] = ' ';
+        else if (byte < 0x20 || byte == 0x7f)
+            line[i] = '?';
+        else if (byte == 0xc2 && next >= 0x80 && next < 0xa0)  // control characters beyond ASCII
+            line[i] = line[i + 1] = '?';
+    }
     return line;
 }
 

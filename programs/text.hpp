@@ -6,16 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "attune/space/detail/counted.hpp"
 #include "attune/study/event.hpp"
 
 /// Text for people, as all subcommands write it.
 namespace attune::program {
 
-/// "1 trial", "3 trials".
-template <class Count>
-[[nodiscard]] std::string count_of(Count count, const std::string& thing) {
-    return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
-}
+using attune::detail::counted;
 
 /// Up to six significant digits.
 [[nodiscard]] std::string short_number(double number);

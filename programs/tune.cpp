@@ -26,7 +26,7 @@ namespace {
 void announce(const Tuner& tuner) {
     const auto trials = tuner.with_study([](const Study& study) { return study.trials().size(); });
     std::cerr << "study: " << tuner.location();
-    if (trials > 0) std::cerr << " (going on after " << count_of(trials, "trial") << ")";
+    if (trials > 0) std::cerr << " (going on after " << counted(trials, "trial") << ")";
     std::cerr << '\n';
 }
 
@@ -66,7 +66,7 @@ void tell_changed_notes(Tuner& tuner, const std::map<std::string, std::string>& 
 int after_interruption(const Study& study, const TunePlan& plan) {
     std::cerr << "interrupted: the study is kept in " << plan.journal;
     if (const auto cut = study.count(TrialState::interrupted); cut > 0)
-        std::cerr << " (" << count_of(cut, "trial") << " cut off, to be run again)";
+        std::cerr << " (" << counted(cut, "trial") << " cut off, to be run again)";
     std::cerr << "; run the same command to go on\n";
     return interrupted;
 }

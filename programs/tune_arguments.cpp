@@ -16,9 +16,6 @@
 namespace attune::program {
 namespace {
 
-constexpr const char* default_strategy = "gaussian_process";
-constexpr const char* default_stopping = "median";
-
 std::pair<std::string, std::string> split(const std::string& text, char at, const std::string& option,
                                           const std::string& form) {
     const auto place = text.find(at);
@@ -84,8 +81,6 @@ void apply_named(const std::string& kind, const std::string& name, const std::ve
 /// parameters.
 StudySetup setup_from_file(const std::string& path) {
     StudySetup otherwise;
-    otherwise.strategy = {default_strategy};
-    otherwise.stopping = {default_stopping};
     otherwise.storage = "study.attune";
     const Json json = parse_json(read_text_file(path), path);
     if (json.is_array()) return setup_from_json(Json{{"space", json}}, path, otherwise);
@@ -130,9 +125,11 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option(
         "--command", command_line,
         "The program, with {name} for hyperparameters: \"python train.py --lr {lr}\"; or as words after --");
-    c.add_option("--arguments", style,
-                 "How hyperparameters without a placeholder are handed over: --name value, --name=value, "
-                 "name=value, or not")
+    c.add_option(
+         "--arguments", style,
+         "How hyperparameters without a placeholder are handed over: separate (--name value), equals "
+         "(--name=value), plain (name=value), none, or automatic (separate, but none where the command "
+         "has placeholders or --json-config or --env-prefix hands them over)")
         ->check(one_of({"automatic", "none", "separate", "equals", "plain"}))
         ->capture_default_str();
     c.add_option("--env-prefix", env_prefix,
@@ -147,8 +144,10 @@ void TuneArguments::add_to(CLI::App& c) {
         ->allow_extra_args(false);
     c.add_option("--step-metric", step_metric,
                  "The metric that is the step (an epoch number); otherwise reports are counted");
-    c.add_option("--report-on", report_on,
-                 "When a report is complete: as soon as the objectives are there, or when the step changes")
+    c.add_option(
+         "--report-on", report_on,
+         "When a report is complete: objective (as soon as the objectives are there) or next-step (when "
+         "the step changes)")
         ->check(one_of({"objective", "next-step"}))
         ->capture_default_str();
 

@@ -75,6 +75,13 @@ void check_same_settings(const StudySetup& setup, const Study& study, const std:
             text);
 }
 
+/// What is wrong with a change of the space is mended by the option that speaks of the trials before it.
+void adopt_existing(TunePlan& plan) try {
+    plan.setup.adopt(*plan.existing);
+} catch (const InvalidSpace& error) {
+    throw InvalidSpace(std::string(error.what()) + " (say it with --old-trials name=value)");
+}
+
 /// The command line of a first trial of a study that is not kept.
 std::string sample_command(const TunePlan& plan) {
     Tuner tuner{plan.setup.space, plan.setup.objectives, plan.setup.make_strategy(),
@@ -104,7 +111,7 @@ TunePlan plan_of(const TuneArguments& arguments) {
     plan.objective.command().check_program();
     plan.existing = existing_study(plan.journal);
     if (plan.existing) {
-        plan.setup.adopt(*plan.existing);
+        adopt_existing(plan);
         check_same_settings(plan.setup, *plan.existing, plan.journal);
     }
     (void)plan.setup.make_strategy();
@@ -123,9 +130,9 @@ std::string changes_text(const TunePlan& plan) {
 int check_only(const TunePlan& plan) {
     std::string names;
     for (const Parameter& p : plan.setup.space.parameters()) names += (names.empty() ? "" : ", ") + p.name;
-    std::cout << "space: " << count_of(plan.setup.space.size(), "parameter") << ": " << names << '\n';
+    std::cout << "space: " << counted(plan.setup.space.size(), "parameter") << ": " << names << '\n';
     if (const auto constraints = plan.setup.space.schema().constraints.size(); constraints > 0)
-        std::cout << "  and " << count_of(constraints, "constraint") << ", which can be satisfied\n";
+        std::cout << "  and " << counted(constraints, "constraint") << ", which can be satisfied\n";
     std::cout << "objectives: " << detail::objectives_text(plan.setup.objectives) << '\n'
               << "metrics: " << plan.setup.notes.at("metrics") << '\n'
               << "strategy: " << plan.setup.strategy.name << ", stopping: " << plan.setup.stopping.name
@@ -142,7 +149,7 @@ int check_only(const TunePlan& plan) {
 }
 
 std::string state_counts(const Study& study) {
-    std::string text = count_of(study.trials().size(), "trial");
+    std::string text = counted(study.trials().size(), "trial");
     for (const TrialState state : {TrialState::running, TrialState::paused, TrialState::interrupted,
                                    TrialState::completed, TrialState::stopped, TrialState::failed})
         if (study.count(state) > 0)

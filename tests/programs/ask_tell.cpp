@@ -43,7 +43,7 @@ TEST_CASE("a session of the protocol, word for word") {
 >{"create": {"space": [{"name": "lr", "type": "continuous", "low": 0.5}], "objectives": [{"metric": "accuracy", "direction": "maximize"}]}}
 {"error":{"kind":"invalid_space","message":"parameter lr (continuous): 'high' is missing"}}
 >{"create": {"space": [{"name": "batch", "type": "integer", "low": 16, "high": 48, "step": 16}, {"name": "optimizer", "type": "categorical", "choices": ["sgd", "adam"]}, {"name": "nesterov", "type": "categorical", "choices": [true, false], "when": {"optimizer": ["sgd"]}}], "constraints": ["batch <= 32"], "objectives": [{"metric": "accuracy", "direction": "maximize"}], "strategy": {"name": "grid", "options": {}}, "stopping": {"name": "patience", "options": {"patience": 1}}, "fixed": {}, "parents": [], "seed": 1, "duplicates": "forbid"}}
-{"created":{"trials":0}}
+{"created":{"trials":0,"strategy":"grid","stopping":"patience"}}
 >{"ask": {"count": 2}}
 {"asked":[{"trial":0,"configuration":{"batch":16,"optimizer":"sgd","nesterov":true},"reason":"next point of the grid"},{"trial":1,"configuration":{"batch":16,"optimizer":"sgd","nesterov":false},"reason":"next point of the grid"}]}
 >{"report": {"trial": 0, "step": 1, "metrics": {"accuracy": 0.5, "loss": "nan"}}}
@@ -55,7 +55,7 @@ TEST_CASE("a session of the protocol, word for word") {
 >{"report": {"trial": 0, "step": 1, "metrics": {"seconds": 3}}}
 {"decision":"proceed","reason":"kept, but no policy judged it: it lacks the objective's metric 'accuracy'"}
 >{"report": {"trial": 0, "step": 2, "metrics": {"accuracy": 0.25}}}
-{"decision":"stop","reason":"accuracy has not improved on 0.5 for 1 reports"}
+{"decision":"stop","reason":"accuracy has not improved on 0.5 for 1 report"}
 >{"tell": {"trial": 0, "metrics": {}}}
 {"told":0,"best":{"trial":0,"metrics":{"accuracy":0.5,"loss":"nan"}}}
 >{"tell": {"trial": 0, "metrics": {"accuracy": 1}}}
@@ -144,7 +144,8 @@ TEST_CASE("whatever is wrong is an error, and the session goes on") {
         CAPTURE(wrong[i].first);
         CHECK(Json::parse(answers[i])["error"]["kind"] == wrong[i].second);
     }
-    CHECK(answers[wrong.size()] == R"({"created":{"trials":0}})");
+    CHECK(answers[wrong.size()] ==
+          R"({"created":{"trials":0,"strategy":"gaussian_process","stopping":"median"}})");
     CHECK(Json::parse(answers.back())["error"]["kind"] == "invalid_state");
 }
 
@@ -163,7 +164,7 @@ TEST_CASE("a study goes on in the next session, and another space is refused") {
     REQUIRE(attune.run({"ask-tell"}, create("1") + R"({"trials": {}})" + "\n" + R"({"ask": {}})" + "\n") ==
             0);
     const auto second = lines_of(attune.out());
-    CHECK(second[0] == R"({"created":{"trials":2}})");
+    CHECK(second[0] == R"({"created":{"trials":2,"strategy":"gaussian_process","stopping":"median"}})");
     const Json trials = Json::parse(second[1])["trials"];
     CHECK(trials[0]["state"] == "completed");
     CHECK(trials[1]["state"] == "interrupted");
@@ -213,8 +214,8 @@ TEST_CASE("a study of Gaussian processes replays from its journal, fits included
 TEST_CASE("NaN goes on with a reason, and whole numbers are written as such") {
     const attune::test::TemporaryFolder folder;
     check_session(folder.path(), R"~(
->{"create": {"space": [{"name": "x", "type": "continuous", "low": 0, "high": 1}], "objectives": [{"metric": "a", "direction": "maximize"}], "fixed": {"x": 1.0}}}
-{"created":{"trials":0}}
+>{"create": {"space": [{"name": "x", "type": "continuous", "low": 0, "high": 1}], "objectives": [{"metric": "a", "direction": "maximize"}], "fixed": {"x": 1.0}, "strategy": "random", "stopping": "off"}}
+{"created":{"trials":0,"strategy":"random","stopping":"off"}}
 >{"ask": {}}
 {"asked":[{"trial":0,"configuration":{"x":1.0},"reason":"uniform draw"}]}
 >{"report": {"trial": 0, "step": 1, "metrics": {"a": "nan"}}}
@@ -245,5 +246,26 @@ TEST_CASE("what a session does not say of an existing study is as it was") {
                                          R"({"ask": {}})" + "\n" +
                                          R"({"tell": {"trial": 0, "metrics": {"a": 1}}})" + "\n") == 0);
     REQUIRE(attune.run({"ask-tell"}, begin + "}}\n{\"ask\": {}}\n") == 0);
+    CHECK(lines_of(attune.out())[0] == R"({"created":{"trials":1,"strategy":"grid","stopping":"median"}})");
     CHECK(lines_of(attune.out())[1].find("next point of the grid") != std::string::npos);
+}
+
+TEST_CASE("without saying so a session has the strategy and stopping of attune tune") {
+    const attune::test::TemporaryFolder folder;
+    Attune attune(folder.path());
+    std::string input =
+        R"({"create": {"space": [{"name": "x", "type": "continuous", "low": 0, "high": 1}], "objectives": [{"metric": "a", "direction": "maximize"}]}})";
+    input += "\n";
+    for (int trial = 0; trial < 6; ++trial) {
+        const std::string number = std::to_string(trial), value = trial < 5 ? "1" : "\"nan\"";
+        input += "{\"ask\": {}}\n{\"report\": {\"trial\": " + number +
+                 ", \"step\": 1, \"metrics\": {\"a\": " + value + "}}}\n";
+        if (trial < 5) input += "{\"tell\": {\"trial\": " + number + ", \"metrics\": {\"a\": 1}}}\n";
+    }
+    REQUIRE(attune.run({"ask-tell"}, input) == 0);
+    const auto answers = lines_of(attune.out());
+    CHECK(answers[0] == R"({"created":{"trials":0,"strategy":"gaussian_process","stopping":"median"}})");
+    CHECK(
+        answers.back() ==
+        R"({"decision":"stop","reason":"a is NaN at step 1, which counts as worse than any number, here the median 1 of 5 trials"})");
 }

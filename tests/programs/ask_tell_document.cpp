@@ -146,5 +146,5 @@ TEST_CASE("studies to learn from are refused as not supported, and an empty list
     const Json refused = Json::parse(answers[0])["error"];
     CHECK(refused["kind"] == "unsupported");
     CHECK(refused["message"].get<std::string>().find("not supported yet") != std::string::npos);
-    CHECK(answers[1] == R"({"created":{"trials":0}})");
+    CHECK(answers[1].rfind(R"({"created":{"trials":0,)", 0) == 0);
 }

@@ -24,6 +24,7 @@ TEST_CASE("a running study is looked at from other processes, and an ended one i
     test::wait_for_completed(journal, 1);
     CHECK(looker.run({"status", journal.string()}) == 0);
     CHECK(looker.out().find("running") != std::string::npos);
+    CHECK(looker.out().find("No trial came to a value") == std::string::npos);
     CHECK(looker.run({"report", journal.string(), "-o", (other.path() / "r.html").string()}) == 0);
     CHECK(looker.run({"export", journal.string()}) == 0);
     CHECK(looker.out().find("\"kind\":\"reported\"") != std::string::npos);
@@ -38,4 +39,6 @@ TEST_CASE("a running study is looked at from other processes, and an ended one i
     const Study extended = study_in(journal);
     CHECK(extended.trials().size() == 6);
     CHECK(extended.end_reason() == "6 trials were run");
+    CHECK(runner.run(arguments("2")) == 0);  // fewer than there are
+    CHECK(study_in(journal).end_reason() == "6 trials were run; the limit is 2");
 }

@@ -30,10 +30,10 @@ TEST_CASE("attune studies import: a table becomes a study, and goes to Optuna's 
         CHECK(attune.run({"export", "study.attune", "--format", format, "--to", "study.attune"}) == 2);
         CHECK(attune.errors().find("study.attune") != std::string::npos);
     }
-    REQUIRE(attune.run({"studies", "import", "optuna.db", "sqlite:ours.db?study=two"}) == 0);
+    REQUIRE(attune.run({"studies", "import", "optuna.db", "sqlite:///ours.db?study=two"}) == 0);
     REQUIRE(attune.run({"export", "study.attune", "--format", "csv"}) == 0);
     const std::string before = attune.out();
-    REQUIRE(attune.run({"export", "sqlite:ours.db?study=two", "--format", "csv"}) == 0);
+    REQUIRE(attune.run({"export", "sqlite:///ours.db?study=two", "--format", "csv"}) == 0);
     CHECK(attune.out() == before);
 }
 
@@ -53,6 +53,11 @@ TEST_CASE("attune studies import: a space file, notes, and files that are nothin
     REQUIRE(attune.run({"studies", "import", "again.jsonl", "again.attune"}) == 0);
     REQUIRE(attune.run({"export", "again.attune"}) == 0);
     CHECK(attune.out() == contents(folder.path() / "again.jsonl"));
+    put(folder.path() / "t.csv", "lr,depth,loss\n0.5,3,1\n");
+    REQUIRE(attune.run({"studies", "import", "t.csv", "table.attune", "--objective", "minimize:loss",
+                        "--space", "space.json"}) == 0);
+    CHECK(attune.errors().find("column 'depth' is no parameter of the space") != std::string::npos);
+    CHECK(attune.errors().find("'lr'") == std::string::npos);
     CHECK(attune.run({"studies", "import", "t.jsonl", "x.attune", "--objective", "loss"}) == 2);
     CHECK(attune.errors().find("--objective 'loss'") != std::string::npos);
     CHECK(attune.run({"studies", "import", "missing", "x.attune"}) == 2);

@@ -90,6 +90,18 @@ TEST_CASE("numbers of one thing are not plurals") {
     CHECK(attune.out().find("1 line read") != std::string::npos);
 }
 
+TEST_CASE("extract: what would steer a terminal is written in digits") {
+    const test::TemporaryFolder folder;
+    prepare(folder.path());
+    Attune attune(folder.path());
+    put(folder.path() / "log", "epoch 1\x1b]0;title\x07 accuracy=\x1b[2Jhalf \xc2\x9b\xff\n");
+    CHECK(attune.run({"extract", "log", "--metric", "accuracy=accuracy=(\\S+)", "--metric",
+                      "loss=accuracy=([0-9]+) loss"}) == 1);
+    for (const char c : attune.out()) CHECK((c == '\n' || static_cast<unsigned char>(c) >= 0x20));
+    CHECK(attune.out().find("\xc2\x9b") == std::string::npos);
+    CHECK(attune.out().find("\\x") != std::string::npos);
+}
+
 TEST_CASE("Ctrl-C shows what there is and how to go on, and the cut trial is run again") {
     const test::TemporaryFolder folder;
     prepare(folder.path());
@@ -128,7 +140,8 @@ TEST_CASE("the help of every subcommand states its exit codes") {
         CHECK(attune.out().find("  2 ") != std::string::npos);
     }
     CHECK(attune.run({"tune", "--help"}) == 0);
-    for (const char* part : {"gaussian_process", "median", "SPACE", "-- PROGRAM"})
+    for (const char* part : {"gaussian_process", "median", "SPACE", "-- PROGRAM", "separate (--name value)",
+                             "equals (--name=value)", "plain (name=value)", "none", "automatic"})
         CHECK_MESSAGE(attune.out().find(part) != std::string::npos, part);
     CHECK(attune.run({"ask-tell", "--help"}) == 0);
     CHECK(attune.out().find("importance") == std::string::npos);

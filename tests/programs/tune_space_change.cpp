@@ -45,6 +45,7 @@ TEST_CASE("tune: another space is refused with the differences, and changes the 
         holds(attune.errors(), part);
     CHECK(attune.run(eight({"--change-space"})) == 2);
     holds(attune.errors(), "parameter depth: trial 0");
+    holds(attune.errors(), "--old-trials name=value");
     CHECK(attune.run(eight({"--old-trials", "depth=1"})) == 2);
     CHECK(attune.run(eight({"--change-space", "--old-trials", "deep=1"})) == 2);
     holds(attune.errors(), "'deep' is unknown");
@@ -84,9 +85,11 @@ TEST_CASE("ask-tell: create says that the space changes, and what old trials had
         R"("space": [{"name": "n", "type": "integer", "low": 1, "high": 4}, {"name": "m", "type": "integer", "low": 1, "high": 4}])";
     CHECK(attune.run({"ask-tell"}, create + other + "}}\n") == 0);
     holds(attune.out(), "parameter m: not there -> integer");
+    CHECK(attune.run({"ask-tell"}, create + other + ", \"change_space\": true}}\n") == 0);
+    holds(attune.out(), "create.old_trials");
     CHECK(attune.run({"ask-tell"}, create + other + R"(, "change_space": true, "old_trials": {"m": 2}}})" +
                                        "\n{\"ask\": {}}\n{\"trials\": {}}\n") == 0);
-    holds(attune.out(), R"({"created":{"trials":1}})");
+    holds(attune.out(), R"({"created":{"trials":1,)");
     const Study study = study_in(folder.path() / "s.attune");
     CHECK(study.space_version() == 1);
     CHECK(study.trials().size() == 2);
