@@ -9,6 +9,7 @@
 #include "attune/storage/json_codec.hpp"
 #include "attune/storage/open.hpp"
 #include "commands.hpp"
+#include "option_checks.hpp"
 
 namespace attune::program {
 namespace {
@@ -62,7 +63,7 @@ void add_export(CLI::App& app, int& exit_code) {
     const auto arguments = std::make_shared<Arguments>();
     command->add_option("study", arguments->study, study_help)->required();
     command->add_option("--format", arguments->format, "What to write")
-        ->check(CLI::IsMember({"jsonl", "csv", "optuna", "optuna-sqlite", "mlflow", "tensorboard"}))
+        ->check(one_of({"jsonl", "csv", "optuna", "optuna-sqlite", "mlflow", "tensorboard"}))
         ->capture_default_str();
     command->add_option("--to", arguments->to,
                         "File, or folder for mlflow and tensorboard (default: print it)");

@@ -78,7 +78,10 @@ int run(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of writing, not a death
     try {
-        return attune::program::run({argv + 1, argv + argc});
+        const int exit_code = attune::program::run({argv + 1, argv + argc});
+        if (std::cout.flush()) return exit_code;
+        std::cerr << "attune: standard output cannot be written, so what was to be told is incomplete\n";
+        return attune::program::refused;
     } catch (const std::exception& error) {
         std::string lead = "attune: ";
         for (const std::string& line : attune::program::printable_lines(error.what()))

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "attune/storage/studies.hpp"
 #include "commands.hpp"
 #include "studies_import.hpp"
+#include "targets.hpp"
 #include "text.hpp"
 
 // `attune studies list|import|copy|rename|merge|compact|delete`: whole studies, wherever they are stored.
@@ -18,8 +20,11 @@ namespace {
 
 /// Most messages name the place themselves.
 std::string problem_line(const StudySummary& study) {
-    const std::string problem = first_line(study.problem);
-    return problem.rfind(study.address + ":", 0) == 0 ? problem : study.address + ": " + problem;
+    std::string problem = first_line(study.problem);
+    const std::string file = file_of(StorageAddress::parse(study.address)).string();
+    for (const std::string& place : {study.address, file, std::filesystem::absolute(file).string()})
+        if (!place.empty() && problem.rfind(place + ": ", 0) == 0) problem.erase(0, place.size() + 2);
+    return study.address + ": " + problem;
 }
 
 int print_list(const std::string& place) {

@@ -1,6 +1,7 @@
 #include "study_setup.hpp"
 
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -135,6 +136,9 @@ void check_fixed(const SearchSpace& space, const event::Values& fixed) {
 }
 
 std::string read_text_file(const std::string& path) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored))
+        throw FileError(path + ": is a folder, a file is needed");
     std::ifstream file(path, std::ios::binary);
     std::ostringstream text;
     if (file) text << file.rdbuf();

@@ -75,6 +75,13 @@ void check_same_settings(const StudySetup& setup, const Study& study, const std:
             text);
 }
 
+/// Throws InvalidConfiguration that names the option.
+void check_enqueued(const TunePlan& plan) try {
+    for (const event::Values& values : plan.enqueued) (void)plan.setup.space.configuration(values);
+} catch (const InvalidConfiguration& error) {
+    throw InvalidConfiguration(std::string("--enqueue: ") + error.what());
+}
+
 /// What is wrong with a change of the space is mended by the option that speaks of the trials before it.
 void adopt_existing(TunePlan& plan) try {
     plan.setup.adopt(*plan.existing);
@@ -106,7 +113,7 @@ TunePlan plan_of(const TuneArguments& arguments) {
                   .report = arguments.report.empty() ? beside(journal, ".html") : fs::path(arguments.report),
                   .log_folder = script.log_folder,
                   .objective = ScriptObjective(script)};
-    for (const event::Values& values : plan.enqueued) (void)plan.setup.space.configuration(values);
+    check_enqueued(plan);
     check_targets(arguments, plan, script);
     plan.objective.command().check_program();
     plan.existing = existing_study(plan.journal);

@@ -108,6 +108,7 @@ StorageAddress StorageAddress::parse(const std::string& address) {
     StorageAddress out;
     out.place = address;
     if (scheme.empty() || !std::all_of(scheme.begin(), scheme.end(), letter)) {  // a path alone
+        if (address.empty()) throw UnknownName("storage '': names no file");
         if (!names_database(address)) return out;
         out.kind = Kind::sqlite;
         out.study = take_study(out.place);
@@ -118,6 +119,7 @@ StorageAddress StorageAddress::parse(const std::string& address) {
         out.kind = Kind::memory;
     } else if (scheme == "journal") {
         out.kind = Kind::journal;
+        if (out.place.empty()) throw UnknownName("storage '" + address + "': names no file");
     } else if (scheme == "sqlite") {
         out.kind = Kind::sqlite;
         out.place = sqlite_place(address, out.place);

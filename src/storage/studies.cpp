@@ -208,11 +208,8 @@ std::vector<StudySummary> list_studies(const std::string& place) {
         return out;
     }
     StorageAddress address = StorageAddress::parse(place);
-    std::vector<std::string> names;
-    if (address.kind == Kind::sqlite) names = Sqlite::studies(address.place);
-    if (address.kind == Kind::postgresql) names = Postgresql::studies(address.place);
     if (address.kind == Kind::journal) return {summary_of(existing(place))};
-    for (std::string& name : names) {
+    for (std::string& name : studies_in(address)) {
         address.study = std::move(name);
         out.push_back(summary_of(address));
     }

@@ -1,3 +1,5 @@
+#include <cstdlib>
+
 #include "support/shared_data.hpp"
 #include "tune_support.hpp"
 
@@ -70,7 +72,7 @@ TEST_CASE("studies list: what cannot be read gives exit code 2, beside what can"
     put(folder.path() / "broken.attune", "this is no journal\n");
     CHECK(attune.run({"studies", "list", "."}) == 2);
     holds(attune.out(), "a.attune: study 'study'");
-    holds(attune.out(), "broken.attune: ");
+    holds(attune.out(), "broken.attune: is ");
     holds(attune.errors(), "1 of 2 studies cannot be read");
     CHECK(attune.run({"studies", "list", "broken.attune"}) == 2);
     CHECK(attune.run({"studies", "list", "missing.attune"}) == 2);
@@ -108,6 +110,25 @@ TEST_CASE("three slashes are relative, four absolute, two are refused") {
     }
 }
 
+TEST_CASE("what could not be written is no success") {
+    const test::TemporaryFolder folder;
+    Attune attune(folder.path());
+    make(attune, {"a.attune"});
+    const std::string program = (test::build_folder() / "bin" / "attune").string();
+    for (const char* command : {"status", "export", "studies list"}) {
+        CAPTURE(command);
+        const std::string line = "cd '" + folder.path().string() + "' && '" + program + "' " + command +
+                                 " a.attune > /dev/full 2> err";
+        const int status = std::system(line.c_str());
+        CHECK(WEXITSTATUS(status) == 2);
+    }
+    holds(test::contents(folder.path() / "err"), "standard output cannot be written");
+    CHECK(attune.run({"extract", ".", "--metric", "a=a([0-9])"}) == 2);
+    holds(attune.errors(), ".: is a folder");
+    CHECK(attune.run({"studies", "delete", ""}) == 2);
+    holds(attune.errors(), "names no file");
+}
+
 TEST_CASE("a report without a name stands beside the study, whatever its address") {
     const test::TemporaryFolder folder;
     Attune attune(folder.path());
@@ -116,7 +137,6 @@ TEST_CASE("a report without a name stands beside the study, whatever its address
                                         {"journal:a.attune", "a.html"},
                                         {"s.db?study=one", "s-one.html"},
                                         {"sqlite:///s.db?study=two/2", "s-two_2.html"}}) {
-        CAPTURE(address);
         fs::remove(folder.path() / page);
         CHECK(attune.run({"report", address}) == 0);
         CHECK(attune.out() == std::string(page) + "\n");

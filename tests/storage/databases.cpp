@@ -255,7 +255,8 @@ TEST_CASE("addresses name a storage, a place and a study, and read back as thems
           "postgresql://u@h/d?host=/tmp&sslmode=off", "x");
     check("postgresql://u@h/d", Kind::postgresql, "postgresql://u@h/d", "study");
     CHECK_THROWS_AS((void)StorageAddress::parse("redis://h"), UnknownName);
-    for (const char* address : {"sqlite:", "sqlite:///", "sqlite://", "sqlite://b.db", "sqlite://host/b.db"})
+    for (const char* address :
+         {"", "journal:", "sqlite:", "sqlite:///", "sqlite://", "sqlite://b.db", "sqlite://host/b.db"})
         CHECK_THROWS_AS((void)StorageAddress::parse(address), UnknownName);
 }
 
