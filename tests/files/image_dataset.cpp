@@ -118,7 +118,7 @@ TEST_CASE("manifests that break a rule are refused with line and rule") {
     CHECK(contains(problem("path,split\n"), "lacks the column label"));
     CHECK(contains(problem("path,label,path\n"), "twice"));
     CHECK(contains(problem("path,label\n"), "no pictures"));
-    CHECK(contains(problem("path,label\na.png,x\nb.png\n"), "line 3 has 1 fields"));
+    CHECK(contains(problem("path,label\na.png,x\nb.png\n"), "line 3 has 1 field,"));
     CHECK(contains(problem("path,label\na.png,x\n,y\n"), "line 3 has an empty path"));
     CHECK(contains(problem("path,label\na.png,\n"), "line 2 has an empty label"));
     CHECK(contains(problem("path,label,split\na.png,x,trian\n"), "line 2 has the split \"trian\""));

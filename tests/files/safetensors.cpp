@@ -75,7 +75,7 @@ TEST_CASE("a safetensors file that breaks a rule is refused, with path and rule"
     contains(problem(file_of("{" + a, four)), "no valid JSON");
     contains(problem(file_of("{" + a + "}x", four)), "no valid JSON");
     contains(problem(file_of("{" + a + "," + a + "}", four)), "occurs twice");
-    contains(problem(file_of("{" + a + "}", four + four)), "belong to no tensor");
+    contains(problem(file_of("{" + a + "}", four + four)), "outside all tensors");
     contains(problem(file_of("{" + a + "}")), "outside the 0 bytes");
     contains(problem(file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", four)),
              "8 bytes, in a range of 4");

@@ -140,7 +140,7 @@ TEST_CASE("errors of tables name file, line and value") {
     check_error<FileError>([] { (void)from_csv("x,x,loss\n"); }, {"line 1", "'x'", "twice"});
     check_error<FileError>([] { (void)from_csv("x,y\n1,2\n"); }, {"'loss'", "x, y"});
     check_error<FileError>([] { (void)from_csv("x,loss\n1,2\n1,two\n"); }, {"line 3", "loss", "'two'"});
-    check_error<FileError>([] { (void)from_csv("x,loss\n1,2\n1\n"); }, {"line 3", "1 fields", "2"});
+    check_error<FileError>([] { (void)from_csv("x,loss\n1,2\n1\n"); }, {"line 3", "1 field,", "2"});
     check_error<FileError>([] { (void)from_csv("x,loss,state\n1,2,done\n"); },
                            {"line 2", "'done'", "PRUNED"});
     check_error<FileError>([] { (void)from_csv("x,loss,state\n1,,completed\n"); }, {"line 2", "loss"});
