@@ -48,9 +48,16 @@ int replay_study(const std::string& path, const std::string& named) {
     const Replay result = replay(stored.events, make_strategy(strategy, fixed_values), duplicates);
     for (const ReplayDifference& difference : result.differences) {
         std::cout << "trial " << difference.trial << " (saw " << counted(difference.view, "event")
-                  << "): recorded " << difference.recorded.text();
+                  << "): recorded "
+                  << (difference.resumption ? "going on with it" : difference.recorded.text());
         if (!difference.replayed)
             std::cout << ", replayed nothing\n";
+        else if (difference.until_differs)
+            std::cout << ": the same, until another step\n";
+        else if (difference.replayed_resume && *difference.replayed_resume != difference.trial)
+            std::cout << ", replayed going on with trial " << *difference.replayed_resume << '\n';
+        else if (difference.resumption && !difference.replayed_resume)
+            std::cout << ", replayed beginning " << difference.replayed->text() << '\n';
         else if (!(*difference.replayed == difference.recorded))
             std::cout << ", replayed " << difference.replayed->text() << '\n';
         else

@@ -37,8 +37,9 @@ struct EventText {
         return "enqueued " + values_text(e.configuration);
     }
     std::string operator()(const event::Suggested& e) const {
-        return fmt::format("trial {} begun: {}; {}", e.trial, values_text(e.configuration),
-                           first_line(e.reason));
+        return fmt::format("trial {} begun{}: {}; {}", e.trial,
+                           e.until ? " until step " + short_number(*e.until) : "",
+                           values_text(e.configuration), first_line(e.reason));
     }
     std::string operator()(const event::Reported& e) const {
         return fmt::format("trial {} at step {}: {}", e.trial, short_number(e.step), metrics_text(e.metrics));
@@ -51,7 +52,10 @@ struct EventText {
         return fmt::format("trial {} cut off", e.trial);
     }
     std::string operator()(const event::Resumed& e) const {
-        return fmt::format("trial {} gone on with{}", e.trial, e.from_start ? ", from its beginning" : "");
+        std::string text =
+            fmt::format("trial {} gone on with{}", e.trial, e.from_start ? ", from its beginning" : "");
+        if (e.until) text += " until step " + short_number(*e.until);
+        return e.reason.empty() ? text : text + ": " + first_line(e.reason);
     }
     std::string operator()(const event::Finished& e) const {
         std::string text = fmt::format("trial {} {}", e.trial, to_string(e.state));

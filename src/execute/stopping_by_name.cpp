@@ -18,9 +18,9 @@ StoppingPolicyRegistry StoppingPolicyRegistry::standard() {
         reader.take("metric", median.metric);
         reader.take("warmup_steps", median.warmup_steps);
         reader.take("minimum_trials", median.minimum_trials);
-        reader.take<MedianPool>(
+        reader.take<TrialPool>(
             "pool", median.pool,
-            {{"completed", MedianPool::completed}, {"all_earlier", MedianPool::all_earlier}});
+            {{"completed", TrialPool::completed}, {"all_earlier", TrialPool::all_earlier}});
         reader.finish();
         return AnyStoppingPolicy(MedianRule(median));
     });

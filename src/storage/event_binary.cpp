@@ -151,7 +151,7 @@ void write(Writer& out, const event::Enqueued& e) { write(out, e.configuration);
 void write(Writer& out, const event::Suggested& e) {
     Flags flags;
     flags.add(!e.fixed.empty()).add(e.attempt != 0).add(e.group != -1).add(e.resumable);
-    flags.add(e.enqueued.has_value()).add(!e.fit.empty()).add(e.worker != 0);
+    flags.add(e.enqueued.has_value()).add(!e.fit.empty()).add(e.worker != 0).add(e.until.has_value());
     out.byte(flags.bits());
     out.integer(e.trial);
     write(out, e.configuration);
@@ -164,6 +164,7 @@ void write(Writer& out, const event::Suggested& e) {
     if (e.enqueued) out.count(*e.enqueued);
     if (!e.fit.empty()) out.text(e.fit);
     if (e.worker != 0) out.count(e.worker);
+    if (e.until) out.number(*e.until);
 }
 event::Suggested read_suggested(Reader& in) {
     Flags flags(in.byte());
@@ -180,6 +181,7 @@ event::Suggested read_suggested(Reader& in) {
     if (flags.next()) e.enqueued = in.count();
     if (flags.next()) e.fit = in.text();
     if (flags.next()) e.worker = in.count();
+    if (flags.next()) e.until = in.number();
     flags.check_all_known();
     return e;
 }
@@ -203,12 +205,13 @@ event::Reported read_reported(Reader& in) {
 }
 
 void write(Writer& out, const event::Decided& e) {
-    out.byte(e.claim ? 1 : 0);
+    out.byte(Flags{}.add(e.claim.has_value()).add(!e.numbers.empty()).bits());
     out.integer(e.trial);
     out.number(e.step);
     out.byte(static_cast<unsigned>(e.decision));
     out.text(e.reason);
     if (e.claim) out.count(*e.claim);
+    if (!e.numbers.empty()) write(out, e.numbers);
 }
 event::Decided read_decided(Reader& in) {
     Flags flags(in.byte());
@@ -218,6 +221,7 @@ event::Decided read_decided(Reader& in) {
     e.decision = enumerator(in.byte(), Decision::stop, "decision");
     e.reason = in.text();
     if (flags.next()) e.claim = read_count_32(in);
+    if (flags.next()) e.numbers = read_metrics(in);
     flags.check_all_known();
     return e;
 }
@@ -237,9 +241,21 @@ event::Interrupted read_interrupted(Reader& in) {
 }
 
 void write(Writer& out, const event::Resumed& e) {
-    out.byte(Flags{}.add(e.from_start).add(e.worker != 0).bits());
+    Flags flags;
+    flags.add(e.from_start).add(e.worker != 0).add(e.until.has_value()).add(e.view != 0);
+    flags.add(e.attempt != 0).add(e.only_resume).add(!e.reason.empty() || !e.role.empty());
+    flags.add(!e.fit.empty());
+    out.byte(flags.bits());
     out.integer(e.trial);
     if (e.worker != 0) out.count(e.worker);
+    if (e.until) out.number(*e.until);
+    if (e.view != 0) out.count(e.view);
+    if (e.attempt != 0) out.count(e.attempt);
+    if (!e.reason.empty() || !e.role.empty()) {
+        out.text(e.reason);
+        out.text(e.role);
+    }
+    if (!e.fit.empty()) out.text(e.fit);
 }
 event::Resumed read_resumed(Reader& in) {
     Flags flags(in.byte());
@@ -247,6 +263,15 @@ event::Resumed read_resumed(Reader& in) {
     e.trial = in.integer();
     e.from_start = flags.next();
     if (flags.next()) e.worker = in.count();
+    if (flags.next()) e.until = in.number();
+    if (flags.next()) e.view = in.count();
+    if (flags.next()) e.attempt = read_count_32(in);
+    e.only_resume = flags.next();
+    if (flags.next()) {
+        e.reason = in.text();
+        e.role = in.text();
+    }
+    if (flags.next()) e.fit = in.text();
     flags.check_all_known();
     return e;
 }

@@ -87,6 +87,7 @@ void write(Json& out, const event::Suggested& e) {
     put(out, "role", e.role);
     put(out, "fit", e.fit);
     put_worker(out, e.worker);
+    put(out, "until", e.until);
 }
 void write(Json& out, const event::Reported& e) {
     out["trial"] = e.trial;
@@ -100,6 +101,7 @@ void write(Json& out, const event::Decided& e) {
     out["decision"] = to_string(e.decision);
     put(out, "reason", e.reason);
     put_claim(out, e.claim);
+    if (!e.numbers.empty()) out["numbers"] = metrics_to_json(e.numbers);
 }
 void write(Json& out, const event::Interrupted& e) {
     out["trial"] = e.trial;
@@ -109,6 +111,13 @@ void write(Json& out, const event::Resumed& e) {
     out["trial"] = e.trial;
     if (!e.from_start) out["from_start"] = false;
     put_worker(out, e.worker);
+    put(out, "until", e.until);
+    if (e.view != 0) out["view"] = e.view;
+    if (e.attempt != 0) out["attempt"] = e.attempt;
+    if (e.only_resume) out["only_resume"] = true;
+    put(out, "reason", e.reason);
+    put(out, "role", e.role);
+    put(out, "fit", e.fit);
 }
 void write(Json& out, const event::Finished& e) {
     out["trial"] = e.trial;
@@ -204,7 +213,7 @@ event::Created read_created(const Json& json) {
 event::Suggested read_suggested(const Json& json) {
     const JsonObject o = members(json, "suggested",
                                  {"trial", "configuration", "fixed", "view", "attempt", "group", "resumable",
-                                  "enqueued", "reason", "role", "fit", "worker"});
+                                  "enqueued", "reason", "role", "fit", "worker", "until"});
     event::Suggested e;
     e.trial = o.integer("trial");
     e.configuration = values(o, "configuration");
@@ -218,6 +227,7 @@ event::Suggested read_suggested(const Json& json) {
     e.role = o.text("role", "");
     e.fit = o.text("fit", "");
     e.worker = o.integer<std::uint64_t>("worker", 0);
+    e.until = o.optional_number("until");
     return e;
 }
 
@@ -228,15 +238,31 @@ event::Reported read_reported(const Json& json) {
 }
 
 event::Decided read_decided(const Json& json) {
-    const JsonObject o = members(json, "decided", {"trial", "step", "decision", "reason", "claim"});
+    const JsonObject o =
+        members(json, "decided", {"trial", "step", "decision", "reason", "claim", "numbers"});
     const auto known = words_of<Decision>(Decision::proceed, Decision::pause, Decision::stop);
-    return {o.integer("trial"), o.number("step"), word(o, "decision", known), o.text("reason", ""),
-            claim_of(o)};
+    return {o.integer("trial"),
+            o.number("step"),
+            word(o, "decision", known),
+            o.text("reason", ""),
+            claim_of(o),
+            o.has("numbers") ? metrics_from_json(o.at("numbers"), o.path("numbers")) : Metrics{}};
 }
 
 event::Resumed read_resumed(const Json& json) {
-    const JsonObject o = members(json, "resumed", {"trial", "from_start", "worker"});
-    return {o.integer("trial"), o.flag("from_start", true), o.integer<std::uint64_t>("worker", 0)};
+    const JsonObject o = members(json, "resumed",
+                                 {"trial", "from_start", "worker", "until", "view", "attempt", "only_resume",
+                                  "reason", "role", "fit"});
+    return {o.integer("trial"),
+            o.flag("from_start", true),
+            o.integer<std::uint64_t>("worker", 0),
+            o.optional_number("until"),
+            o.integer<std::uint64_t>("view", 0),
+            o.integer<std::uint32_t>("attempt", 0),
+            o.flag("only_resume", false),
+            o.text("reason", ""),
+            o.text("role", ""),
+            o.text("fit", "")};
 }
 
 event::Finished read_finished(const Json& json) {

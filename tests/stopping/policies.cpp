@@ -1,121 +1,30 @@
 #include <doctest/doctest.h>
 
-#include <cmath>
-#include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "attune/stopping/combine.hpp"
 #include "attune/stopping/median_rule.hpp"
 #include "attune/stopping/patience.hpp"
+#include "curves.hpp"
 #include "support/errors.hpp"
-#include "support/problems.hpp"
 
 using namespace attune;
+using attune::test::Always;
 using attune::test::check_error;
-using attune::test::StudyScript;
+using attune::test::Curves;
+using attune::test::infinity;
+using attune::test::not_a_number;
+using attune::test::stops;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-SearchSpace line() {
-    SearchSpace space;
-    (void)space.continuous("x", 0, 1);
-    return space;
-}
-
-/// A study of finished trials with the given curves (steps from 1), and one running trial.
-struct Curves {
-    StudyScript script;
-
-    explicit Curves(Objective objective = minimize("loss")) : script(line(), std::move(objective)) {}
-
-    void completed(const std::vector<double>& values, TrialState state = TrialState::completed) {
-        const std::int64_t number = begin();
-        for (std::size_t i = 0; i < values.size(); ++i)
-            script.report(number, static_cast<double>(i + 1), values[i], 1);
-        script.apply(event::Finished{number, state, {}, {}, "", {}, {}, {}}, 2);
-    }
-    std::int64_t begin() {
-        script.ask(0.5, 0);
-        return static_cast<std::int64_t>(script.study.trials().size()) - 1;
-    }
-    Verdict report(AnyStoppingPolicy policy, std::int64_t trial, double step, double value) {
-        script.report(trial, step, value, 3);
-        return policy.decide(script.study, script.study.trial(trial));
-    }
-};
-
-bool stops(const Verdict& verdict) { return verdict.decision == Decision::stop; }
-
-/// Answers with what it was made with.
-struct Always {
-    Decision decision;
-    std::string why;
-    [[nodiscard]] Verdict decide(const Study&, const TrialRecord&) const { return {decision, why}; }
-};
-
-MedianRule median(int minimum = 1, MedianPool pool = MedianPool::completed, double warmup = 0) {
+MedianRule median(int minimum = 1, TrialPool pool = TrialPool::completed, double warmup = 0) {
     return MedianRule{{.warmup_steps = warmup, .minimum_trials = minimum, .pool = pool}};
 }
 
-/// What every policy must do, whatever it is good at.
-void stopping_contract(const AnyStoppingPolicy& policy) {
-    for (const bool up : {false, true}) {
-        const double sign = up ? -1 : 1;
-        Curves a(up ? maximize("loss") : minimize("loss")), b(up ? maximize("loss") : minimize("loss"));
-        AnyStoppingPolicy used = policy;
-        for (int trial = 0; trial < 8; ++trial) {
-            const std::int64_t n = a.begin();
-            b.begin();
-            bool stopped = false;
-            for (int step = 1; step <= 12 && !stopped; ++step) {
-                const bool odd = trial % 4 == 3;
-                const double value = odd && step % 3 == 0   ? not_a_number
-                                     : odd && step % 3 == 1 ? infinity
-                                                            : sign * (1 + std::abs(trial - 3) + 5.0 / step);
-                // The one used all along, a fresh copy and one asked twice say the same: no memory beside the
-                // study.
-                const Verdict first = a.report(policy, n, step, value);
-                const Verdict second = used.decide(a.script.study, a.script.study.trial(n));
-                const Verdict third = used.decide(a.script.study, a.script.study.trial(n));
-                b.script.report(n, step, value, 3);
-                const Verdict fourth =
-                    AnyStoppingPolicy(used).decide(b.script.study, b.script.study.trial(n));
-                for (const Verdict& verdict : {second, third, fourth}) {
-                    CHECK(verdict.decision == first.decision);
-                    CHECK(verdict.reason == first.reason);
-                }
-                CHECK((first.decision == Decision::proceed) == first.reason.empty());
-                stopped = first.decision == Decision::stop;
-            }
-            const event::Finished end{
-                n, stopped ? TrialState::stopped : TrialState::completed, {}, {}, "", {}, {}, {}};
-            a.script.apply(end, 4);
-            b.script.apply(end, 4);
-        }
-        // A report without the metric, of a trial that has no other: nothing to judge by.
-        const std::int64_t n = a.begin();
-        a.script.apply(event::Reported{n, 1, {{"other", 1}}}, 5);
-        CHECK(used.decide(a.script.study, a.script.study.trial(n)).decision == Decision::proceed);
-    }
-}
-
 }  // namespace
-
-TEST_CASE("every policy keeps the contract") {
-    stopping_contract(NeverStop{});
-    stopping_contract(MedianRule{});
-    stopping_contract(median());
-    stopping_contract(median(2, MedianPool::all_earlier, 3));
-    stopping_contract(Patience{});
-    stopping_contract(Patience{{.patience = 1, .minimum_change = 0.5}});
-    stopping_contract(any_of(median(), Patience{{.patience = 2}}));
-    stopping_contract(any_of());
-    stopping_contract(after(4, median()));
-    stopping_contract(after(4, any_of(NeverStop{}, after(6, median()))));
-}
 
 TEST_CASE("a reason names NaN and counts one thing as one") {
     Curves c;
@@ -183,16 +92,16 @@ TEST_CASE("the median rule's pools: completed trials, or all earlier ones") {
     const std::int64_t later = c.begin();
     c.script.report(later, 1, 1, 1);
     CHECK(!stops(c.report(median(1), n, 1, 9)));
-    CHECK(stops(c.report(median(3, MedianPool::all_earlier), n, 1, 9)));
-    CHECK(!stops(c.report(median(4, MedianPool::all_earlier), n, 1, 9)));  // the later one does not count
+    CHECK(stops(c.report(median(3, TrialPool::all_earlier), n, 1, 9)));
+    CHECK(!stops(c.report(median(4, TrialPool::all_earlier), n, 1, 9)));  // the later one does not count
 }
 
 TEST_CASE("the median rule: warm-up, NaN, infinities, steps that others skipped, another metric") {
     Curves c;
     c.completed({1, 1, 1, 1});
     const std::int64_t n = c.begin();
-    CHECK(!stops(c.report(median(1, MedianPool::completed, 2), n, 2, 9)));
-    CHECK(stops(c.report(median(1, MedianPool::completed, 2), n, 2.5, 9)));  // others got past 2.5
+    CHECK(!stops(c.report(median(1, TrialPool::completed, 2), n, 2, 9)));
+    CHECK(stops(c.report(median(1, TrialPool::completed, 2), n, 2.5, 9)));  // others got past 2.5
     CHECK(stops(c.report(median(), n, 3, not_a_number)));
     CHECK(stops(c.report(median(), n, 3, infinity)));
     CHECK(!stops(c.report(median(), n, 3, -infinity)));
@@ -279,9 +188,9 @@ TEST_CASE("after: silent up to the step, then the policy's own word and name") {
 
 TEST_CASE("options of policies outside their range are refused") {
     check_error<InvalidOption>([] { (void)median(0); }, {"median rule", "minimum_trials (0)", "at least 1"});
-    check_error<InvalidOption>([] { (void)median(1, MedianPool::completed, -1); },
+    check_error<InvalidOption>([] { (void)median(1, TrialPool::completed, -1); },
                                {"median rule", "warmup_steps (-1)", "at least 0"});
-    check_error<InvalidOption>([] { (void)median(1, MedianPool::completed, not_a_number); },
+    check_error<InvalidOption>([] { (void)median(1, TrialPool::completed, not_a_number); },
                                {"warmup_steps (nan)"});
     check_error<InvalidOption>([] { (void)Patience{{.patience = 0}}; }, {"patience (0)", "at least 1"});
     check_error<InvalidOption>([] { (void)Patience{{.minimum_change = -0.1}}; }, {"minimum_change (-0.1)"});

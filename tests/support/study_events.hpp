@@ -69,6 +69,7 @@ inline std::vector<Event> rich_events() {
     second.role = "exploring";
     second.fit = "1 2 3";
     second.worker = 7;
+    second.until = 1.0 / 3;
     event::Finished finished{0,
                              TrialState::completed,
                              {{"accuracy", 0.1 + 0.2}, {"loss", -infinity}},
@@ -90,7 +91,10 @@ inline std::vector<Event> rich_events() {
              1,
              {{"accuracy", nan}, {"loss", infinity}, {"ünïcode", -0.0}, {"tiny", 5e-324}, {"whole", 3.0}}}},
         {4, event::Decided{0, 1.5, Decision::pause, "rung"}},
-        {5, event::Resumed{0, false, 7}},
+        {4.5, event::Finished{0, TrialState::paused, {{"loss", 2}}, {}, "", 0.5, 2.0, {}, 0}},
+        {5, event::Resumed{0, false, 7, 9.5, 5, 3, true, "promoted", "promoted", "0.5 2"}},
+        {5.5, event::Decided{0, 1.5, Decision::pause, "rung", 1, {{"median", nan}, {"value", -infinity}}}},
+        {5.75, event::Resumed{0, false, 0, {}, 8, 0, false, "", "promoted", ""}},
         {6, event::Interrupted{0, 1}},
         {6.5, event::Reported{0, 2, {{"accuracy", 0.25}}, 0}},
         {6.75, event::Decided{0, 2, Decision::stop, "", 4000000000}},

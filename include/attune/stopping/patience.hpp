@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "attune/space/detail/counted.hpp"
+#include "attune/stopping/detail/watched.hpp"
 #include "attune/stopping/stopping_policy.hpp"
+#include "attune/study/curve.hpp"
 
 namespace attune {
 
@@ -18,6 +20,7 @@ struct PatienceOptions {
     int patience = 5;           ///< reports in a row without improvement that end a trial; at least 1
     double minimum_change = 0;  ///< what counts as an improvement, in units of the metric; at least 0
     std::string metric{};       ///< empty: the study's first objective
+    std::optional<Direction> direction{};  ///< of a metric that is no objective; none: as the first objective
 
     /// Throws InvalidOption.
     void validate() const {
@@ -30,7 +33,8 @@ struct PatienceOptions {
 };
 
 /// Stops a trial that has not improved on itself by more than `minimum_change` for `patience` reports in a
-/// row. NaN never improves. Reports without the metric are passed over.
+/// row, in the order of steps; a step that is reported again counts once. NaN never improves. Reports without
+/// the metric are passed over.
 class Patience {
   public:
     Patience() = default;
@@ -39,18 +43,13 @@ class Patience {
     [[nodiscard]] static constexpr std::string_view name() { return "patience"; }
 
     [[nodiscard]] Verdict decide(const Study& study, const TrialRecord& trial) const {
-        const std::string& metric = options_.metric.empty() ? study.objective().metric : options_.metric;
-        Direction direction = study.objective().direction;
-        for (const Objective& o : study.objectives())
-            if (o.metric == metric) direction = o.direction;
-        const Objective objective{metric, direction};
+        const Objective objective = detail::watched(study, options_.metric, options_.direction);
+        const std::string& metric = objective.metric;
         double best = objective.worst();
         int since = 0;
-        for (const Report& report : trial.reports) {
-            const auto found = report.metrics.find(metric);
-            if (found == report.metrics.end()) continue;
-            if (objective.loss(found->second) < objective.loss(best) - options_.minimum_change) {
-                best = found->second;
+        for (const CurvePoint& point : curve(trial, metric)) {
+            if (objective.loss(point.value) < objective.loss(best) - options_.minimum_change) {
+                best = point.value;
                 since = 0;
             } else {
                 ++since;
@@ -58,10 +57,11 @@ class Patience {
         }
         if (since < options_.patience) return {};
         const std::string reports = detail::counted(since, "report");
-        if (best == objective.worst())
-            return {Decision::stop,
-                    fmt::format("{} was no number better than {} for {}", metric, best, reports)};
-        return {Decision::stop, fmt::format("{} has not improved on {:.6g} for {}", metric, best, reports)};
+        return {Decision::stop,
+                best == objective.worst()
+                    ? fmt::format("{} was no number better than {} for {}", metric, best, reports)
+                    : fmt::format("{} has not improved on {:.6g} for {}", metric, best, reports),
+                {{"best", best}, {"reports", static_cast<double>(since)}}};
     }
 
   private:

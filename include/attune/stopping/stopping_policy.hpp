@@ -1,7 +1,9 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -14,7 +16,15 @@ namespace attune {
 /// A decision with its reason, for people (which numbers were compared); empty for proceed.
 struct Verdict {
     Decision decision = Decision::proceed;
-    std::string reason;
+    std::string reason{};
+    Metrics numbers{};  ///< what was compared, by name; kept with the decision
+};
+
+/// A paused trial that is to be gone on with, to where, and why.
+struct Resumption {
+    std::int64_t trial = 0;
+    std::optional<double> until{};  ///< the step at which it is to pause again; none: it runs to its end
+    std::string reason{};
 };
 
 /// Answers each report with proceed, pause or stop.
@@ -22,6 +32,10 @@ struct Verdict {
 /// `decide(study, trial)` is called after the report is in the study: it is `trial.reports.back()`. A
 /// function of the study as seen; it may cache, never depend on the cache. Pause is given only to trials that
 /// said they can resume; the tuner turns it into proceed for others.
+///
+/// A policy that pauses may also say when a paused trial is to go on, whatever the strategy: by a member
+/// `resume(study)` that gives std::optional<Resumption>, asked before the strategy is. Paused trials that
+/// neither it nor the strategy goes on with stay paused.
 template <class P>
 concept StoppingPolicy = std::copy_constructible<std::remove_cvref_t<P>> &&
     requires(std::remove_cvref_t<P>& policy, const Study& study, const TrialRecord& trial) {
@@ -53,6 +67,8 @@ class AnyStoppingPolicy {
     ~AnyStoppingPolicy() = default;
 
     Verdict decide(const Study& study, const TrialRecord& trial) { return held_->decide(study, trial); }
+    /// The paused trial that it wants gone on with now; none where it has no such member.
+    std::optional<Resumption> resume(const Study& study) { return held_->resume(study); }
     /// What it calls itself: its `name()` member, or "custom" where it has none.
     [[nodiscard]] std::string name() const { return held_->name(); }
 
@@ -60,6 +76,7 @@ class AnyStoppingPolicy {
     struct Interface {
         virtual ~Interface() = default;
         virtual Verdict decide(const Study&, const TrialRecord&) = 0;
+        virtual std::optional<Resumption> resume(const Study&) = 0;
         [[nodiscard]] virtual std::string name() const = 0;
         [[nodiscard]] virtual std::unique_ptr<Interface> clone() const = 0;
     };
@@ -69,6 +86,12 @@ class AnyStoppingPolicy {
         explicit Model(U&& held) : policy(std::forward<U>(held)) {}
         Verdict decide(const Study& study, const TrialRecord& trial) override {
             return policy.decide(study, trial);
+        }
+        std::optional<Resumption> resume(const Study& study) override {
+            if constexpr (requires { policy.resume(study); })
+                return policy.resume(study);
+            else
+                return std::nullopt;
         }
         [[nodiscard]] std::string name() const override {
             if constexpr (requires { std::string(policy.name()); })

@@ -18,8 +18,9 @@ struct InvalidEventBytes : Error {
     explicit InvalidEventBytes(const std::string& message) : Error("invalid_event_bytes", message) {}
 };
 
-/// Version of the form that is written here. All versions up to it are read: 2 has changes of the space.
-inline constexpr int binary_event_version = 2;
+/// Version of the form that is written here. All versions up to it are read: 2 has changes of the space, 3
+/// trials that pause at a step and numbers of decisions.
+inline constexpr int binary_event_version = 3;
 
 /// The events one after another, behind a byte with the version.
 [[nodiscard]] std::string to_bytes(std::span<const Event> events);

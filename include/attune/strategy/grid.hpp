@@ -40,6 +40,7 @@ class Grid {
     explicit Grid(GridOptions options) : options_(std::move(options)) { options_.validate(); }
 
     [[nodiscard]] static constexpr std::string_view name() { return "grid"; }
+    static constexpr bool ignores_results = true;
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
         const SearchSpace& space = study.space();

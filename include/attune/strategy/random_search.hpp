@@ -19,6 +19,7 @@ namespace attune {
 class RandomSearch {
   public:
     [[nodiscard]] static constexpr std::string_view name() { return "random"; }
+    static constexpr bool ignores_results = true;
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
         RandomStream stream = request.stream(study, Purpose::suggestion);

@@ -119,6 +119,7 @@ class SobolSequence {
 class Sobol {
   public:
     [[nodiscard]] static constexpr std::string_view name() { return "sobol"; }
+    static constexpr bool ignores_results = true;
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
         const SearchSpace& space = study.space();

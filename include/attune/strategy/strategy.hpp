@@ -41,6 +41,8 @@ struct SuggestionRequest {
     std::vector<double>
         fixed;  ///< native values in the order of the space; NaN where free, empty where all are
     Duplicates duplicates = Duplicates::forbid();
+    bool resumable = false;    ///< trials can be paused and gone on with: Suggestion::resume, until
+    bool only_resume = false;  ///< no new trial may be begun: go on with a paused one, or nothing
 
     [[nodiscard]] RandomStream stream(const Study& study, Purpose purpose) const {
         return {study.seed(), static_cast<std::uint64_t>(trial), purpose, attempt};
@@ -72,12 +74,15 @@ struct SuggestionRequest {
     }
 };
 
-/// What a strategy proposes, and why.
+/// What a strategy proposes, and why: to begin `configuration`, or to go on with the paused trial `resume`
+/// (then `configuration` is that trial's).
 struct Suggestion {
     Configuration configuration;
     std::string reason;  ///< for people: predicted mean and interval, acquisition ...
     std::string role;    ///< one word: initial, exploring, exploiting, filling, grid, random ...
     std::string fit;     ///< what a later suggestion of this strategy may start from; stored with the trial
+    std::optional<std::int64_t> resume{};  ///< number of a paused trial; none: a new one is begun
+    std::optional<double> until{};         ///< the step at which it is to pause; none: it runs to its end
 };
 
 /// Proposes what to try next.
@@ -86,6 +91,11 @@ struct Suggestion {
 /// the study as seen (finished, running and pending trials alike), the request and streams made by
 /// `request.stream`; it may cache but never depend on the cache. It should give configurations that
 /// `request.admits`; the tuner asks again with a higher attempt where it does not.
+///
+/// Where the request is `resumable`, it may let trials pause (`until`) and go on with paused ones (`resume`).
+/// What it gives to a request that is `only_resume` and does not go on with a trial is passed over. A
+/// strategy that is nothing without that says so by a member `static constexpr bool needs_pauses = true`;
+/// one that reads nothing of trials but what was asked, by `ignores_results = true`.
 template <class S>
 concept Strategy = std::copy_constructible<std::remove_cvref_t<S>> &&
     requires(std::remove_cvref_t<S>& strategy, const Study& study, const SuggestionRequest& request) {
@@ -114,11 +124,17 @@ class AnyStrategy {
 
     /// What it calls itself: its `name()` member, or "custom" where it has none.
     [[nodiscard]] std::string name() const { return held_->name(); }
+    /// Whether trials must be able to pause for it: see Strategy.
+    [[nodiscard]] bool needs_pauses() const { return held_->needs_pauses(); }
+    /// Whether it reads no results: see Strategy.
+    [[nodiscard]] bool ignores_results() const { return held_->ignores_results(); }
 
   private:
     struct Interface {
         virtual ~Interface() = default;
         virtual std::optional<Suggestion> suggest(const Study&, const SuggestionRequest&) = 0;
+        [[nodiscard]] virtual bool needs_pauses() const = 0;
+        [[nodiscard]] virtual bool ignores_results() const = 0;
         [[nodiscard]] virtual std::string name() const = 0;
         [[nodiscard]] virtual std::unique_ptr<Interface> clone() const = 0;
     };
@@ -134,6 +150,20 @@ class AnyStrategy {
                 return std::string(strategy.name());
             else
                 return "custom";
+        }
+        [[nodiscard]] bool needs_pauses() const override {
+            if constexpr (requires { bool(S::needs_pauses); })
+                return S::needs_pauses;
+            else if constexpr (requires { bool(strategy.needs_pauses()); })
+                return strategy.needs_pauses();
+            else
+                return false;
+        }
+        [[nodiscard]] bool ignores_results() const override {
+            if constexpr (requires { bool(S::ignores_results); })
+                return S::ignores_results;
+            else
+                return false;
         }
         [[nodiscard]] std::unique_ptr<Interface> clone() const override {
             return std::make_unique<Model>(strategy);

@@ -61,7 +61,8 @@ struct Suggested {
     std::string reason;
     std::string role;
     std::string fit;
-    std::uint64_t worker = 0;  ///< who runs it; 0: not said
+    std::uint64_t worker = 0;       ///< who runs it; 0: not said
+    std::optional<double> until{};  ///< the step at which it is to pause; none: it runs to its end
 };
 
 struct Reported {
@@ -78,6 +79,7 @@ struct Decided {
     Decision decision = Decision::stop;
     std::string reason;
     std::optional<std::uint32_t> claim{};
+    Metrics numbers{};  ///< what was compared, by name: "value", "median", "trials" ...
 };
 
 /// The trial's runner went away; nothing is known of it since.
@@ -89,13 +91,25 @@ struct Interrupted {
 /// A paused or interrupted trial is gone on with: from its checkpoint (its next report then takes the place
 /// of earlier ones of that step and beyond), or from the beginning (its old reports then leave the record,
 /// but not the sequence of events).
+///
+/// Where a strategy or a policy chose to go on with a paused trial, the members from `view` on say on what
+/// grounds, as those of Suggested do for a new one; `view` is 0 where nobody chose (it was cut off, or the
+/// host asked for it).
 struct Resumed {
     std::int64_t trial = 0;
     bool from_start = true;
-    std::uint64_t worker = 0;  ///< who runs it from now on; 0: not said
+    std::uint64_t worker = 0;       ///< who runs it from now on; 0: not said
+    std::optional<double> until{};  ///< the step at which it is to pause again; none: it runs to its end
+    std::uint64_t view = 0;
+    std::uint32_t attempt = 0;
+    bool only_resume = false;  ///< nothing new could be begun when it was chosen
+    std::string reason{};
+    std::string role{};
+    std::string fit{};
 };
 
-/// The trial is over: completed, stopped, paused or failed.
+/// The trial is over (completed, stopped or failed) or left where it stands for the time being (paused). The
+/// metrics, cost and duration of a paused one are those of this stretch of its work.
 struct Finished {
     std::int64_t trial = 0;
     TrialState state = TrialState::completed;

@@ -21,6 +21,7 @@ struct RunProgress {
     const Study& study;
     double started_seconds;
     double now_seconds;
+    bool resuming = false;  ///< whether a trial may be gone on with, not begun
 };
 
 /// When a run of a study ends. Limits combine: `max_trials(100) || target(0.95)`, `max_trials(20) &&
@@ -56,10 +57,11 @@ class Limit {
 };
 
 /// Trials asked for in the whole life of the study (so a resumed run goes on to the same total); failures of
-/// the environment do not count.
+/// the environment do not count. Paused ones among them may still be gone on with.
 [[nodiscard]] inline Limit max_trials(std::int64_t trials) {
     if (trials < 0) throw InvalidOption(fmt::format("max_trials ({}) must be at least 0", trials));
     return Limit([trials](const RunProgress& p) -> std::optional<std::string> {
+        if (p.resuming) return std::nullopt;
         std::int64_t counted = 0;
         for (const TrialRecord& trial : p.study.trials())
             counted += trial.failure != FailureKind::environment;

@@ -14,7 +14,8 @@ enum class Purpose : std::uint32_t {
     objective = 3,
     scramble = 4,
     retry = 5,
-    user = 6
+    user = 6,
+    bracket = 7
 };
 
 namespace detail {

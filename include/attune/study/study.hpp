@@ -20,6 +20,7 @@
 #include "attune/space/detail/counted.hpp"
 #include "attune/study/event.hpp"
 #include "attune/study/objective.hpp"
+#include "attune/study/study_identity.hpp"
 #include "attune/study/trial_record.hpp"
 
 namespace attune {
@@ -47,13 +48,26 @@ class Study {
         if (!is_created() && !std::holds_alternative<event::Created>(event.body))
             throw InvalidState("study: its first event must be its creation");
         now_ = event.time_seconds;
-        std::visit([&](const auto& body) { fold(body); }, event.body);
+        std::visit(
+            [&](const auto& body) {
+                fold(body);
+                if constexpr (requires { body.trial; })
+                    touched_.push_back(body.trial);
+                else
+                    touched_.push_back(-1);
+            },
+            event.body);
         ++position_;
     }
 
     [[nodiscard]] bool is_created() const { return position_ > 0; }
     /// How many events were folded.
     [[nodiscard]] std::uint64_t position() const { return position_; }
+    /// The trial that each event was about, by position; -1 for those about none. With the identity, what
+    /// caches need to look at nothing but what is new.
+    [[nodiscard]] const std::vector<std::int64_t>& touched() const { return touched_; }
+    /// The same for as long as this study grows, and no other study's: see StudyIdentity.
+    [[nodiscard]] std::uint64_t identity() const { return identity_.number(); }
     /// Time stamp of the latest event, in seconds since the epoch of the study's clock.
     [[nodiscard]] double latest_seconds() const { return now_; }
     [[nodiscard]] double created_seconds() const { return created_seconds_; }
@@ -146,8 +160,18 @@ class Study {
     }
 
     /// The completed or stopped trial with the best value of the first objective; equals are told apart by
-    /// its tie break, then the earlier one wins.
-    [[nodiscard]] const TrialRecord* best() const { return best_ < 0 ? nullptr : &trial(best_); }
+    /// its tie break, then the earlier one wins. Where no trial has come to its end, the best paused one.
+    [[nodiscard]] const TrialRecord* best() const {
+        if (best_ >= 0) return &trial(best_);
+        const TrialRecord* found = nullptr;
+        if (count(TrialState::paused) > 0)
+            for (const std::int64_t number : unfinished_)
+                if (const TrialRecord& candidate = trial(number);
+                    candidate.state == TrialState::paused && !std::isnan(value(candidate)) &&
+                    (found == nullptr || beats(candidate, *found)))
+                    found = &candidate;
+        return found;
+    }
 
     /// How many trials that count (failures of the environment do not) were asked with this configuration.
     [[nodiscard]] int times_asked(const Configuration& configuration) const {
@@ -179,6 +203,7 @@ class Study {
         record.attempt = body.attempt;
         record.group = body.group;
         record.resumable = body.resumable;
+        record.until = body.until;
         record.suggestion_reason = body.reason;
         record.role = body.role;
         record.fit = body.fit;
@@ -198,7 +223,8 @@ class Study {
         if (record.finished() || stale(record, body.claim)) return;
         if (record.carried_reports > 0) {  // gone on with from a checkpoint before the last report
             record.carried_reports = 0;
-            std::erase_if(record.reports, [&](const Report& old) { return old.step >= body.step; });
+            if (std::erase_if(record.reports, [&](const Report& old) { return old.step >= body.step; }) > 0)
+                ++record.rewrites;
         }
         record.reports.push_back({body.step, body.metrics, now_});
     }
@@ -208,27 +234,40 @@ class Study {
         if (record.finished() || stale(record, body.claim)) return;
         record.decision = body.decision;
         record.reason = body.reason;
+        record.numbers = body.numbers;
     }
 
     void fold(const event::Interrupted& body) {
         TrialRecord& record = known(body.trial);
-        if (!record.finished() && !stale(record, body.claim)) set_state(record, TrialState::interrupted);
+        if (record.finished() || record.state == TrialState::paused || stale(record, body.claim)) return;
+        set_state(record, TrialState::interrupted);
     }
 
     void fold(const event::Resumed& body) {
         TrialRecord& record = known(body.trial);
         if (record.finished()) return;
-        if (!record.reports.empty() && record.reports.back().time_seconds > record.attempt_seconds)
+        if (record.state == TrialState::paused) {
+            record.earlier_work.emplace_back(record.attempt_seconds, record.finished_seconds);
+            record.started_seconds = now_;
+            record.metrics.clear();
+        } else if (!record.reports.empty() && record.reports.back().time_seconds > record.attempt_seconds) {
             record.earlier_attempts.emplace_back(record.attempt_seconds, record.reports.back().time_seconds);
+        }
         record.attempt_seconds = now_;
         if (body.from_start) {
+            if (!record.reports.empty()) ++record.rewrites;
             record.reports.clear();
             record.started_seconds = now_;
         }
         record.carried_reports = record.reports.size();
         ++record.claim;
         note_worker(record, body.worker);
+        record.until = body.until;
+        if (!body.reason.empty()) record.suggestion_reason = body.reason;
+        if (!body.fit.empty()) record.fit = body.fit;
+        record.attributes.erase("checkpoint_evicted");
         record.reason.clear();
+        record.numbers.clear();
         record.decision = Decision::proceed;
         set_state(record, TrialState::running);
         end_reason_.clear();
@@ -250,7 +289,7 @@ class Study {
         }
         record.metrics = final_metrics(record, body.metrics);
         record.failure = body.failure;
-        record.cost = body.cost;
+        if (body.cost) record.cost = record.cost.value_or(0) + *body.cost;
         if (!body.reason.empty()) record.reason = body.reason;
         record.finished_seconds = now_;
         if (body.duration_seconds)
@@ -315,6 +354,8 @@ class Study {
         if (best_ < 0 || beats(record, trial(best_))) best_ = record.number;
     }
 
+    StudyIdentity identity_;
+    std::vector<std::int64_t> touched_;
     event::Created created_;
     std::vector<SearchSpace> spaces_;  ///< the first one and what it was changed to; the last is the present
     std::map<std::string, Value> assumed_;

@@ -66,11 +66,14 @@ struct TrialRecord {
     std::uint32_t space_version = 0;  ///< of the space in which it was asked: how often that had changed
     std::vector<Report> reports;      ///< of the latest attempt, in order of arrival
     std::size_t carried_reports = 0;  ///< those from before it was gone on with, until the next report
+    std::uint32_t rewrites = 0;       ///< how often earlier reports were taken back
     Metrics metrics;  ///< final ones; those not told come from the reports (Study::final_metrics)
     std::optional<FailureKind> failure;
     Decision decision = Decision::proceed;  ///< the latest answer other than proceed
-    std::string reason;                     ///< why it was stopped or failed
-    std::string suggestion_reason;          ///< why it was asked
+    std::string reason;                     ///< why it was stopped, paused or failed
+    Metrics numbers;                        ///< what the latest decision compared, by name
+    std::optional<double> until;            ///< the step at which it is to pause; none: it runs to its end
+    std::string suggestion_reason;          ///< why it was asked, or gone on with
     std::string role;                       ///< such as "initial", "exploring", "enqueued"
     std::string fit;  ///< the model's fitted hyperparameters, opaque to all but the strategy that wrote them
     std::uint64_t view = 0;     ///< how many events of the study the suggestion saw
@@ -81,12 +84,13 @@ struct TrialRecord {
     std::uint32_t claim = 0;       ///< how often it was gone on with; what carries another number is stale
     std::vector<LateResult> late;  ///< results of workers that had lost it
     double suggested_seconds = 0;  ///< times since the epoch of the study's clock
-    double started_seconds = 0;
-    double finished_seconds = 0;
-    double attempt_seconds =
-        0;  ///< when the latest attempt began: started_seconds, or when it was gone on with
-    /// From and until (its latest report) when earlier attempts were at work: what is known of them.
+    double started_seconds = 0;    ///< of its present stretch of work
+    double finished_seconds = 0;   ///< of a paused trial: when it was paused
+    double attempt_seconds = 0;    ///< when the latest attempt began: its start, or when it was gone on with
+    /// From and until (its latest report) when attempts that were cut off were at work: what is known of
+    /// them.
     std::vector<std::pair<double, double>> earlier_attempts;
+    std::vector<std::pair<double, double>> earlier_work;  ///< begin and end of the stretches before pauses
     std::optional<double> cost;
     std::map<std::string, std::string> attributes;
 
@@ -105,8 +109,11 @@ struct TrialRecord {
     }
     /// Asked for and without a result: what a strategy must take as in flight.
     [[nodiscard]] bool pending() const { return !finished(); }
+    /// Time worked on it, without the pauses between.
     [[nodiscard]] double duration_seconds() const {
-        return finished() ? finished_seconds - started_seconds : 0;
+        double sum = finished() || state == TrialState::paused ? finished_seconds - started_seconds : 0;
+        for (const auto& [from, to] : earlier_work) sum += to - from;
+        return sum;
     }
 
     /// The final metric, or NaN where it was not told.

@@ -24,7 +24,7 @@ struct TunerOptions {
     std::uint64_t seed = 0;
     Duplicates duplicates = Duplicates::forbid();
     event::FinalValue final_value = event::FinalValue::best_report;
-    bool resumable = false;  ///< trials can be paused and gone on with
+    bool resumable = false;  ///< trials can be paused and gone on with (see Tuner)
     int group_size = 1;      ///< trials that an objective of a span takes at once; at least 1
     std::map<std::string, std::string>
         settings{};  ///< kept with the study: how strategy and policy were made
@@ -35,6 +35,11 @@ struct TunerOptions {
     /// Holds a folder `trial-<number>` for each trial's checkpoint (Trial::checkpoint); none where empty.
     /// Workers on several machines need one that all reach under the same path.
     std::filesystem::path checkpoint_folder{};
+    /// Room for the folders that this or other tuners made in `checkpoint_folder`; 0: no limit. Looked at
+    /// whenever a trial pauses: those of ended trials go first, then those of the paused trials that are
+    /// least worth keeping (see choose_evictions), never that of the best trial nor of one that is running. A
+    /// paused trial whose checkpoint went is gone on with from its beginning.
+    std::uint64_t checkpoint_quota_bytes = 0;
     /// Opening a study with another space than its own changes the study's (Tuner::change_space) instead of
     /// being refused; with the values of `old_trials`.
     bool change_space = false;

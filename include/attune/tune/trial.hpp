@@ -48,6 +48,7 @@ class Trial {
           seed_(other.seed_),
           resumed_(other.resumed_),
           threads_(other.threads_),
+          until_(other.until_),
           answer_(other.answer_),
           saw_stop_(other.saw_stop_),
           stop_(std::move(other.stop_)),
@@ -71,7 +72,8 @@ class Trial {
         return configuration_.find(handle);
     }
 
-    /// Records named numbers at a step and answers what to do. After stop, end the trial soon.
+    /// Records named numbers at a step and answers what to do. After stop, end the trial soon; after pause,
+    /// leave a checkpoint and do the same: what is told then is where it stands, and it may be gone on with.
     Decision report(double step, const Metrics& metrics);
     /// The same for the study's first objective alone.
     Decision report(double step, double value);
@@ -84,8 +86,10 @@ class Trial {
     }
     [[nodiscard]] const std::stop_token& stop_token() const { return stop_; }
 
-    /// Whether this trial was begun before and cut off.
+    /// Whether this trial was begun before and cut off or paused.
     [[nodiscard]] bool resumed() const { return resumed_; }
+    /// The step whose report will be answered with pause, if no earlier one is; none: it runs to its end.
+    [[nodiscard]] std::optional<double> until() const { return until_; }
     /// Where it keeps its checkpoint: the same for every worker that goes on with it, which finds there what
     /// the one before left. Kept with the study, so that it does not matter how this worker was set up.
     /// Nothing where neither TunerOptions::checkpoint_folder nor set_checkpoint() said a place.
@@ -109,22 +113,27 @@ class Trial {
     /// Ends it with its final metrics; what was not told is taken from the reports.
     void tell(const Metrics& metrics, std::optional<double> cost = std::nullopt);
     void tell(double value);
+    /// Leaves it where it stands, to be gone on with later. Throws InvalidState where trials of this study
+    /// cannot (TunerOptions::resumable).
+    void pause(const std::string& reason = "by its own choice");
     /// Ends it as failed.
     void fail(const std::string& reason, FailureKind kind = FailureKind::configuration);
-    /// What it has cost so far, for cost limits (any unit); recorded when it ends.
+    /// What it has cost since it was handed out, for cost limits (any unit); recorded when it ends or pauses,
+    /// and added up over its pauses.
     void set_cost(double cost) { cost_ = cost; }
     [[nodiscard]] std::optional<double> cost() const { return cost_; }
 
   private:
     friend class Tuner;
     Trial(Tuner& tuner, std::int64_t number, Configuration configuration, std::uint64_t seed, bool resumed,
-          int threads, std::stop_token stop)
+          int threads, std::optional<double> until, std::stop_token stop)
         : tuner_(&tuner),
           number_(number),
           configuration_(std::move(configuration)),
           seed_(seed),
           resumed_(resumed),
           threads_(threads),
+          until_(until),
           stop_(std::move(stop)) {}
 
     Tuner& owner() const;
@@ -135,6 +144,7 @@ class Trial {
     std::uint64_t seed_;
     bool resumed_;
     int threads_;
+    std::optional<double> until_;
     Decision answer_ = Decision::proceed;
     mutable bool saw_stop_ = false;  // was told by stop_requested()
     std::stop_token stop_;

@@ -64,6 +64,14 @@ struct Told {
 /// nowhere (TrialRecord::late). A run does not end while it is uncertain whether the worker of another trial
 /// is alive, which is at most that time.
 ///
+/// Trials pause where TunerOptions::resumable says that they can: when the policy answers a report so, or
+/// when they have come to the step that their suggestion named (Trial::until). Whoever runs the trial then
+/// leaves a checkpoint (a place of its own: Trial::checkpoint) and ends it as it would otherwise; it becomes
+/// paused. The policy or the strategy decides which paused trial is gone on with and until when: ask() then
+/// hands it out again, with `resumed()` true. Its next report takes the place of earlier ones of that step
+/// and beyond, so one that has lost its checkpoint may begin anew. Limits on the number of trials keep none
+/// from being gone on with.
+///
 /// Thread safety: all members may be called from several threads, but run() from one at a time. Not movable,
 /// since trials refer to it.
 class Tuner {
@@ -89,16 +97,25 @@ class Tuner {
         return ask_locked(fixed, -1, {});
     }
 
+    /// Goes on with a paused trial, until a step or to its end, whatever the strategy thinks. Throws
+    /// InvalidState where the trial is not paused, or where the space has changed and does not contain it.
+    [[nodiscard]] Trial go_on_with(std::int64_t trial, std::optional<double> until = std::nullopt);
+
     /// By number: see Trial::report. Throws InvalidState where the trial is unknown or over.
     Verdict report(std::int64_t trial, double step, const Metrics& metrics);
 
-    /// Ends a trial. It is `stopped` where the answer to its last report was stop; it failed where an
-    /// objective is missing or NaN; otherwise it is completed. Throws InvalidState where it is over already.
+    /// Ends a trial. It is `stopped` where the answer to a report was stop, and `paused` where it was pause;
+    /// it failed where an objective is missing or NaN; otherwise it is completed. Throws InvalidState where
+    /// it is over already.
     const TrialRecord& tell(std::int64_t trial, const Told& told);
 
     /// Ends a trial as failed.
     void fail(std::int64_t trial, const std::string& reason, FailureKind kind = FailureKind::configuration,
               std::optional<double> cost = std::nullopt);
+
+    /// Leaves a trial where it stands. Throws InvalidState where it cannot be gone on with
+    /// (TunerOptions::resumable) or is over.
+    const TrialRecord& pause(std::int64_t trial, const Told& told, const std::string& reason = {});
 
     /// Gives a trial back unfinished: the next ask goes on with it.
     void interrupt(std::int64_t trial);
@@ -189,8 +206,16 @@ class Tuner {
     bool store(std::span<Event> events);
     const TrialRecord& unfinished(std::int64_t trial) const;
 
-    std::optional<Trial> ask_locked(const event::Values& fixed, std::int64_t group,
-                                    const std::function<bool()>& may_begin);
+    /// Whether the run's limit lets a trial be begun (false) or gone on with (true).
+    using MayAsk = std::function<bool(bool resuming)>;
+
+    std::optional<Trial> ask_locked(const event::Values& fixed, std::int64_t group, const MayAsk& may_ask);
+    std::optional<event::Suggested> to_begin(const SuggestionRequest& request, const event::Values& fixed,
+                                             std::int64_t group, Suggestion suggestion,
+                                             std::optional<std::uint64_t> enqueued);
+    std::optional<Trial> resume(event::Resumed resumed);
+    bool keep_checkpoint_quota_once();
+    void keep_checkpoint_quota();
     [[nodiscard]] event::Attribute checkpoint_of(std::int64_t number) const;
     [[nodiscard]] bool acceptable(const SuggestionRequest& request, const Configuration& suggested) const;
     std::optional<Trial> take_interrupted();
@@ -199,6 +224,7 @@ class Tuner {
     std::optional<Suggestion> replicate(const SuggestionRequest& request) const;
     [[nodiscard]] std::vector<double> natives(const event::Values& fixed) const;
     Trial hand_out(std::int64_t number, bool resumed);
+    [[nodiscard]] event::Finished ended(std::int64_t number, const Told& told) const;
     std::vector<Trial> next_trials(int count);
     [[nodiscard]] std::optional<std::string> reason_to_end() const;
 
@@ -235,4 +261,5 @@ class Tuner {
 
 #include "attune/tune/detail/trial_impl.hpp"
 #include "attune/tune/detail/tuner_impl.hpp"
+#include "attune/tune/detail/tuner_pause.hpp"
 #include "attune/tune/detail/tuner_run.hpp"

@@ -55,6 +55,11 @@ inline void Trial::tell(double value) {
     tell(Metrics{{metric, value}});
 }
 
+inline void Trial::pause(const std::string& reason) {
+    owner().pause(number_, {.cost = cost_}, reason);
+    tuner_ = nullptr;
+}
+
 inline void Trial::fail(const std::string& reason, FailureKind kind) {
     owner().fail(number_, reason, kind, cost_);
     tuner_ = nullptr;

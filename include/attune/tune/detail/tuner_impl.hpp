@@ -51,6 +51,11 @@ inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
         // Where another process was quicker, its study is there now and is gone on with.
         (void)commit(EventBody(std::move(created)));
     }
+    if (strategy_.needs_pauses() && !options_.resumable)
+        throw InvalidOption(
+            fmt::format("strategy {}: lets trials pause and goes on with them, so they must be able to: set "
+                        "resumable of the tuner's options, or put a stopping policy in its place",
+                        strategy_.name()));
     check_same(objectives);
     if (options_.change_space && !study_.space().differences(space_).empty())
         change_space(space_, options_.old_trials);
@@ -241,7 +246,7 @@ inline const TrialRecord& Tuner::unfinished(std::int64_t number) const {
 // ---------------------------------------------------------------- ask
 
 inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::int64_t group,
-                                              const std::function<bool()>& may_begin) {
+                                              const MayAsk& may_ask) {
     worker_->beat();
     refresh();
     interrupt_dead();
@@ -252,12 +257,31 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
     int refused = 0;
     for (std::uint32_t attempt = 0; refused < 50; ++attempt) {
         check_space();
-        if (may_begin && !may_begin()) return std::nullopt;
+        const bool may_begin = !may_ask || may_ask(false);
+        const bool has_paused = fixed.empty() && study_.count(TrialState::paused) > 0;
+        if (!may_begin && !(has_paused && may_ask(true))) return std::nullopt;
         const auto number = static_cast<std::int64_t>(study_.trials().size());
-        const SuggestionRequest request{number, attempt, fixed_natives, options_.duplicates};
+        SuggestionRequest request{number, attempt, fixed_natives, options_.duplicates};
+        request.resumable = options_.resumable && fixed.empty();
+        request.only_resume = !may_begin;
+        if (has_paused)
+            if (const auto chosen = policy_.resume(study_)) {
+                if (auto trial = resume({chosen->trial, false, 0, chosen->until, study_.position(), attempt,
+                                         !may_begin, chosen->reason, "policy", ""}))
+                    return trial;
+                continue;
+            }
         std::optional<std::uint64_t> enqueued;
         std::optional<Suggestion> suggestion = propose(request, enqueued);
         if (!suggestion) return std::nullopt;
+        if (suggestion->resume) {
+            if (auto trial = resume({*suggestion->resume, false, 0, suggestion->until, study_.position(),
+                                     attempt, !may_begin, std::move(suggestion->reason),
+                                     std::move(suggestion->role), std::move(suggestion->fit)}))
+                return trial;
+            continue;
+        }
+        if (!may_begin) return std::nullopt;
         const bool free = !enqueued && suggestion->role != "replicate";
         if (free && !acceptable(request, suggestion->configuration)) {
             ++refused;
@@ -274,7 +298,8 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
                                    std::move(suggestion->reason),
                                    std::move(suggestion->role),
                                    std::move(suggestion->fit),
-                                   worker_->number(study_.latest_worker() + 1)};
+                                   worker_->number(study_.latest_worker() + 1),
+                                   options_.resumable ? suggestion->until : std::nullopt};
         std::vector<EventBody> begun;
         begun.emplace_back(std::move(suggested));
         if (!options_.checkpoint_folder.empty()) begun.emplace_back(checkpoint_of(number));
@@ -335,6 +360,7 @@ inline std::optional<Trial> Tuner::take_interrupted() {
 inline std::optional<Suggestion> Tuner::propose(const SuggestionRequest& request,
                                                 std::optional<std::uint64_t>& enqueued) {
     for (const auto& [index, values] : study_.enqueued()) {
+        if (request.only_resume) break;
         Configuration configuration = study_.space().configuration(values);
         if (!(request.complete(study_.space(), configuration.native()) == configuration))
             continue;  // clashes with fixed values
@@ -346,7 +372,7 @@ inline std::optional<Suggestion> Tuner::propose(const SuggestionRequest& request
 }
 
 inline std::optional<Suggestion> Tuner::replicate(const SuggestionRequest& request) const {
-    if (request.duplicates.kind != Duplicates::Kind::replicate) return std::nullopt;
+    if (request.duplicates.kind != Duplicates::Kind::replicate || request.only_resume) return std::nullopt;
     for (const TrialRecord& trial : study_.trials()) {
         const bool hopeless = trial.state == TrialState::failed || trial.state == TrialState::stopped;
         if (hopeless || study_.times_asked(trial.configuration) >= request.duplicates.replicates) continue;
@@ -377,6 +403,7 @@ inline Trial Tuner::hand_out(std::int64_t number, bool resumed) {
             study_.seed(),
             resumed,
             std::max(1, cores / executor_.slots()),
+            study_.trial(number).until,
             run_ != nullptr ? run_->stop.get_token() : std::stop_token{}};
 }
 
@@ -401,22 +428,32 @@ inline Verdict Tuner::report(std::int64_t number, double step, const Metrics& me
         return {Decision::stop, "the run was cancelled"};  // not a judgement: nothing is recorded
     const TrialRecord& trial = study_.trial(number);
     if (trial.finished()) return {Decision::stop, "the trial was ended by another process"};
+    if (trial.state == TrialState::paused) return {Decision::pause, trial.reason};
     Verdict verdict = run_ != nullptr && run_->is_out_of_time(options_.clock())
                           ? Verdict{Decision::stop, "the time limit of the run was reached"}
                           : policy_.decide(study_, trial);
+    if (verdict.decision == Decision::proceed && trial.until && step >= *trial.until)
+        verdict = {Decision::pause, fmt::format("has come to step {}, as far as it was to go", *trial.until)};
     if (verdict.decision == Decision::pause && !trial.resumable) verdict = {};
     if (verdict.decision != Decision::proceed)
-        must_commit(event::Decided{number, step, verdict.decision, verdict.reason, claim});
+        must_commit(event::Decided{number, step, verdict.decision, verdict.reason, claim, verdict.numbers});
     return verdict;
+}
+
+inline event::Finished Tuner::ended(std::int64_t number, const Told& told) const {
+    event::Finished finished{number,    TrialState::completed, told.metrics, std::nullopt,    "",
+                             told.cost, told.duration_seconds, std::nullopt, claim_on(number)};
+    if (told.configuration)
+        finished.configuration =
+            study_.space_of(study_.trial(number)).configuration(*told.configuration).values();
+    return finished;
 }
 
 inline const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
     const std::lock_guard lock(mutex_);
     const TrialRecord& trial = unfinished(number);
-    event::Finished finished{number,    TrialState::completed, told.metrics, std::nullopt,    "",
-                             told.cost, told.duration_seconds, std::nullopt, claim_on(number)};
-    if (told.configuration)
-        finished.configuration = study_.space_of(trial).configuration(*told.configuration).values();
+    if (trial.decision == Decision::pause && !lost(number)) return pause(number, told);
+    event::Finished finished = ended(number, told);
     if (trial.decision == Decision::stop) finished.state = TrialState::stopped;
     const Metrics final = study_.final_metrics(trial, told.metrics);
     for (const Objective& objective : study_.objectives()) {
@@ -444,6 +481,12 @@ inline void Tuner::fail(std::int64_t number, const std::string& reason, FailureK
 inline void Tuner::interrupt(std::int64_t number) {
     const std::lock_guard lock(mutex_);
     const auto claim = claim_on(number);
+    const TrialRecord& trial = study_.trial(number);
+    const bool paused = trial.state == TrialState::paused || trial.decision == Decision::pause;
+    if (!lost(number) && !trial.finished() && paused) {
+        (void)pause(number, {});
+        return;
+    }
     if (!lost(number) && unfinished(number).state != TrialState::interrupted) try {
             must_commit(event::Interrupted{number, claim});
         } catch (const StorageError&) {

@@ -21,8 +21,8 @@ inline std::vector<Trial> Tuner::next_trials(int count) {
         run_->reason = "nothing is left to ask: the space is spent";
         // Others may store trials between the look at the limit and ours: it is looked at before every
         // attempt.
-        auto trial = ask_locked({}, trials.empty() ? -1 : trials.front().number(), [this] {
-            auto reached = run_->limit.reached({study_, run_->started_seconds, options_.clock()});
+        auto trial = ask_locked({}, trials.empty() ? -1 : trials.front().number(), [this](bool resuming) {
+            auto reached = run_->limit.reached({study_, run_->started_seconds, options_.clock(), resuming});
             if (reached) run_->reason = *std::move(reached);
             return !reached;
         });
