@@ -1,3 +1,4 @@
+#include "attune/strategy/automatic.hpp"
 #include "attune/strategy/by_name.hpp"
 #include "attune/strategy/cma_es.hpp"
 #include "attune/strategy/gaussian_process.hpp"
@@ -12,8 +13,8 @@
 namespace attune {
 namespace {
 
-TreeParzen tree_parzen(const char* name, const StrategyRegistry::Options& options) {
-    detail::OptionReader reader(name, options);
+TreeParzen tree_parzen(const StrategyRegistry::Options& options) {
+    detail::OptionReader reader("tpe", options);
     TreeParzenOptions parzen;
     reader.take("initial_trials", parzen.initial_trials);
     reader.take("good_share", parzen.good_share);
@@ -77,9 +78,17 @@ StrategyRegistry StrategyRegistry::standard() {
         reader.finish();
         return AnyStrategy(GaussianProcess(process));
     });
-    for (const char* name : {"tpe", "tree_parzen"})  // the short name is everybody's
-        registry.add(name,
-                     [name](const Options& options) { return AnyStrategy(tree_parzen(name, options)); });
+    registry.add("tpe", [](const Options& options) { return AnyStrategy(tree_parzen(options)); });
+    registry.add_former_name("tree_parzen", "tpe");
+    registry.add("auto", [](const Options& options) {
+        OptionReader reader("auto", options);
+        AutomaticOptions automatic;
+        reader.take("model_trials", automatic.model_trials);
+        reader.take("patience", automatic.patience);
+        reader.take("parallel", automatic.parallel);
+        reader.finish();
+        return AnyStrategy(Automatic(automatic));
+    });
     registry.add("cma_es", [](const Options& options) {
         OptionReader reader("cma_es", options);
         CmaEsOptions evolution;
@@ -96,7 +105,8 @@ StrategyRegistry StrategyRegistry::standard() {
 }
 
 AnyStrategy StrategyRegistry::make(const std::string& name, const Options& options) const {
-    const auto found = makers_.find(name);
+    const auto former = former_names_.find(name);
+    const auto found = makers_.find(former == former_names_.end() ? name : former->second);
     if (found != makers_.end()) return found->second(options);
     std::string known;
     for (const std::string& other : names()) known += (known.empty() ? "" : ", ") + other;

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "attune/strategy/automatic.hpp"
 #include "attune/strategy/cma_es.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
@@ -27,11 +28,14 @@ TEST_CASE("the Gaussian process keeps the contract") {
                       {.trials = 10});
 }
 TEST_CASE("the tree-structured Parzen estimator keeps the contract") {
-    strategy_contract(TreeParzen{{.initial_trials = 4}}, "tree_parzen");
+    strategy_contract(TreeParzen{{.initial_trials = 4}}, "tpe");
 }
 TEST_CASE("the tree-structured Parzen estimator with full gaps keeps the contract") {
-    strategy_contract(TreeParzen{{.initial_trials = 4, .kernels = ParzenKernels::full_gap}}, "tree_parzen");
+    strategy_contract(TreeParzen{{.initial_trials = 4, .kernels = ParzenKernels::full_gap}}, "tpe");
 }
 TEST_CASE("the evolution strategy keeps the contract") {
     strategy_contract(CmaEs{{.population = 4}}, "cma_es", {.trials = 30});
+}
+TEST_CASE("the automatic choice keeps the contract") {
+    strategy_contract(Automatic{{.model_trials = 6}}, "auto", {.trials = 12});
 }

@@ -86,13 +86,14 @@ struct Importance {
     std::size_t trials_needed = 0;
 };
 
+/// How few trials with a finite value importance() takes.
+inline constexpr std::size_t least_importance_trials = 4;
+
 namespace detail {
 
 /// The rows, columns and methods behind importance().
 class ImportanceStudy {
   public:
-    static constexpr std::size_t least_trials = 4;
-
     ImportanceStudy(const Study& study, const ImportanceOptions& options, const Condition* branch)
         : space_(study.space()), options_(options) {
         options.validate();
@@ -274,11 +275,27 @@ class ImportanceStudy {
 /// InvalidOption. Thread-safe for a study that is not being changed.
 [[nodiscard]] inline Importance importance(const Study& study, const ImportanceOptions& options = {}) {
     const detail::ImportanceStudy rows(study, options, nullptr);
-    if (rows.trials() < detail::ImportanceStudy::least_trials)
+    if (rows.trials() < least_importance_trials)
         throw InvalidState(
             fmt::format("importance: {} of the study's trials have a finite value; it takes {}",
-                        rows.trials(), detail::ImportanceStudy::least_trials));
+                        rows.trials(), least_importance_trials));
     return rows.analyse();
+}
+
+/// How many trials importance() would go by.
+[[nodiscard]] inline std::size_t importance_trials(const Study& study, std::size_t objective = 0) {
+    return detail::ImportanceStudy(study, {.objective = objective}, nullptr).trials();
+}
+
+/// In words, whether it can be believed, and otherwise what that takes.
+[[nodiscard]] inline std::string importance_verdict(const Importance& importance) {
+    std::string text = fmt::format("from {} trials", importance.trials);
+    if (std::isfinite(importance.explained))
+        text += fmt::format("; the forest explains {:.0f} % of the variance of trials that it did not see",
+                            100 * std::max(importance.explained, 0.0));
+    if (importance.believed) return text + "; the intervals are narrow enough to be believed";
+    return text +
+           fmt::format("; not to be believed yet: that takes about {} trials", importance.trials_needed);
 }
 
 /// The same for each branch of a conditional space: for every condition that parameters have, from the trials
@@ -292,7 +309,7 @@ class ImportanceStudy {
         if (std::any_of(out.begin(), out.end(), [&](const Importance& i) { return i.branch == text; }))
             continue;
         const detail::ImportanceStudy rows(study, options, &parameter.condition);
-        if (rows.trials() < detail::ImportanceStudy::least_trials) continue;
+        if (rows.trials() < least_importance_trials) continue;
         out.push_back(rows.analyse());
         out.back().branch = text;
     }

@@ -88,7 +88,7 @@ class TreeParzen {
     TreeParzen() = default;
     explicit TreeParzen(TreeParzenOptions options) : options_(options) { options_.validate(); }
 
-    [[nodiscard]] static constexpr std::string_view name() { return "tree_parzen"; }
+    [[nodiscard]] static constexpr std::string_view name() { return "tpe"; }
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
         if (const Sides sides = split(study); study.space().size() > 0 && sides.with_value > 0) {
