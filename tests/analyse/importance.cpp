@@ -116,7 +116,7 @@ TEST_CASE("parameters of a branch are told apart within it") {
         CHECK(branches[0].parameters.front().name == "in_a");
         CHECK(branches[1].parameters.front().name == "second");
         CHECK(branches[0].trials + branches[1].trials == 300);
-        for (const Importance& branch : branches) CHECK(by_name(branch).at("kind").share < 0.01);
+        for (const Importance& branch : branches) CHECK(by_name(branch).count("kind") == 0);
     }
 }
 

@@ -151,6 +151,7 @@ class ImportanceStudy {
     void find_parameters(const Condition* branch) {
         constexpr int draws = 4000;
         std::vector<int> without(space_.size(), 0);
+        std::vector<double> least(space_.size(), HUGE_VAL), most(space_.size(), -HUGE_VAL);
         int inside = 0;
         RandomStream stream(0, 0, Purpose::user);
         for (int i = 0; i < draws; ++i) {
@@ -159,13 +160,15 @@ class ImportanceStudy {
             space_.schema().deactivate(native);
             if (branch != nullptr && !space_.schema().holds(*branch, native)) continue;
             ++inside;
-            for (std::size_t p = 0; p < native.size(); ++p) without[p] += std::isnan(native[p]) ? 1 : 0;
+            for (std::size_t p = 0; p < native.size(); ++p) {
+                without[p] += std::isnan(native[p]) ? 1 : 0;
+                least[p] = std::fmin(least[p], native[p]);
+                most[p] = std::fmax(most[p], native[p]);
+            }
         }
         for (std::size_t p = 0; p < space_.size(); ++p) {
-            bool varies = false;
-            for (const Configuration* c : configurations_) varies = varies || c->active(p);
-            if (space_[p].cardinality() == 1 || (!varies && !configurations_.empty() && without[p] == inside))
-                continue;
+            if (space_[p].cardinality() == 1) continue;
+            if (inside > 0 && !(least[p] < most[p])) continue;  // the branch leaves it one value, or none
             parameters_.push_back(p);
             inactive_.push_back(inside == 0 ? 0 : static_cast<double>(without[p]) / inside);
         }
@@ -291,7 +294,7 @@ class ImportanceStudy {
 [[nodiscard]] inline std::string importance_verdict(const Importance& importance) {
     std::string text = fmt::format("from {} trials", importance.trials);
     if (std::isfinite(importance.explained))
-        text += fmt::format("; the forest explains {:.0f} % of the variance of trials that it did not see",
+        text += fmt::format("; the forest explains {:.0f}% of the variance of trials that it did not see",
                             100 * std::max(importance.explained, 0.0));
     if (importance.believed) return text + "; the intervals are narrow enough to be believed";
     return text +

@@ -24,8 +24,8 @@ enum class CmaRestarts { none, doubling, two_populations };
 
 /// Options of CmaEs.
 struct CmaEsOptions {
-    int population = 0;   ///< of the first run; 0: 4 + 3 ln(parameters)
-    double sigma = 0.25;  ///< standard deviation of the first draws, as a share of the ranges, in (0, 1]
+    int population = 0;  ///< of the first run; 0: 4 + 3 ln(parameters)
+    double sigma = 0.2;  ///< standard deviation of the first draws, as a share of the ranges, in (0, 1]
     CmaRestarts restarts = CmaRestarts::two_populations;
 
     /// Throws InvalidOption.
