@@ -8,6 +8,7 @@
 #include "attune/storage/detail/json_object.hpp"
 #include "attune/storage/journal.hpp"
 #include "attune/study/pareto.hpp"
+#include "importance_json.hpp"
 #include "open_journal.hpp"
 #include "text.hpp"
 
@@ -280,10 +281,12 @@ Json AskTellSession::trials(const Json& json) {
 }
 
 Json AskTellSession::importance(const Json& json) {
-    const JsonObject object(json, "importance", {"method"});
-    (void)tuner();
-    throw Error("unsupported", "importance: method '" + object.text("method", "default") +
-                                   "' is not supported yet; this version has no method of importance");
+    const JsonObject object(json, "importance", {"method", "objective", "details"});
+    const std::string method = object.text("method", "default");
+    const std::string metric = object.text("objective", "");
+    const bool details = object.has("details") && object.at("details") == true;
+    return tuner().with_study(
+        [&](const Study& study) { return importance_json(study, method, metric, details); });
 }
 
 }  // namespace attune::program

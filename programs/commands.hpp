@@ -27,6 +27,7 @@ void add_ask_tell(CLI::App& app, int& exit_code);
 void add_extract(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
+void add_importance(CLI::App& app, int& exit_code);
 void add_replay(CLI::App& app, int& exit_code);
 void add_export(CLI::App& app, int& exit_code);
 void add_studies(CLI::App& app, int& exit_code);

@@ -51,6 +51,7 @@ int run(const std::vector<std::string>& words) {
     add_extract(app, exit_code);
     add_status(app, exit_code);
     add_report(app, exit_code);
+    add_importance(app, exit_code);
     add_replay(app, exit_code);
     add_export(app, exit_code);
     add_studies(app, exit_code);

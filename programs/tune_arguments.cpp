@@ -151,9 +151,10 @@ void TuneArguments::add_to(CLI::App& c) {
         ->check(one_of({"objective", "next-step"}))
         ->capture_default_str();
 
-    c.add_option(
-        "--strategy", strategy,
-        "What proposes: gaussian_process, grid, random, sobol, tree_parzen (default gaussian_process)");
+    c.add_option("--strategy", strategy,
+                 "What proposes: auto, cma_es, gaussian_process, grid, halton, latin_hypercube, random, "
+                 "sobol, tpe (default "
+                 "gaussian_process)");
     c.add_option("--strategy-option", strategy_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);

@@ -1,6 +1,8 @@
 #pragma once
 
-/// Gaussian processes: the model, its acquisition functions and the strategy. Needs Eigen, Boost.Math and
-/// LBFGS++.
+/// What needs linear algebra: Gaussian processes, their acquisition functions and their strategy, the evolution
+/// strategy, and the choice among them. Needs Eigen, Boost.Math and LBFGS++.
 
+#include "attune/strategy/automatic.hpp"
+#include "attune/strategy/cma_es.hpp"
 #include "attune/strategy/gaussian_process.hpp"

@@ -1,8 +1,8 @@
 #pragma once
 
-/// Everything of attune::core that needs no linear algebra: spaces, studies, random, grid and Sobol search,
-/// tree Parzen estimators, the median rule, patience, memory, threads and the tuner. For Gaussian processes
-/// include attune/bayes.hpp.
+/// Everything of attune::core that needs no linear algebra: spaces, studies, random, grid, Sobol, Halton and
+/// Latin hypercube search, tree Parzen estimators, the median rule, patience, memory, threads and the tuner.
+/// For Gaussian processes and the evolution strategy include attune/bayes.hpp.
 
 #include "attune/error.hpp"
 #include "attune/execute/inline.hpp"
@@ -14,6 +14,8 @@
 #include "attune/stopping/patience.hpp"
 #include "attune/storage/memory.hpp"
 #include "attune/strategy/grid.hpp"
+#include "attune/strategy/halton.hpp"
+#include "attune/strategy/latin_hypercube.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/tree_parzen.hpp"

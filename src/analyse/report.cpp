@@ -35,7 +35,7 @@ std::string plugged_in(const std::vector<ReportSection>& sections) {
     return text;
 }
 
-std::string navigation(const Study& study, const ReportOptions& options) {
+std::string navigation(const Study& study, const ReportOptions& options, bool importance) {
     std::string text;
     const auto link = [&](const std::string& id, const std::string& title) {
         text += "<a href=\"#" + id + "\">" + escape_html(detail::valid_utf8(title)) + "</a>";
@@ -44,6 +44,7 @@ std::string navigation(const Study& study, const ReportOptions& options) {
     for (std::size_t i = 0; i < options.sections.size(); ++i)
         link(fmt::format("section-{}", i), options.sections[i].title);
     if (study.objectives().size() == 2) link("pareto", "Pareto front");
+    if (importance) link("importance", "Importance");
     link("history", "History");
     link("curves", "Curves");
     link("parallel", "Parallel");
@@ -99,10 +100,12 @@ std::string render_report(const Study& study, const ReportOptions& options) {
         throw InvalidState("report: the study was not created yet; there is nothing to show");
     const std::string title =
         escape_html(detail::valid_utf8(options.title.empty() ? study.name() : options.title));
+    const std::string importance = detail::importance_html(study);
     std::string page = head(title);
-    page += "<body>\n<header><h1>" + title + "</h1>\n" + navigation(study, options) + "</header>\n<main>\n";
-    page +=
-        detail::summary_html(study) + detail::best_html(study) + plugged_in(options.sections) + charts(study);
+    page += "<body>\n<header><h1>" + title + "</h1>\n" + navigation(study, options, !importance.empty()) +
+            "</header>\n<main>\n";
+    page += detail::summary_html(study) + detail::best_html(study) + plugged_in(options.sections) +
+            importance + charts(study);
     page += detail::settings_html(study) + "</main>\n<div id=\"tooltip\" role=\"status\"></div>\n";
     page += "<script type=\"application/json\" id=\"attune-data\">" + detail::report_data(study, options) +
             "</script>\n";

@@ -18,6 +18,10 @@ namespace attune::detail {
 [[nodiscard]] std::string best_html(const Study& study);
 [[nodiscard]] std::string settings_html(const Study& study);
 
+/// Which parameters matter, over the whole space and near the best, and within branches; empty where too few
+/// trials have a value or fewer than two parameters vary.
+[[nodiscard]] std::string importance_html(const Study& study);
+
 /// A section with a heading.
 [[nodiscard]] std::string section_html(const std::string& id, const std::string& title,
                                        const std::string& body);

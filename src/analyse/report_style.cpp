@@ -116,6 +116,13 @@ svg .ring { fill: none; stroke: var(--text); stroke-width: 2; }
 .matrix .wrong { background: color-mix(in srgb, var(--failed) var(--shade), var(--card)); }
 .matrix .deep { color: #fff; } .matrix .edge { color: var(--muted); }
 @media (prefers-color-scheme: dark) { .matrix .deep { color: #10141a; } }
+.importance { width: 100%; margin-bottom: .5rem; } .importance th, .importance td { vertical-align: middle; }
+.importance th { width: 26%; overflow-wrap: anywhere; } .importance td.share { width: 9.5rem; white-space: nowrap; text-align: right; padding-right: 0; }
+.importance .reach { position: relative; height: 1.1rem; background: var(--grid); border-radius: 3px; }
+.importance .reach i { position: absolute; left: 0; top: 0; bottom: 0; border-radius: 3px; background: var(--accent); opacity: .8; }
+.importance .reach b { position: absolute; top: calc(50% - 1px); height: 2px; min-width: 1px; background: var(--text); }
+.importance .reach b::before, .importance .reach b::after { content: ""; position: absolute; top: -4px; height: 10px; width: 2px; background: var(--text); }
+.importance .reach b::before { left: 0; } .importance .reach b::after { right: 0; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); gap: .8rem; }
 .gallery figure { margin: 0; min-width: 0; } .gallery img { width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--grid); border-radius: 6px; }
 .gallery figcaption { font-size: .8rem; color: var(--muted); overflow-wrap: anywhere; }

@@ -33,6 +33,12 @@ class OptionReader {
     void take(const std::string& name, double& field) {
         if (const Value* value = find(name)) field = number_of(name, *value);
     }
+    void take(const std::string& name, bool& field) {
+        const Value* value = find(name);
+        if (value == nullptr) return;
+        if (!std::holds_alternative<bool>(*value)) refuse(name, *value, "true or false");
+        field = std::get<bool>(*value);
+    }
     void take(const std::string& name, std::string& field) {
         const Value* value = find(name);
         if (value == nullptr) return;

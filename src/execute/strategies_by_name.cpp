@@ -1,12 +1,37 @@
+#include "attune/strategy/automatic.hpp"
 #include "attune/strategy/by_name.hpp"
+#include "attune/strategy/cma_es.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
+#include "attune/strategy/halton.hpp"
+#include "attune/strategy/latin_hypercube.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/tree_parzen.hpp"
 #include "option_reader.hpp"
 
 namespace attune {
+namespace {
+
+TreeParzen tree_parzen(const StrategyRegistry::Options& options) {
+    detail::OptionReader reader("tpe", options);
+    TreeParzenOptions parzen;
+    reader.take("initial_trials", parzen.initial_trials);
+    reader.take("good_share", parzen.good_share);
+    reader.take<GoodRule>("good_rule", parzen.good_rule,
+                          {{"share", GoodRule::share}, {"root", GoodRule::root}});
+    reader.take("most_good", parzen.most_good);
+    reader.take("candidates", parzen.candidates);
+    reader.take("uniform_weight", parzen.uniform_weight);
+    reader.take("full_weight", parzen.full_weight);
+    reader.take<ParzenKernels>(
+        "kernels", parzen.kernels,
+        {{"half_gap", ParzenKernels::half_gap}, {"full_gap", ParzenKernels::full_gap}});
+    reader.finish();
+    return TreeParzen(parzen);
+}
+
+}  // namespace
 
 StrategyRegistry StrategyRegistry::standard() {
     using detail::OptionReader;
@@ -18,6 +43,19 @@ StrategyRegistry StrategyRegistry::standard() {
     registry.add("sobol", [](const Options& options) {
         OptionReader("sobol", options).finish();
         return AnyStrategy(Sobol{});
+    });
+    registry.add("halton", [](const Options& options) {
+        OptionReader("halton", options).finish();
+        return AnyStrategy(Halton{});
+    });
+    registry.add("latin_hypercube", [](const Options& options) {
+        OptionReader reader("latin_hypercube", options);
+        LatinHypercubeOptions design;
+        reader.take("points", design.points);
+        reader.take("designs", design.designs);
+        reader.take("centered", design.centered);
+        reader.finish();
+        return AnyStrategy(LatinHypercube(design));
     });
     registry.add("grid", [](const Options& options) {
         OptionReader reader("grid", options);
@@ -40,23 +78,35 @@ StrategyRegistry StrategyRegistry::standard() {
         reader.finish();
         return AnyStrategy(GaussianProcess(process));
     });
-    registry.add("tree_parzen", [](const Options& options) {
-        OptionReader reader("tree_parzen", options);
-        TreeParzenOptions parzen;
-        reader.take("initial_trials", parzen.initial_trials);
-        reader.take("good_share", parzen.good_share);
-        reader.take("most_good", parzen.most_good);
-        reader.take("candidates", parzen.candidates);
-        reader.take("uniform_weight", parzen.uniform_weight);
-        reader.take("full_weight", parzen.full_weight);
+    registry.add("tpe", [](const Options& options) { return AnyStrategy(tree_parzen(options)); });
+    registry.add_former_name("tree_parzen", "tpe");
+    registry.add("auto", [](const Options& options) {
+        OptionReader reader("auto", options);
+        AutomaticOptions automatic;
+        reader.take("model_trials", automatic.model_trials);
+        reader.take("patience", automatic.patience);
+        reader.take("parallel", automatic.parallel);
         reader.finish();
-        return AnyStrategy(TreeParzen(parzen));
+        return AnyStrategy(Automatic(automatic));
+    });
+    registry.add("cma_es", [](const Options& options) {
+        OptionReader reader("cma_es", options);
+        CmaEsOptions evolution;
+        reader.take("population", evolution.population);
+        reader.take("sigma", evolution.sigma);
+        reader.take<CmaRestarts>("restarts", evolution.restarts,
+                                 {{"none", CmaRestarts::none},
+                                  {"doubling", CmaRestarts::doubling},
+                                  {"two_populations", CmaRestarts::two_populations}});
+        reader.finish();
+        return AnyStrategy(CmaEs(evolution));
     });
     return registry;
 }
 
 AnyStrategy StrategyRegistry::make(const std::string& name, const Options& options) const {
-    const auto found = makers_.find(name);
+    const auto former = former_names_.find(name);
+    const auto found = makers_.find(former == former_names_.end() ? name : former->second);
     if (found != makers_.end()) return found->second(options);
     std::string known;
     for (const std::string& other : names()) known += (known.empty() ? "" : ", ") + other;

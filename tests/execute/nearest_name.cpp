@@ -42,8 +42,8 @@ TEST_CASE("registries say which name was meant, where one is near") {
     CHECK_THROWS_WITH_AS((void)strategies.make("gird"), doctest::Contains("did you mean 'grid'?"),
                          attune::UnknownName);
     CHECK_THROWS_WITH_AS((void)strategies.make("magic"),
-                         "strategy 'magic' is unknown; known: gaussian_process, grid, random, sobol, "
-                         "tree_parzen",
+                         "strategy 'magic' is unknown; known: auto, cma_es, gaussian_process, grid, "
+                         "halton, latin_hypercube, random, sobol, tpe",
                          attune::UnknownName);
     CHECK_THROWS_WITH_AS((void)strategies.make("grid", {{"level", std::int64_t{3}}}),
                          doctest::Contains("did you mean 'levels'?"), attune::InvalidOption);

@@ -93,7 +93,11 @@ TEST_CASE("a session of the protocol, word for word") {
 >{"fail": {"trial": 5, "kind": "bad luck"}}
 {"error":{"kind":"invalid_option","message":"fail.kind 'bad luck' is unknown; known: configuration, environment"}}
 >{"importance": {"method": "default"}}
-{"error":{"kind":"unsupported","message":"importance: method 'default' is not supported yet; this version has no method of importance"}}
+{"importance":{"batch":0.0,"optimizer":0.0,"nesterov":0.0}}
+>{"importance": {"method": "shap"}}
+{"error":{"kind":"unknown_name","message":"importance method 'shap' is unknown; known: default, fanova, ped_anova, mean_decrease"}}
+>{"importance": {"objective": "loss"}}
+{"error":{"kind":"unknown_name","message":"objective 'loss' is unknown; known: accuracy"}}
 >{"ask": {"count": 0}}
 {"error":{"kind":"invalid_option","message":"ask.count (0) must be at least 1"}}
 )~");

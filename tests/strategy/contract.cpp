@@ -1,7 +1,11 @@
 #include <doctest/doctest.h>
 
+#include "attune/strategy/automatic.hpp"
+#include "attune/strategy/cma_es.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
+#include "attune/strategy/halton.hpp"
+#include "attune/strategy/latin_hypercube.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/tree_parzen.hpp"
@@ -15,10 +19,23 @@ TEST_CASE("grid keeps the contract") {
     strategy_contract(Grid{{.levels = 3}}, "grid", {.ends_when_spent = true});
 }
 TEST_CASE("Sobol keeps the contract") { strategy_contract(Sobol{}, "sobol"); }
+TEST_CASE("Halton keeps the contract") { strategy_contract(Halton{}, "halton"); }
+TEST_CASE("Latin hypercubes keep the contract") {
+    strategy_contract(LatinHypercube{{.points = 7}}, "latin_hypercube");
+}
 TEST_CASE("the Gaussian process keeps the contract") {
     strategy_contract(GaussianProcess{{.initial_trials = 4, .candidates = 64}}, "gaussian_process",
                       {.trials = 10});
 }
 TEST_CASE("the tree-structured Parzen estimator keeps the contract") {
-    strategy_contract(TreeParzen{{.initial_trials = 4}}, "tree_parzen");
+    strategy_contract(TreeParzen{{.initial_trials = 4}}, "tpe");
+}
+TEST_CASE("the tree-structured Parzen estimator with full gaps keeps the contract") {
+    strategy_contract(TreeParzen{{.initial_trials = 4, .kernels = ParzenKernels::full_gap}}, "tpe");
+}
+TEST_CASE("the evolution strategy keeps the contract") {
+    strategy_contract(CmaEs{{.population = 4}}, "cma_es", {.trials = 30});
+}
+TEST_CASE("the automatic choice keeps the contract") {
+    strategy_contract(Automatic{{.model_trials = 6}}, "auto", {.trials = 12});
 }

@@ -47,28 +47,30 @@ double best_after(const AnyStrategy& strategy, std::uint64_t seed, int trials) {
 TEST_CASE("the density over a conditional space sums to one, and draws follow it") {
     const SearchSpace space = tree();
     const std::vector<Configuration> all = all_of(space);
-    for (const std::size_t stride : {1UL, 7UL, 50UL, 1000UL}) {
-        std::vector<Configuration> centres;
-        for (std::size_t i = stride / 2; i < all.size(); i += stride) centres.push_back(all[i]);
-        std::vector<double> weights(centres.size() + 1, 0.5);
-        weights.back() = 1;
-        const ParzenMixture mixture(space, centres, weights);
-        std::map<std::string, int> drawn;
-        RandomStream stream(1, stride, Purpose::user);
-        constexpr int draws = 20'000;
-        const SuggestionRequest request;
-        for (int i = 0; i < draws; ++i) ++drawn[request.decode(space, mixture.draw(stream).unit).text()];
-        double sum = 0;
-        for (const Configuration& configuration : all) {
-            const double share = std::exp(mixture.log_density(configuration));
-            sum += share;
-            // Six standard deviations (and two for small counts), about 100 comparisons: a false alarm in a
-            // million.
-            const double wanted = share * draws;
-            CHECK(std::abs(drawn[configuration.text()] - wanted) <= 6 * std::sqrt(wanted) + 2);
+    for (const std::size_t stride : {1UL, 7UL, 50UL, 1000UL})
+        for (const ParzenKernels kind : {ParzenKernels::half_gap, ParzenKernels::full_gap}) {
+            std::vector<Configuration> centres;
+            for (std::size_t i = stride / 2; i < all.size(); i += stride) centres.push_back(all[i]);
+            std::vector<double> weights(centres.size() + 1, 0.5);
+            weights.back() = 1;
+            const ParzenMixture mixture(space, centres, weights, kind);
+            std::map<std::string, int> drawn;
+            RandomStream stream(1, stride, Purpose::user);
+            constexpr int draws = 20'000;
+            const SuggestionRequest request;
+            for (int i = 0; i < draws; ++i)
+                ++drawn[request.complete(space, mixture.draw(stream).native).text()];
+            double sum = 0;
+            for (const Configuration& configuration : all) {
+                const double share = std::exp(mixture.log_density(configuration));
+                sum += share;
+                // Six standard deviations (and two for small counts), about 100 comparisons: a false alarm in
+                // a million.
+                const double wanted = share * draws;
+                CHECK(std::abs(drawn[configuration.text()] - wanted) <= 6 * std::sqrt(wanted) + 2);
+            }
+            CHECK(sum == doctest::Approx(1).epsilon(1e-12));
         }
-        CHECK(sum == doctest::Approx(1).epsilon(1e-12));
-    }
 }
 
 TEST_CASE("the density of a continuous parameter integrates to one") {
@@ -77,12 +79,15 @@ TEST_CASE("the density of a continuous parameter integrates to one") {
     std::vector<Configuration> centres;
     for (const double value : {1e-3, 0.02, 0.0201, 9.0})
         centres.push_back(space.configuration({{"x", value}}));
-    const ParzenMixture mixture(space, centres, {1, 1, 1, 1, 0.1});
-    double sum = 0;
-    constexpr int cells = 20'000;
-    for (int i = 0; i < cells; ++i)
-        sum += std::exp(mixture.log_density(space.from_native({space[x.index].decode((i + 0.5) / cells)})));
-    CHECK(sum / cells == doctest::Approx(1).epsilon(1e-6));
+    for (const ParzenKernels kind : {ParzenKernels::half_gap, ParzenKernels::full_gap}) {
+        const ParzenMixture mixture(space, centres, {1, 1, 1, 1, 0.1}, kind);
+        double sum = 0;
+        constexpr int cells = 20'000;
+        for (int i = 0; i < cells; ++i)
+            sum +=
+                std::exp(mixture.log_density(space.from_native({space[x.index].decode((i + 0.5) / cells)})));
+        CHECK(sum / cells * std::log(10 / 1e-3) == doctest::Approx(1).epsilon(1e-6));
+    }
 }
 
 TEST_CASE("60 trials find more than 60 random ones do") {

@@ -23,6 +23,9 @@ class StrategyRegistry {
     /// Adds one; another of the same name makes way.
     void add(const std::string& name, Make make) { makers_[name] = std::move(make); }
 
+    /// Lets one answer to an older name too, which is not listed.
+    void add_former_name(const std::string& former, const std::string& name) { former_names_[former] = name; }
+
     /// Throws UnknownName that lists the known ones, and InvalidOption.
     [[nodiscard]] AnyStrategy make(const std::string& name, const Options& options = {}) const;
 
@@ -31,6 +34,7 @@ class StrategyRegistry {
 
   private:
     std::map<std::string, Make> makers_;
+    std::map<std::string, std::string> former_names_;
 };
 
 }  // namespace attune

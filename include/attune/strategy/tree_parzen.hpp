@@ -4,13 +4,13 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "attune/strategy/detail/best_first.hpp"
 #include "attune/strategy/detail/parzen_mixture.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
@@ -19,14 +19,39 @@
 
 namespace attune {
 
+/// How many of n trials count as good: a share of n, or of the square root of n (Hyperopt's rule).
+enum class GoodRule { share, root };
+
 /// Options of TreeParzen.
 struct TreeParzenOptions {
-    int initial_trials = 10;    ///< from Sobol before the first model; 1 or more
-    double good_share = 0.15;   ///< of the trials with a value, in (0, 1): those that count as good
+    int initial_trials = 10;   ///< from Sobol before the first model; 1 or more
+    double good_share = 0.15;  ///< of the trials with a value, in (0, 1): those that count as good
+    GoodRule good_rule = GoodRule::share;
     int most_good = 25;         ///< at most so many; 1 or more
     int candidates = 24;        ///< drawn from the good for one ask; 1 or more
     double uniform_weight = 1;  ///< of the uniform density beside the kernels, whose weights are up to 1
     int full_weight = 25;       ///< the latest so many of each side weigh 1, those before less and less
+    ParzenKernels kernels = ParzenKernels::half_gap;
+
+    /// Of `count` trials, the number that count as good.
+    [[nodiscard]] std::size_t good_count(std::size_t count) const {
+        const auto n = static_cast<double>(count);
+        const double share = good_share * (good_rule == GoodRule::share ? n : std::sqrt(n));
+        return std::min(static_cast<std::size_t>(std::ceil(share)), static_cast<std::size_t>(most_good));
+    }
+
+    /// Of the kernels of `count` trials, from the oldest to the latest: the latest `full_weight` weigh 1,
+    /// those before linearly less, down to 1 / count.
+    [[nodiscard]] std::vector<double> kernel_weights(std::size_t count) const {
+        std::vector<double> out(count, 1);
+        if (count <= static_cast<std::size_t>(full_weight)) return out;
+        const std::size_t ramp = count - static_cast<std::size_t>(full_weight);
+        const double least = 1 / static_cast<double>(count);
+        for (std::size_t i = 0; i < ramp; ++i)
+            out[i] = ramp == 1 ? least
+                               : least + (1 - least) * static_cast<double>(i) / static_cast<double>(ramp - 1);
+        return out;
+    }
 
     /// Throws InvalidOption.
     void validate() const {
@@ -63,7 +88,7 @@ class TreeParzen {
     TreeParzen() = default;
     explicit TreeParzen(TreeParzenOptions options) : options_(options) { options_.validate(); }
 
-    [[nodiscard]] static constexpr std::string_view name() { return "tree_parzen"; }
+    [[nodiscard]] static constexpr std::string_view name() { return "tpe"; }
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
         if (const Sides sides = split(study); study.space().size() > 0 && sides.with_value > 0) {
@@ -90,11 +115,9 @@ class TreeParzen {
         Sides sides;
         const StudyLosses seen = study_losses(study);
         sides.with_value = seen.trials.size();
-        const auto share = std::ceil(options_.good_share * static_cast<double>(sides.with_value));
-        const auto count =
-            std::min(static_cast<std::size_t>(share), static_cast<std::size_t>(options_.most_good));
+        const std::size_t count = options_.good_count(sides.with_value);
         std::vector<bool> good(study.trials().size(), false);
-        for (const std::size_t i : best_of(seen.losses, count))
+        for (const std::size_t i : detail::best_first(seen.losses, count))
             good[static_cast<std::size_t>(seen.trials[i])] = true;
         for (const TrialRecord& trial : study.trials()) {
             if (trial.failure == FailureKind::environment) continue;
@@ -105,45 +128,18 @@ class TreeParzen {
         return sides;
     }
 
-    /// Indices of the `count` best points, in no order.
-    static std::vector<std::size_t> best_of(const std::vector<Losses>& losses, std::size_t count) {
-        std::vector<std::size_t> order(losses.size());
-        std::iota(order.begin(), order.end(), std::size_t{0});
-        if (losses.empty() || losses.front().size() == 1) {
-            std::stable_sort(order.begin(), order.end(),
-                             [&](std::size_t a, std::size_t b) { return losses[a] < losses[b]; });
-        } else {
-            order.clear();
-            for (std::vector<std::size_t>& front : nondominated_sort(losses).fronts) {
-                const std::vector<double> alone = crowding_distances(losses, front);
-                std::vector<std::size_t> places(front.size());
-                std::iota(places.begin(), places.end(), std::size_t{0});
-                std::stable_sort(places.begin(), places.end(),
-                                 [&](std::size_t a, std::size_t b) { return alone[a] > alone[b]; });
-                for (const std::size_t place : places) order.push_back(front[place]);
-                if (order.size() >= count) break;
-            }
-        }
-        order.resize(std::min(count, order.size()));
-        return order;
-    }
-
-    /// Kernels weigh 1 from the latest `full_weight` on; before those linearly less, down to 1 / n.
-    [[nodiscard]] std::vector<double> weights(std::size_t count) const {
-        std::vector<double> out(count, 1);
-        const auto full = static_cast<std::size_t>(options_.full_weight);
-        const double least = 1 / static_cast<double>(count);
-        for (std::size_t i = 0; i + full < count; ++i)
-            out[i] = least + (1 - least) * static_cast<double>(i) / static_cast<double>(count - full);
-        out.push_back(options_.uniform_weight);
-        return out;
+    [[nodiscard]] detail::ParzenMixture mixture(const SearchSpace& space,
+                                                const std::vector<Configuration>& centres) const {
+        std::vector<double> weights = options_.kernel_weights(centres.size());
+        weights.push_back(options_.uniform_weight);
+        return {space, centres, std::move(weights), options_.kernels, options_.uniform_weight};
     }
 
     [[nodiscard]] std::optional<Suggestion> by_model(const Study& study, const SuggestionRequest& request,
                                                      const Sides& sides) const {
         const SearchSpace& space = study.space();
-        const detail::ParzenMixture good(space, sides.good, weights(sides.good.size()));
-        const detail::ParzenMixture others(space, sides.others, weights(sides.others.size()));
+        const detail::ParzenMixture good = mixture(space, sides.good);
+        const detail::ParzenMixture others = mixture(space, sides.others);
         RandomStream stream = request.stream(study, Purpose::suggestion);
         std::optional<Suggestion> best;
         double highest = 0;
@@ -151,8 +147,8 @@ class TreeParzen {
         constexpr int draws_for_one = 20;
         int admitted = 0;
         for (int i = 0; i < draws_for_one * options_.candidates && admitted < options_.candidates; ++i) {
-            const auto drawn = good.draw(stream);
-            Configuration configuration = request.decode(space, drawn.unit);
+            auto drawn = good.draw(stream);
+            Configuration configuration = request.complete(space, std::move(drawn.native));
             if (!request.admits(study, configuration)) continue;
             ++admitted;
             const double ratio = good.log_density(configuration) - others.log_density(configuration);

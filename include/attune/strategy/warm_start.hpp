@@ -1,0 +1,266 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attune/strategy/detail/parent_ranking.hpp"
+#include "attune/strategy/strategy.hpp"
+
+namespace attune {
+
+/// How an earlier study relates to the one that learns from it.
+enum class ParentTask {
+    same,    ///< the same thing was measured, perhaps over other ranges: its trials count like own ones
+    related  ///< other data or another model: what was good there is tried first, as long as it proves right
+};
+
+/// An earlier study.
+struct ParentStudy {
+    std::shared_ptr<const Study> study;
+    ParentTask task = ParentTask::related;
+};
+
+/// Options of WarmStart.
+struct WarmStartOptions {
+    int proposals = 0;  ///< trials that related parents propose at most before the strategy; 0: by the space
+    int every = 4;      ///< after those, one of so many trials, while parents rank right; 0: none
+
+    /// Throws InvalidOption.
+    void validate() const {
+        if (proposals < 0)
+            throw InvalidOption(fmt::format("warm start: proposals ({}) must not be negative", proposals));
+        if (every < 0) throw InvalidOption(fmt::format("warm start: every ({}) must not be negative", every));
+    }
+};
+
+/// A strategy that begins where earlier studies ended.
+///
+/// Parents of the same task: their trials stand before the study's own ones, so the strategy counts them,
+/// learns from them and does not ask them again. Where their space was another one they are read in the
+/// present one as after a change of the space (see Study): a second round on narrowed ranges keeps what was
+/// learnt outside of them.
+///
+/// Related parents: first a portfolio of their best configurations, each next one chosen where the most is to
+/// be gained over those already tried, by the ranks that the parents give (greedy, as the portfolios of
+/// auto-sklearn 2: Feurer, Eggensperger, Falkner, Lindauer and Hutter 2022). A parent's word counts by how
+/// rightly it ranks the study's own trials (as in Feurer, Letham and Bakshy, "Scalable meta-learning for
+/// Bayesian optimization using ranking-weighted Gaussian process ensembles", 2018): one that is no better
+/// than chance is not heard, and when none is left, or nothing new is to be gained, the strategy asks alone.
+/// Its trials are worth as much to the strategy as those of its own initial design, so a misleading parent
+/// costs little.
+///
+/// With several objectives related parents go by the first. Deterministic as the strategy is; what it keeps
+/// depends on the parents alone, which must not change.
+class WarmStart {
+  public:
+    WarmStart(std::vector<ParentStudy> parents, AnyStrategy strategy, WarmStartOptions options = {})
+        : parents_(std::move(parents)), strategy_(std::move(strategy)), options_(options) {
+        options_.validate();
+        for (const ParentStudy& parent : parents_)
+            if (!parent.study || !parent.study->is_created())
+                throw InvalidOption("warm start: a parent is no study that was created");
+    }
+
+    [[nodiscard]] std::string name() const { return strategy_.name(); }
+
+    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) {
+        if (auto proposal = propose(study, request)) return proposal;
+        const bool continued = std::any_of(parents_.begin(), parents_.end(), [](const ParentStudy& parent) {
+            return parent.task == ParentTask::same;
+        });
+        if (!continued) return strategy_.suggest(study, request);
+        const Study whole = with_parents(study);
+        SuggestionRequest shifted = request;
+        shifted.trial += static_cast<std::int64_t>(whole.trials().size() - study.trials().size());
+        return strategy_.suggest(whole, shifted);
+    }
+
+  private:
+    // ---- parents of the same task
+
+    /// The parents' trials, then the study's own, as one study that comes to its space in the end.
+    [[nodiscard]] Study with_parents(const Study& study) const {
+        Study whole;
+        for (const ParentStudy& parent : parents_) {
+            if (parent.task != ParentTask::same) continue;
+            for (const TrialRecord& trial : parent.study->trials())
+                if (trial.finished() && trial.failure != FailureKind::environment)
+                    append(whole, study, *parent.study, trial);
+        }
+        for (const TrialRecord& trial : study.trials()) append(whole, study, study, trial);
+        go_to(whole, study, study.space(), study.assumed());
+        return whole;
+    }
+
+    static void go_to(Study& whole, const Study& study, const SearchSpace& space,
+                      const std::map<std::string, Value>& assumed) {
+        const double now = whole.is_created() ? whole.latest_seconds() : study.created_seconds();
+        if (!whole.is_created())
+            whole.apply({now, event::Created{study.name(),
+                                             study.seed(),
+                                             space,
+                                             study.objectives(),
+                                             event::FinalValue::best_report,
+                                             {},
+                                             {}}});
+        else if (&whole.space().schema() != &space.schema() && !whole.space().differences(space).empty())
+            whole.apply({now, event::SpaceChanged{space, {assumed.begin(), assumed.end()}}});
+    }
+
+    /// A trial of `from`, in the space in which it was asked, told in the objectives of `study`.
+    static void append(Study& whole, const Study& study, const Study& from, const TrialRecord& trial) {
+        const bool own = &study == &from;
+        go_to(whole, study, from.space_of(trial), own ? study.assumed() : from.assumed());
+        const auto number = static_cast<std::int64_t>(whole.trials().size());
+        event::Suggested suggested;
+        suggested.trial = number;
+        suggested.configuration = trial.asked().values();
+        suggested.view = whole.position();
+        suggested.role = trial.role;
+        if (own) suggested.fit = trial.fit;
+        const double begun = own ? trial.suggested_seconds : study.created_seconds();
+        whole.apply({begun, std::move(suggested)});
+        if (!trial.finished()) return;
+        Metrics metrics = trial.metrics;
+        for (std::size_t k = 0; !own && k < std::min(study.objectives().size(), from.objectives().size());
+             ++k)
+            metrics[study.objectives()[k].metric] =
+                study.objectives()[k].loss(from.objectives()[k].loss(from.value(trial, k)));
+        whole.apply(
+            {own ? trial.finished_seconds : begun,
+             event::Finished{number, trial.state, std::move(metrics), trial.failure, "", {}, {}, {}}});
+    }
+
+    // ---- related parents
+
+    struct Proposal {
+        Configuration configuration;
+        std::size_t parent;
+        std::int64_t trial;
+    };
+
+    /// What the related parents would try next, where it is their turn and they have something new.
+    std::optional<Suggestion> propose(const Study& study, const SuggestionRequest& request) {
+        read_parents(study.space());
+        if (rankings_.empty() || study.space().size() == 0) return std::nullopt;
+        const auto own = static_cast<int>(study.trials().size());
+        const int at_first = options_.proposals > 0 ? options_.proposals : by_space(study.space());
+        const bool later = own >= at_first;
+        if (later && (options_.every == 0 || own % options_.every != 0)) return std::nullopt;
+        const std::vector<double> weights = weights_of(study);
+        const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+        if (!(total > 0)) return std::nullopt;
+        const auto chosen = most_gained(study, request, weights, later ? later_gain : first_gain);
+        if (!chosen) return std::nullopt;
+        const auto heard = std::count_if(weights.begin(), weights.end(), [](double w) { return w > 0; });
+        return Suggestion{
+            chosen->configuration,
+            fmt::format("as trial {} of '{}', by the ranks of {} of {} earlier studies", chosen->trial,
+                        rankings_[chosen->parent].name(), heard, rankings_.size()),
+            "transferred", ""};
+    }
+
+    /// As many as a model wants to see before it is of use.
+    static int by_space(const SearchSpace& space) {
+        int varying = 0;
+        for (const Parameter& parameter : space.parameters()) varying += parameter.cardinality() > 1 ? 1 : 0;
+        return std::clamp(varying + 2, 4, 10);
+    }
+
+    void read_parents(const SearchSpace& space) {
+        if (read_for_ && &read_for_->schema() == &space.schema()) return;
+        rankings_.clear();
+        for (const ParentStudy& parent : parents_) {
+            if (parent.task != ParentTask::related) continue;
+            detail::ParentRanking ranking(*parent.study, space);
+            if (!ranking.empty()) rankings_.push_back(std::move(ranking));
+        }
+        read_for_ = space;
+    }
+
+    /// How far above chance each parent orders pairs of the study's own trials, before any are there a
+    /// little; 0 where it is not.
+    [[nodiscard]] std::vector<double> weights_of(const Study& study) const {
+        std::vector<const TrialRecord*> known;
+        std::vector<double> losses;
+        for (const TrialRecord& trial : study.trials()) {
+            if (!trial.finished() || trial.failure == FailureKind::environment || trial.original) continue;
+            const double loss = study.objective().loss(study.value(trial));
+            known.push_back(&trial);
+            losses.push_back(std::isnan(loss) ? HUGE_VAL : loss);
+        }
+        constexpr double doubt = 4,
+                         trust = 0.75;  // as many pairs, of which so many right, before any are seen
+        std::vector<double> weights;
+        for (const detail::ParentRanking& ranking : rankings_) {
+            std::vector<double> ranks;
+            for (const TrialRecord* trial : known) ranks.push_back(ranking.rank(trial->configuration));
+            double right = doubt * trust, pairs = doubt;
+            for (std::size_t i = 0; i < known.size(); ++i)
+                for (std::size_t j = 0; j < i; ++j) {
+                    if (losses[i] == losses[j]) continue;
+                    pairs += 1;
+                    right += ranks[i] == ranks[j]                               ? 0.5
+                             : (ranks[i] < ranks[j]) == (losses[i] < losses[j]) ? 1
+                                                                                : 0;
+                }
+            const double above = std::max(0.0, 2 * right / pairs - 1);
+            weights.push_back(above > 0.1 ? above * above : 0);
+        }
+        return weights;
+    }
+
+    /// Of the parents' best trials the one by which the weighted mean of the best rank so far falls the most;
+    /// nothing where that is by less than `least`.
+    [[nodiscard]] std::optional<Proposal> most_gained(const Study& study, const SuggestionRequest& request,
+                                                      const std::vector<double>& weights,
+                                                      double least) const {
+        std::vector<double> reached(rankings_.size(), 0.5);  // of a configuration of which nothing is known
+        for (std::size_t p = 0; p < rankings_.size(); ++p)
+            for (const TrialRecord& trial : study.trials())
+                if (weights[p] > 0 && trial.failure != FailureKind::environment && !trial.original)
+                    reached[p] = std::min(reached[p], rankings_[p].rank(trial.configuration));
+        const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+        std::optional<Proposal> best;
+        double most = least;
+        const SearchSpace& space = study.space();
+        std::vector<double> middle;
+        for (std::size_t i = 0; i < space.size(); ++i) middle.push_back(space[i].decode(0.5));
+        constexpr std::size_t of_each = 3;
+        for (std::size_t p = 0; p < rankings_.size(); ++p) {
+            if (!(weights[p] > 0)) continue;
+            for (auto& candidate : rankings_[p].best(of_each, middle)) {
+                Configuration configuration = request.complete(space, std::move(candidate.native));
+                if (!request.admits(study, configuration)) continue;
+                double gain = 0;
+                for (std::size_t q = 0; q < rankings_.size(); ++q)
+                    if (weights[q] > 0)
+                        gain +=
+                            weights[q] / total * std::max(0.0, reached[q] - rankings_[q].rank(configuration));
+                if (!(gain > most)) continue;
+                most = gain;
+                best = Proposal{std::move(configuration), p, candidate.trial};
+            }
+        }
+        return best;
+    }
+
+    static constexpr double first_gain = 0.005, later_gain = 0.02;
+
+    std::vector<ParentStudy> parents_;
+    AnyStrategy strategy_;
+    WarmStartOptions options_;
+    std::optional<SearchSpace> read_for_;
+    std::vector<detail::ParentRanking> rankings_;
+};
+
+}  // namespace attune
