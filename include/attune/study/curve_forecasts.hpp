@@ -42,7 +42,7 @@ class CurveForecasts {
         standings_.resize(study.trials().size());
         std::sort(changed_.begin(), changed_.end());
         changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
-        for (const std::int64_t number : changed_) look_at(study, study.trial(number));
+        for (const std::int64_t number : changed_) look_at(study.trial(number));
         forecast_all();
     }
 
@@ -57,7 +57,7 @@ class CurveForecasts {
     [[nodiscard]] double best_ended() const { return best_ended_; }
 
   private:
-    void look_at(const Study& study, const TrialRecord& trial) {
+    void look_at(const TrialRecord& trial) {
         Standing& standing = standings_[static_cast<std::size_t>(trial.number)];
         standing = {};
         if (trial.state == TrialState::completed) {
