@@ -1,0 +1,125 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "attune/study/curve.hpp"
+#include "attune/study/curve_forecast.hpp"
+#include "attune/study/study.hpp"
+#include "attune/study/study_follower.hpp"
+
+namespace attune {
+
+/// Forecasts of all trials of a study: of those that ended, what they ended with; of the others, where their
+/// curves are going, by their own points and by how far the study's curves lie apart.
+///
+/// A cache over the study (StudyFollower): a look costs O(new events) and O(trials) where anything is new.
+/// Losses are the watched objective's, less being better. One thread at a time.
+class CurveForecasts {
+  public:
+    /// How a trial stands.
+    struct Standing {
+        CurveOutlook outlook{};
+        CurveForecast forecast{};
+        double step = 0;     ///< the latest one; of a trial under way that is to pause, where it will be
+        bool ended = false;  ///< completed: `forecast.mean` is what it has
+        bool gone = true;    ///< stopped, failed, or without a number yet: no forecast
+    };
+
+    /// Brings the forecasts up to the study. `horizon` is the step at which trainings end.
+    void follow(const Study& study, const Objective& objective, double horizon) {
+        if (!(objective == objective_) || horizon != horizon_) follower_.forget();
+        objective_ = objective;
+        horizon_ = horizon;
+        changed_.clear();
+        follower_.follow(
+            study, [&] { standings_.clear(); },
+            [&](const TrialRecord& trial) { changed_.push_back(trial.number); });
+        if (changed_.empty()) return;
+        standings_.resize(study.trials().size());
+        std::sort(changed_.begin(), changed_.end());
+        changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
+        for (const std::int64_t number : changed_) look_at(study.trial(number));
+        forecast_all();
+    }
+
+    /// By number of trial.
+    [[nodiscard]] const std::vector<Standing>& standings() const { return standings_; }
+    [[nodiscard]] const Standing& of(const TrialRecord& trial) const {
+        return standings_[static_cast<std::size_t>(trial.number)];
+    }
+    /// The scale of differences between trials, in units of the metric; 0 while nothing differs.
+    [[nodiscard]] double spread() const { return spread_; }
+    /// The least loss of the completed trials; infinite where none is.
+    [[nodiscard]] double best_ended() const { return best_ended_; }
+
+  private:
+    void look_at(const TrialRecord& trial) {
+        Standing& standing = standings_[static_cast<std::size_t>(trial.number)];
+        standing = {};
+        if (trial.state == TrialState::completed) {
+            const double value = trial.metric(objective_.metric);
+            standing.gone = std::isnan(value);
+            standing.ended = !standing.gone;
+            if (standing.ended) standing.outlook.drift = objective_.loss(value);
+            standing.step = trial.reports.empty() ? horizon_ : trial.reports.back().step;
+            return;
+        }
+        if (trial.state == TrialState::failed || trial.state == TrialState::stopped) {
+            standing.step = trial.reports.empty() ? 0 : trial.reports.back().step;
+            return;
+        }
+        std::vector<CurvePoint> points = curve(trial, objective_.metric);
+        standing.step = points.empty() ? 0 : points.back().step;
+        const bool lost = !points.empty() && !std::isfinite(points.back().value);
+        std::erase_if(points, [](const CurvePoint& p) { return !std::isfinite(p.value); });
+        for (CurvePoint& p : points) p.value = objective_.loss(p.value);
+        standing.gone = points.empty() && !lost;
+        if (!lost) standing.outlook = curve_outlook(curve_shape(points, horizon_));
+        if (trial.state == TrialState::running) {
+            const double goal = trial.until.value_or(horizon_);
+            standing.step = std::max(standing.step, std::min(goal, horizon_));
+        }
+    }
+
+    void forecast_all() {
+        drifts_.clear();
+        best_ended_ = std::numeric_limits<double>::infinity();
+        for (const Standing& s : standings_) {
+            if (s.gone || !std::isfinite(s.outlook.drift)) continue;
+            drifts_.push_back(s.outlook.drift);
+            if (s.ended) best_ended_ = std::min(best_ended_, s.outlook.drift);
+        }
+        spread_ = width(drifts_);
+        for (Standing& s : standings_)
+            if (!s.gone) s.forecast = s.outlook.forecast(spread_);
+    }
+
+    /// The deviation of a normal distribution with the same tenth and ninetieth percentile: diverged trials
+    /// do not widen it.
+    static double width(std::vector<double>& values) {
+        if (values.size() < 2) return 0;
+        const auto last = static_cast<double>(values.size() - 1);
+        const auto quantile = [&](double q) {
+            const auto place = values.begin() + static_cast<std::ptrdiff_t>(std::lround(q * last));
+            std::nth_element(values.begin(), place, values.end());
+            return *place;
+        };
+        const double low = quantile(0.1);
+        return (quantile(0.9) - low) / 2.563;
+    }
+
+    Objective objective_;
+    double horizon_ = 0;
+    StudyFollower follower_;
+    std::vector<Standing> standings_;
+    std::vector<std::int64_t> changed_;
+    std::vector<double> drifts_;
+    double spread_ = 0;
+    double best_ended_ = std::numeric_limits<double>::infinity();
+};
+
+}  // namespace attune
