@@ -328,6 +328,11 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
     const auto head = network.head_name() + ".";
     options.ignore.push_back(head);
     options.allow_missing.push_back(head);
+    for (const auto& auxiliary : network.auxiliary_heads()) {
+        options.ignore.push_back(auxiliary.name + ".");
+        // Files for use only have lost their auxiliary heads as a whole.
+        options.allow_missing.push_back(auxiliary.name.substr(0, auxiliary.name.find('.') + 1));
+    }
     auto report = load_state_dict(network, file, options);
     report.new_head = NewHead{network.head_name(), classes, {}};
     for (const auto& [name, data] : file.tensors)
@@ -367,7 +372,9 @@ struct Likeness {
 
 Likeness compare(const Network& network, const Offered& offered) {
     Likeness likeness;
-    const auto head = network.head_name() + ".";
+    std::vector<std::string> heads{network.head_name() + "."};
+    for (const auto& auxiliary : network.auxiliary_heads())
+        heads.push_back(auxiliary.name.substr(0, auxiliary.name.find('.') + 1));
     std::size_t shared = 0;
     std::size_t all = offered.size();
     for (const auto& [name, tensor] : named_state(network)) {
@@ -376,15 +383,14 @@ Likeness compare(const Network& network, const Offered& offered) {
         if (found == offered.end()) ++all;
         if (found != offered.end() && found->second->shape == tensor.sizes().vec())
             ++shared;
-        else if (!name.starts_with(head))
+        else if (!begins_with_any(name, heads))
             likeness.but_for_the_head = false;
     }
     likeness.share = static_cast<double>(shared) / static_cast<double>(std::max<std::size_t>(all, 1));
     return likeness;
 }
 
-/// The entries that may have made a file of so many scalars, likeliest first. Building the large ones costs
-/// a second, so the order matters.
+/// The entries that may have made a file of so many scalars, likeliest first.
 std::vector<const ZooEntry*> candidates_for(double scalars, const ModelZoo& zoo) {
     // A head of another size moves the count; of the networks here, by no more than this factor.
     constexpr double widest = 6;
@@ -413,7 +419,7 @@ std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
     std::string best;
     double best_share = 0.5;
     for (const auto* candidate : candidates_for(scalars, zoo)) {
-        const auto likeness = compare(*candidate->build(candidate->classes), offered);
+        const auto likeness = compare(*zoo.make_unset(candidate->name, candidate->classes), offered);
         if (likeness.share > best_share) {
             best_share = likeness.share;
             best = candidate->name;

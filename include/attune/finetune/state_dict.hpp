@@ -82,8 +82,8 @@ struct StateDictReport {
     /// Whether nothing is missing, unexpected or mismatched.
     [[nodiscard]] bool fits() const noexcept;
 
-    /// One line: counts and the first few names of whatever does not fit; where all fits, of what was left out,
-    /// and the new head.
+    /// One line: counts and the first few names of whatever does not fit; where all fits, of what was left
+    /// out, and the new head.
     [[nodiscard]] std::string summary() const;
 };
 
@@ -97,8 +97,9 @@ StateDictReport load_state_dict(torch::nn::Module& module, const TensorFile& fil
 
 /// Loads a pretrained file into everything but the head, strictly, and puts a fresh head for `classes`
 /// classes on top. The head's entries in the file are reported as dropped; a file without a head is accepted,
-/// and the report says so (nothing dropped). `options.strict` is taken as true. Throws as `load_state_dict`
-/// does and InvalidOption for fewer than one class; the network is then unchanged.
+/// and the report says so (nothing dropped). Auxiliary heads get a fresh layer for the classes likewise, and
+/// may be missing altogether. `options.strict` is taken as true. Throws as `load_state_dict` does and
+/// InvalidOption for fewer than one class; the network is then unchanged.
 StateDictReport load_pretrained(Network& network, const TensorFile& file, std::int64_t classes,
                                 LoadOptions options = {});
 
