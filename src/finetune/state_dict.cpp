@@ -8,11 +8,13 @@
 #include <cmath>
 #include <cstring>
 #include <mutex>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "attune/error.hpp"
+#include "attune/files/safetensors.hpp"
 
 namespace attune {
 namespace {
@@ -144,12 +146,46 @@ bool is_wide_unsigned(DType dtype) {
     return dtype == DType::u16 || dtype == DType::u32 || dtype == DType::u64;
 }
 
-void check_size(const TensorData& data) {
+/// An entry of a file, wherever its bytes are.
+struct Source {
+    const std::string& name;
+    DType dtype;
+    const std::vector<std::int64_t>& shape;
+    std::span<const std::byte> bytes;
+};
+
+using Sources = std::vector<Source>;
+
+Source source_of(const std::string& name, const TensorData& data) {
+    return {name, data.dtype, data.shape, data.bytes};
+}
+
+Sources sources_of(const TensorFile& file) {
+    Sources sources;
+    for (const auto& [name, data] : file.tensors) sources.push_back(source_of(name, data));
+    return sources;
+}
+
+Sources sources_of(const MappedSafetensors& file) {
+    Sources sources;
+    for (const auto& tensor : file.tensors())
+        sources.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.bytes});
+    return sources;
+}
+
+std::int64_t numel_of(const Source& data) {
+    std::int64_t product = 1;
+    for (const auto side : data.shape) product *= side;
+    return product;
+}
+
+void check_size(const Source& data) {
     for (const auto side : data.shape)
         if (side < 0)
             throw FileError(
                 fmt::format("an array has the shape {}; no side may be negative", shape_text(data.shape)));
-    const auto expected = static_cast<std::size_t>(data.numel()) * size_of(data.dtype);
+    const auto expected =
+        static_cast<std::size_t>(TensorData{data.dtype, data.shape, {}}.numel()) * size_of(data.dtype);
     if (data.bytes.size() != expected)
         throw FileError(fmt::format("an array of shape {} and type {} has {} bytes; it must have {}",
                                     shape_text(data.shape), to_string(data.dtype), data.bytes.size(),
@@ -157,7 +193,7 @@ void check_size(const TensorData& data) {
 }
 
 template <typename From, typename To>
-void widen(const TensorData& data, torch::Tensor& tensor) {
+void widen(const Source& data, torch::Tensor& tensor) {
     auto* to = tensor.data_ptr<To>();
     for (std::int64_t i = 0; i < tensor.numel(); ++i) {
         From value{};
@@ -169,17 +205,29 @@ void widen(const TensorData& data, torch::Tensor& tensor) {
     }
 }
 
+torch::Tensor tensor_of(const Source& data) {
+    check_size(data);
+    auto tensor = torch::empty(data.shape, storage_type(data.dtype));
+    if (!is_wide_unsigned(data.dtype) && !data.bytes.empty())
+        std::memcpy(tensor.data_ptr(), data.bytes.data(), data.bytes.size());
+    if (data.dtype == DType::u16) widen<std::uint16_t, std::int32_t>(data, tensor);
+    if (data.dtype == DType::u32) widen<std::uint32_t, std::int64_t>(data, tensor);
+    if (data.dtype == DType::u64) widen<std::uint64_t, std::int64_t>(data, tensor);
+    return tensor;
+}
+
 /// What to copy where, and what is to be said of the rest.
 struct Plan {
     StateDictReport report;
-    std::vector<std::pair<torch::Tensor, const TensorData*>> copies;
+    std::vector<std::pair<torch::Tensor, const Source*>> copies;
 };
 
-Plan plan_load(const torch::nn::Module& module, const TensorFile& file, const LoadOptions& options) {
+Plan plan_load(const torch::nn::Module& module, const Sources& file, const LoadOptions& options) {
     Plan plan;
-    std::unordered_map<std::string, const TensorData*> offered;
+    std::unordered_map<std::string, const Source*> offered;
     std::vector<std::pair<std::string, std::string>> offered_names;  // the module's, the file's
-    for (const auto& [file_name, data] : file.tensors) {
+    for (const auto& data : file) {
+        const auto& file_name = data.name;
         auto name = renamed(file_name, options);
         if (begins_with_any(name, options.ignore)) {
             plan.report.dropped.push_back(file_name);
@@ -215,35 +263,50 @@ Plan plan_load(const torch::nn::Module& module, const TensorFile& file, const Lo
     return plan;
 }
 
-[[noreturn]] void refuse(const StateDictReport& report, const TensorFile& file, const LoadOptions& options) {
-    const auto nearest = nearest_model(file);
+std::string nearest_to(const Sources& file, const ModelZoo& zoo);
+
+[[noreturn]] void refuse(const StateDictReport& report, const Sources& file, const LoadOptions& options) {
+    const auto nearest = nearest_to(file, ModelZoo::standard());
     throw FileError(fmt::format(
         "{}: {} and does not fit the network asked for: {}", options.source,
         nearest.empty() ? "is like no network of the zoo" : fmt::format("looks like '{}'", nearest),
         report.summary()));
 }
 
-void copy(const std::vector<std::pair<torch::Tensor, const TensorData*>>& copies) {
+/// Everything that may fail comes before the first byte is overwritten.
+void check_values(const Plan& plan, const LoadOptions& options) {
+    for (const auto& [tensor, data] : plan.copies) {
+        check_size(*data);
+        if (data->dtype == DType::u64) static_cast<void>(tensor_of(*data));
+        if (!options.finite) continue;
+        const auto bad = non_finite_values(data->dtype, data->bytes);
+        if (bad > 0)
+            throw FileError(fmt::format(
+                "{}: the entry '{}' holds {} value{} that {} not finite (NaN or infinite); weights must be",
+                options.source, data->name, bad, bad == 1 ? "" : "s", bad == 1 ? "is" : "are"));
+    }
+}
+
+void copy(const Plan& plan) {
     torch::NoGradGuard no_grad;
-    // Converted first: a damaged entry must not leave half of the network overwritten.
-    std::vector<torch::Tensor> values;
-    for (const auto& [tensor, data] : copies) values.push_back(to_tensor(*data));
-    for (std::size_t i = 0; i < copies.size(); ++i) torch::Tensor(copies[i].first).copy_(values[i]);
+    // One at a time: the file's content is in memory once.
+    for (const auto& [tensor, data] : plan.copies) torch::Tensor(tensor).copy_(tensor_of(*data));
+}
+
+StateDictReport load(torch::nn::Module& module, const Sources& file, const LoadOptions& options) {
+    options.validate();
+    auto plan = plan_load(module, file, options);
+    if (options.strict && !plan.report.fits()) refuse(plan.report, file, options);
+    check_values(plan, options);
+    copy(plan);
+    return std::move(plan.report);
 }
 
 }  // namespace
 
 torch::Tensor to_tensor(const TensorData& data) {
-    check_size(data);
-    auto tensor = torch::empty(data.shape, storage_type(data.dtype));
-    if (!is_wide_unsigned(data.dtype)) {
-        if (!data.bytes.empty()) std::memcpy(tensor.data_ptr(), data.bytes.data(), data.bytes.size());
-        return tensor;
-    }
-    if (data.dtype == DType::u16) widen<std::uint16_t, std::int32_t>(data, tensor);
-    if (data.dtype == DType::u32) widen<std::uint32_t, std::int64_t>(data, tensor);
-    if (data.dtype == DType::u64) widen<std::uint64_t, std::int64_t>(data, tensor);
-    return tensor;
+    static const std::string unnamed;
+    return tensor_of(source_of(unnamed, data));
 }
 
 TensorData to_tensor_data(const torch::Tensor& tensor) {
@@ -314,11 +377,12 @@ std::string StateDictReport::summary() const {
 
 StateDictReport load_state_dict(torch::nn::Module& module, const TensorFile& file,
                                 const LoadOptions& options) {
-    options.validate();
-    auto plan = plan_load(module, file, options);
-    if (options.strict && !plan.report.fits()) refuse(plan.report, file, options);
-    copy(plan.copies);
-    return std::move(plan.report);
+    return load(module, sources_of(file), options);
+}
+
+StateDictReport load_state_dict(torch::nn::Module& module, const MappedSafetensors& file,
+                                const LoadOptions& options) {
+    return load(module, sources_of(file), options);
 }
 
 StateDictReport load_pretrained(Network& network, const TensorFile& file, std::int64_t classes,
@@ -344,7 +408,7 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
 
 namespace {
 
-using Offered = std::unordered_map<std::string, const TensorData*>;
+using Offered = std::unordered_map<std::string, const Source*>;
 
 /// Building networks draws random numbers; a question must not change what the host draws after it.
 class UndisturbedGenerator {
@@ -405,16 +469,14 @@ std::vector<const ZooEntry*> candidates_for(double scalars, const ModelZoo& zoo)
     return candidates;
 }
 
-}  // namespace
-
-std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
+std::string nearest_to(const Sources& file, const ModelZoo& zoo) {
     const UndisturbedGenerator guard;
     Offered offered;
     double scalars = 1;
-    for (const auto& [name, data] : file.tensors) {
-        if (is_batch_counter(name)) continue;
-        offered.emplace(name, &data);
-        scalars += static_cast<double>(data.numel());
+    for (const auto& data : file) {
+        if (is_batch_counter(data.name)) continue;
+        offered.emplace(data.name, &data);
+        scalars += static_cast<double>(numel_of(data));
     }
     std::string best;
     double best_share = 0.5;
@@ -427,6 +489,12 @@ std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
         if (likeness.but_for_the_head && likeness.share > 0.9) break;
     }
     return best;
+}
+
+}  // namespace
+
+std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
+    return nearest_to(sources_of(file), zoo);
 }
 
 }  // namespace attune
