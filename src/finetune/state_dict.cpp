@@ -293,6 +293,17 @@ void copy(const Plan& plan) {
     for (const auto& [tensor, data] : plan.copies) torch::Tensor(tensor).copy_(tensor_of(*data));
 }
 
+/// Files that are for use only have lost their auxiliary heads as a whole.
+bool has_auxiliary_heads(const TensorFile& file, const Network& network, const LoadOptions& options) {
+    const auto& heads = network.auxiliary_heads();
+    return std::any_of(heads.begin(), heads.end(), [&](const AuxiliaryHead& head) {
+        const auto prefix = head.name.substr(0, head.name.find('.') + 1);
+        return std::any_of(file.tensors.begin(), file.tensors.end(), [&](const auto& entry) {
+            return renamed(entry.first, options).starts_with(prefix);
+        });
+    });
+}
+
 StateDictReport load(torch::nn::Module& module, const Sources& file, const LoadOptions& options) {
     options.validate();
     auto plan = plan_load(module, file, options);
@@ -392,10 +403,10 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
     const auto head = network.head_name() + ".";
     options.ignore.push_back(head);
     options.allow_missing.push_back(head);
+    if (!has_auxiliary_heads(file, network, options)) network.drop_auxiliary_heads();
     for (const auto& auxiliary : network.auxiliary_heads()) {
         options.ignore.push_back(auxiliary.name + ".");
-        // Files for use only have lost their auxiliary heads as a whole.
-        options.allow_missing.push_back(auxiliary.name.substr(0, auxiliary.name.find('.') + 1));
+        options.allow_missing.push_back(auxiliary.name + ".");
     }
     auto report = load_state_dict(network, file, options);
     report.new_head = NewHead{network.head_name(), classes, {}};

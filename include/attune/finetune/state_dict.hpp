@@ -106,9 +106,9 @@ StateDictReport load_state_dict(torch::nn::Module& module, const MappedSafetenso
 
 /// Loads a pretrained file into everything but the head, strictly, and puts a fresh head for `classes`
 /// classes on top. The head's entries in the file are reported as dropped; a file without a head is accepted,
-/// and the report says so (nothing dropped). Auxiliary heads get a fresh layer for the classes likewise, and
-/// may be missing altogether. `options.strict` is taken as true. Throws as `load_state_dict` does and
-/// InvalidOption for fewer than one class; the network is then unchanged.
+/// and the report says so (nothing dropped). Auxiliary heads get a fresh layer for the classes likewise; a
+/// file without any leaves the network without them. `options.strict` is taken as true. Throws as
+/// `load_state_dict` does and InvalidOption for fewer than one class; the network is then unchanged.
 StateDictReport load_pretrained(Network& network, const TensorFile& file, std::int64_t classes,
                                 LoadOptions options = {});
 

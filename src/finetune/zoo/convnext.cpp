@@ -87,7 +87,7 @@ class ConvNeXt : public LinearHeadNetwork {
             stem->register_module("0", detail::make_conv(torch::nn::Conv2dOptions(3, width, 4).stride(4)));
         auto norm = stem->register_module("1", detail::make_layer_norm(width, eps));
         add_stage("features.0", [conv, norm](torch::Tensor x) mutable {
-            return detail::normalise_channels(norm, conv->forward(x));
+            return detail::normalise_channels(*norm, conv->forward(x));
         });
     }
 
@@ -97,7 +97,7 @@ class ConvNeXt : public LinearHeadNetwork {
         auto conv =
             step->register_module("1", detail::make_conv(torch::nn::Conv2dOptions(in, out, 2).stride(2)));
         add_stage("features." + std::to_string(number), [norm, conv](torch::Tensor x) mutable {
-            return conv->forward(detail::normalise_channels(norm, x));
+            return conv->forward(detail::normalise_channels(*norm, x));
         });
     }
 

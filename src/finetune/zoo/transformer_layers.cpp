@@ -6,8 +6,8 @@ torch::nn::LayerNorm make_layer_norm(std::int64_t width, double eps) {
     return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}).eps(eps));
 }
 
-torch::Tensor normalise_channels(torch::nn::LayerNorm& norm, const torch::Tensor& x) {
-    return norm->forward(x.permute({0, 2, 3, 1})).permute({0, 3, 1, 2});
+torch::Tensor normalise_channels(torch::nn::LayerNormImpl& norm, const torch::Tensor& x) {
+    return norm.forward(x.permute({0, 2, 3, 1})).permute({0, 3, 1, 2});
 }
 
 Perceptron::Perceptron(std::int64_t width, std::int64_t hidden)

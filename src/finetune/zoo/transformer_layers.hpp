@@ -12,7 +12,7 @@ namespace attune::detail {
 torch::nn::LayerNorm make_layer_norm(std::int64_t width, double eps);
 
 /// Normalises N x C x H x W over the channels of each place.
-torch::Tensor normalise_channels(torch::nn::LayerNorm& norm, const torch::Tensor& x);
+torch::Tensor normalise_channels(torch::nn::LayerNormImpl& norm, const torch::Tensor& x);
 
 /// Linear, GELU, linear, over the last dimension, with the names 0 and 3 that Python's sequence with dropouts
 /// of zero has.
