@@ -160,9 +160,14 @@ std::int64_t classes_of(const Plan& plan) {
 
 void check_network(const Options& options, const std::string& named, const Plan& plan, Messages& messages) {
     const ZooEntry& entry = ModelZoo::standard().entry(plan.model);
-    if (options.image_size && *options.image_size < entry.input.minimum_size)
-        throw InvalidOption(fmt::format("--image-size is {}; {} needs at least {}", *options.image_size,
-                                        plan.model, entry.input.minimum_size));
+    const NetworkPtr network = ModelZoo::standard().make_unset(plan.model, entry.classes);
+    if (options.image_size && !entry.input.accepts(*options.image_size, *options.image_size)) {
+        try {
+            network->set_image_size(*options.image_size);
+        } catch (const InvalidOption& error) {
+            throw InvalidOption(fmt::format("--image-size does not suit {}: {}", plan.model, error.what()));
+        }
+    }
     if (plan.weights == nullptr) {
         messages.note(
             fmt::format("network: {}, without --weights from random ones; that works only where "
@@ -170,14 +175,14 @@ void check_network(const Options& options, const std::string& named, const Plan&
                         plan.model));
         return;
     }
-    const NetworkPtr network = entry.build(entry.classes);  // a file of another network is refused here
+    // A file of another network is refused here.
     const StateDictReport report =
         load_pretrained(*network, *plan.weights, classes_of(plan), {.source = named});
     messages.note(fmt::format("network: {}; {}: {}", plan.model, named, report.summary()));
 }
 
 std::vector<std::string> stage_names_of(const ZooEntry& entry) {
-    const NetworkPtr network = entry.build(entry.classes);
+    const NetworkPtr network = ModelZoo::standard().make_unset(entry.name, entry.classes);
     std::vector<std::string> names;
     for (const Stage& stage : network->stages()) names.push_back(stage.name);
     return names;
@@ -204,6 +209,7 @@ void read_network(const Options& options, Plan& plan) {
             fmt::join(ModelZoo::standard().names(), ", ")));
     const ZooEntry& entry = ModelZoo::standard().entry(plan.model);
     plan.network_size = entry.input.image_size;
+    plan.any_size = !entry.input.fixed_size && entry.input.multiple == 1;
     plan.stages = stage_names_of(entry);
 }
 
@@ -214,15 +220,16 @@ ImageData load_pictures(Plan& plan, const Options& options, Messages& messages,
     how.stop = cancel;
     how.framing.mode = resize_mode_from_name(options.resize);
     if (plan.raw_train) {
-        how.framing.image_size =
-            options.image_size.value_or(std::min(plan.network_size, plan.raw_train->height));
+        how.framing.image_size = options.image_size.value_or(
+            plan.any_size ? std::min(plan.network_size, plan.raw_train->height) : plan.network_size);
         ImageData data = plan.raw_test ? from_raw_images(*plan.raw_train, *plan.raw_test, {}, how)
                                        : from_raw_images(*plan.raw_train, {}, how);
         plan.identity["data"] = fmt::format("fnv1a64:{:016x}", data.fingerprint());
         return data;
     }
-    how.framing.image_size =
-        options.image_size ? *options.image_size : natural_size(plan.listing, plan.network_size);
+    how.framing.image_size = options.image_size ? *options.image_size
+                             : plan.any_size    ? natural_size(plan.listing, plan.network_size)
+                                                : plan.network_size;
     return load_image_data(plan.listing, how);
 }
 

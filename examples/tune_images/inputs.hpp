@@ -22,6 +22,7 @@ struct Plan {
     std::shared_ptr<const attune::TensorFile> weights;  ///< null: none
     std::vector<std::string> stages;                    ///< of the network, by name
     std::int64_t network_size = 0;                      ///< side of the pictures it was trained on
+    bool any_size = true;                               ///< whether it takes others above its smallest
     attune::ImageListing listing;  ///< class folders or a manifest; empty where raw is set
     std::optional<attune::RawImages> raw_train, raw_test;
     Settings identity;  ///< what makes two runs the same study: fingerprints of data and weights

@@ -1,6 +1,7 @@
 #include "byte_source.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +50,17 @@ std::string ByteSource::text_at(std::uint64_t offset, std::size_t count) const {
     std::string text(count, '\0');
     read_at(offset, std::as_writable_bytes(std::span(text)));
     return text;
+}
+
+std::span<std::byte> ByteSource::map() const {
+    if (size_ == 0) return {};
+    void* address = ::mmap(nullptr, static_cast<std::size_t>(size_), PROT_READ, MAP_PRIVATE, descriptor_, 0);
+    if (address == MAP_FAILED) fail("cannot be mapped: " + std::generic_category().message(errno));
+    return {static_cast<std::byte*>(address), static_cast<std::size_t>(size_)};
+}
+
+void unmap(std::span<std::byte> mapping) noexcept {
+    if (!mapping.empty()) ::munmap(mapping.data(), mapping.size());
 }
 
 void ByteSource::fail(const std::string& message) const { throw FileError(path_.string() + ": " + message); }

@@ -25,6 +25,9 @@ class ByteSource {
     void read_at(std::uint64_t offset, std::span<std::byte> out) const;
     [[nodiscard]] std::string text_at(std::uint64_t offset, std::size_t count) const;
 
+    /// The whole file, mapped for reading only; to be given to `unmap`.
+    [[nodiscard]] std::span<std::byte> map() const;
+
     [[noreturn]] void fail(const std::string& message) const;
 
   private:
@@ -32,6 +35,8 @@ class ByteSource {
     int descriptor_ = -1;
     std::uint64_t size_ = 0;
 };
+
+void unmap(std::span<std::byte> mapping) noexcept;
 
 /// A whole file in memory; larger ones than `max_bytes` are refused before anything is allocated.
 [[nodiscard]] std::string read_whole_file(const std::filesystem::path& path, std::uint64_t max_bytes);

@@ -258,6 +258,22 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     return file;
 }
 
+MappedSafetensors::MappedSafetensors(const std::filesystem::path& path) {
+    const detail::ByteSource source(path);
+    std::uint64_t data_begin = 0;
+    HeaderReader header = read_header(source, data_begin);
+    check_layout(source, header.entries, source.size() - data_begin);
+    mapping_ = source.map();
+    const auto data = std::span<const std::byte>(mapping_).subspan(static_cast<std::size_t>(data_begin));
+    for (HeaderEntry& entry : header.entries)
+        tensors_.push_back({std::move(entry.name), *entry.dtype, std::move(entry.shape),
+                            data.subspan(static_cast<std::size_t>(entry.offsets[0]),
+                                         static_cast<std::size_t>(entry.offsets[1] - entry.offsets[0]))});
+    metadata_ = std::move(header.metadata);
+}
+
+MappedSafetensors::~MappedSafetensors() { detail::unmap(mapping_); }
+
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
     check_writable(path, file);
     const std::vector<std::size_t> order = wide_first(file);

@@ -1,6 +1,7 @@
 #include "attune/files/tensor_data.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "attune/error.hpp"
 #include "byte_source.hpp"
@@ -62,6 +63,37 @@ std::string to_string(DType dtype) {
     }
     throw InvalidOption("DType " + std::to_string(static_cast<int>(dtype)) +
                         " is not one of the enumeration");
+}
+
+namespace {
+
+/// IEEE 754: all bits of the exponent are set.
+template <typename Bits>
+std::size_t count_exponents(std::span<const std::byte> bytes, Bits exponent) {
+    std::size_t count = 0;
+    for (std::size_t at = 0; at + sizeof(Bits) <= bytes.size(); at += sizeof(Bits)) {
+        Bits value{};
+        std::memcpy(&value, bytes.data() + at, sizeof(Bits));
+        count += (value & exponent) == exponent ? 1 : 0;
+    }
+    return count;
+}
+
+}  // namespace
+
+std::size_t non_finite_values(DType dtype, std::span<const std::byte> bytes) {
+    switch (dtype) {
+        case DType::f16:
+            return count_exponents<std::uint16_t>(bytes, 0x7C00);
+        case DType::bf16:
+            return count_exponents<std::uint16_t>(bytes, 0x7F80);
+        case DType::f32:
+            return count_exponents<std::uint32_t>(bytes, 0x7F800000);
+        case DType::f64:
+            return count_exponents<std::uint64_t>(bytes, 0x7FF0000000000000);
+        default:
+            return 0;
+    }
 }
 
 std::int64_t TensorData::numel() const {

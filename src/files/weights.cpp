@@ -6,7 +6,9 @@
 #include <sstream>
 
 #include "attune/error.hpp"
+#include "attune/files/npy.hpp"
 #include "attune/files/safetensors.hpp"
+#include "attune/files/sharded_safetensors.hpp"
 #include "attune/files/torch_file.hpp"
 #include "byte_source.hpp"
 
@@ -74,6 +76,25 @@ std::string network_root(const std::set<std::string>& holders, const std::set<st
     throw FileError(message + (listed > 8 ? " and others" : ""));
 }
 
+/// Whether the first entry of a zip archive is called something.npy; its name follows the header of 30 bytes.
+bool holds_npy_first(const detail::ByteSource& source) {
+    if (source.size() < 30) return false;
+    const auto length = detail::little_endian(source.text_at(26, 2).data(), 2);
+    return source.size() >= 30 + length &&
+           source.text_at(30, static_cast<std::size_t>(length)).ends_with(".npy");
+}
+
+/// Whether the file begins as the index of a sharded file does: with a brace, spaces aside. (A safetensors
+/// file would then have a header of more than its 100 MB.)
+bool is_json_object(const detail::ByteSource& source) {
+    const auto start =
+        source.text_at(0, static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), 64)));
+    const auto first = start.find_first_not_of(" \t\r\n");
+    if (first == std::string::npos || start[first] != '{') return false;
+    const auto second = start.find_first_not_of(" \t\r\n", first + 1);
+    return second != std::string::npos && (start[second] == '"' || start[second] == '}');
+}
+
 void strip_wrappers(TensorFile& file) {
     const auto shared = [&](const std::string& prefix) {
         return std::all_of(file.tensors.begin(), file.tensors.end(), [&](const auto& entry) {
@@ -97,14 +118,18 @@ TensorFile read_weights(const std::filesystem::path& path) {
     if (source.size() == 0) source.fail("is empty: a weights file is needed");
     const std::string start =
         source.text_at(0, static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), 9)));
+    // An array of NumPy, or a zip archive whose first entry is one.
+    if (start.starts_with("\x93NUMPY")) return read_npy(path);
+    if (start.starts_with("PK\x03\x04") && holds_npy_first(source)) return read_npz(path);
+    if (is_json_object(source)) return read_sharded_safetensors(path);
     // The ninth byte is a compression method in a zip archive and part of the signature in a pickle, never a
     // brace.
     if (start.size() == 9 && start[8] == '{') return read_safetensors(path);
     if (start.starts_with("PK\x03\x04") || start.starts_with("\x80")) return read_torch_file(path);
     if (source.size() > 262 && source.text_at(257, 5) == "ustar") return read_torch_file(path);
     source.fail(
-        "is no weights file that is known: it begins neither as safetensors nor as a zip archive or pickle "
-        "of torch.save");
+        "is no weights file that is known: it begins neither as safetensors or an index of such files, nor "
+        "as a zip archive or pickle of torch.save, nor as NumPy's arrays");
 }
 
 TensorFile state_dict_of(TensorFile file) {

@@ -8,11 +8,13 @@
 #include <cmath>
 #include <cstring>
 #include <mutex>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "attune/error.hpp"
+#include "attune/files/safetensors.hpp"
 
 namespace attune {
 namespace {
@@ -144,12 +146,46 @@ bool is_wide_unsigned(DType dtype) {
     return dtype == DType::u16 || dtype == DType::u32 || dtype == DType::u64;
 }
 
-void check_size(const TensorData& data) {
+/// An entry of a file, wherever its bytes are.
+struct Source {
+    const std::string& name;
+    DType dtype;
+    const std::vector<std::int64_t>& shape;
+    std::span<const std::byte> bytes;
+};
+
+using Sources = std::vector<Source>;
+
+Source source_of(const std::string& name, const TensorData& data) {
+    return {name, data.dtype, data.shape, data.bytes};
+}
+
+Sources sources_of(const TensorFile& file) {
+    Sources sources;
+    for (const auto& [name, data] : file.tensors) sources.push_back(source_of(name, data));
+    return sources;
+}
+
+Sources sources_of(const MappedSafetensors& file) {
+    Sources sources;
+    for (const auto& tensor : file.tensors())
+        sources.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.bytes});
+    return sources;
+}
+
+std::int64_t numel_of(const Source& data) {
+    std::int64_t product = 1;
+    for (const auto side : data.shape) product *= side;
+    return product;
+}
+
+void check_size(const Source& data) {
     for (const auto side : data.shape)
         if (side < 0)
             throw FileError(
                 fmt::format("an array has the shape {}; no side may be negative", shape_text(data.shape)));
-    const auto expected = static_cast<std::size_t>(data.numel()) * size_of(data.dtype);
+    const auto expected =
+        static_cast<std::size_t>(TensorData{data.dtype, data.shape, {}}.numel()) * size_of(data.dtype);
     if (data.bytes.size() != expected)
         throw FileError(fmt::format("an array of shape {} and type {} has {} bytes; it must have {}",
                                     shape_text(data.shape), to_string(data.dtype), data.bytes.size(),
@@ -157,7 +193,7 @@ void check_size(const TensorData& data) {
 }
 
 template <typename From, typename To>
-void widen(const TensorData& data, torch::Tensor& tensor) {
+void widen(const Source& data, torch::Tensor& tensor) {
     auto* to = tensor.data_ptr<To>();
     for (std::int64_t i = 0; i < tensor.numel(); ++i) {
         From value{};
@@ -169,17 +205,29 @@ void widen(const TensorData& data, torch::Tensor& tensor) {
     }
 }
 
+torch::Tensor tensor_of(const Source& data) {
+    check_size(data);
+    auto tensor = torch::empty(data.shape, storage_type(data.dtype));
+    if (!is_wide_unsigned(data.dtype) && !data.bytes.empty())
+        std::memcpy(tensor.data_ptr(), data.bytes.data(), data.bytes.size());
+    if (data.dtype == DType::u16) widen<std::uint16_t, std::int32_t>(data, tensor);
+    if (data.dtype == DType::u32) widen<std::uint32_t, std::int64_t>(data, tensor);
+    if (data.dtype == DType::u64) widen<std::uint64_t, std::int64_t>(data, tensor);
+    return tensor;
+}
+
 /// What to copy where, and what is to be said of the rest.
 struct Plan {
     StateDictReport report;
-    std::vector<std::pair<torch::Tensor, const TensorData*>> copies;
+    std::vector<std::pair<torch::Tensor, const Source*>> copies;
 };
 
-Plan plan_load(const torch::nn::Module& module, const TensorFile& file, const LoadOptions& options) {
+Plan plan_load(const torch::nn::Module& module, const Sources& file, const LoadOptions& options) {
     Plan plan;
-    std::unordered_map<std::string, const TensorData*> offered;
+    std::unordered_map<std::string, const Source*> offered;
     std::vector<std::pair<std::string, std::string>> offered_names;  // the module's, the file's
-    for (const auto& [file_name, data] : file.tensors) {
+    for (const auto& data : file) {
+        const auto& file_name = data.name;
         auto name = renamed(file_name, options);
         if (begins_with_any(name, options.ignore)) {
             plan.report.dropped.push_back(file_name);
@@ -215,35 +263,61 @@ Plan plan_load(const torch::nn::Module& module, const TensorFile& file, const Lo
     return plan;
 }
 
-[[noreturn]] void refuse(const StateDictReport& report, const TensorFile& file, const LoadOptions& options) {
-    const auto nearest = nearest_model(file);
+std::string nearest_to(const Sources& file, const ModelZoo& zoo);
+
+[[noreturn]] void refuse(const StateDictReport& report, const Sources& file, const LoadOptions& options) {
+    const auto nearest = nearest_to(file, ModelZoo::standard());
     throw FileError(fmt::format(
         "{}: {} and does not fit the network asked for: {}", options.source,
         nearest.empty() ? "is like no network of the zoo" : fmt::format("looks like '{}'", nearest),
         report.summary()));
 }
 
-void copy(const std::vector<std::pair<torch::Tensor, const TensorData*>>& copies) {
+/// Everything that may fail comes before the first byte is overwritten.
+void check_values(const Plan& plan, const LoadOptions& options) {
+    for (const auto& [tensor, data] : plan.copies) {
+        check_size(*data);
+        if (data->dtype == DType::u64) static_cast<void>(tensor_of(*data));
+        if (!options.finite) continue;
+        const auto bad = non_finite_values(data->dtype, data->bytes);
+        if (bad > 0)
+            throw FileError(fmt::format(
+                "{}: the entry '{}' holds {} value{} that {} not finite (NaN or infinite); weights must be",
+                options.source, data->name, bad, bad == 1 ? "" : "s", bad == 1 ? "is" : "are"));
+    }
+}
+
+void copy(const Plan& plan) {
     torch::NoGradGuard no_grad;
-    // Converted first: a damaged entry must not leave half of the network overwritten.
-    std::vector<torch::Tensor> values;
-    for (const auto& [tensor, data] : copies) values.push_back(to_tensor(*data));
-    for (std::size_t i = 0; i < copies.size(); ++i) torch::Tensor(copies[i].first).copy_(values[i]);
+    // One at a time: the file's content is in memory once.
+    for (const auto& [tensor, data] : plan.copies) torch::Tensor(tensor).copy_(tensor_of(*data));
+}
+
+/// Files that are for use only have lost their auxiliary heads as a whole.
+bool has_auxiliary_heads(const TensorFile& file, const Network& network, const LoadOptions& options) {
+    const auto& heads = network.auxiliary_heads();
+    return std::any_of(heads.begin(), heads.end(), [&](const AuxiliaryHead& head) {
+        const auto prefix = head.name.substr(0, head.name.find('.') + 1);
+        return std::any_of(file.tensors.begin(), file.tensors.end(), [&](const auto& entry) {
+            return renamed(entry.first, options).starts_with(prefix);
+        });
+    });
+}
+
+StateDictReport load(torch::nn::Module& module, const Sources& file, const LoadOptions& options) {
+    options.validate();
+    auto plan = plan_load(module, file, options);
+    if (options.strict && !plan.report.fits()) refuse(plan.report, file, options);
+    check_values(plan, options);
+    copy(plan);
+    return std::move(plan.report);
 }
 
 }  // namespace
 
 torch::Tensor to_tensor(const TensorData& data) {
-    check_size(data);
-    auto tensor = torch::empty(data.shape, storage_type(data.dtype));
-    if (!is_wide_unsigned(data.dtype)) {
-        if (!data.bytes.empty()) std::memcpy(tensor.data_ptr(), data.bytes.data(), data.bytes.size());
-        return tensor;
-    }
-    if (data.dtype == DType::u16) widen<std::uint16_t, std::int32_t>(data, tensor);
-    if (data.dtype == DType::u32) widen<std::uint32_t, std::int64_t>(data, tensor);
-    if (data.dtype == DType::u64) widen<std::uint64_t, std::int64_t>(data, tensor);
-    return tensor;
+    static const std::string unnamed;
+    return tensor_of(source_of(unnamed, data));
 }
 
 TensorData to_tensor_data(const torch::Tensor& tensor) {
@@ -314,11 +388,12 @@ std::string StateDictReport::summary() const {
 
 StateDictReport load_state_dict(torch::nn::Module& module, const TensorFile& file,
                                 const LoadOptions& options) {
-    options.validate();
-    auto plan = plan_load(module, file, options);
-    if (options.strict && !plan.report.fits()) refuse(plan.report, file, options);
-    copy(plan.copies);
-    return std::move(plan.report);
+    return load(module, sources_of(file), options);
+}
+
+StateDictReport load_state_dict(torch::nn::Module& module, const MappedSafetensors& file,
+                                const LoadOptions& options) {
+    return load(module, sources_of(file), options);
 }
 
 StateDictReport load_pretrained(Network& network, const TensorFile& file, std::int64_t classes,
@@ -328,6 +403,11 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
     const auto head = network.head_name() + ".";
     options.ignore.push_back(head);
     options.allow_missing.push_back(head);
+    if (!has_auxiliary_heads(file, network, options)) network.drop_auxiliary_heads();
+    for (const auto& auxiliary : network.auxiliary_heads()) {
+        options.ignore.push_back(auxiliary.name + ".");
+        options.allow_missing.push_back(auxiliary.name + ".");
+    }
     auto report = load_state_dict(network, file, options);
     report.new_head = NewHead{network.head_name(), classes, {}};
     for (const auto& [name, data] : file.tensors)
@@ -339,7 +419,7 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
 
 namespace {
 
-using Offered = std::unordered_map<std::string, const TensorData*>;
+using Offered = std::unordered_map<std::string, const Source*>;
 
 /// Building networks draws random numbers; a question must not change what the host draws after it.
 class UndisturbedGenerator {
@@ -367,7 +447,9 @@ struct Likeness {
 
 Likeness compare(const Network& network, const Offered& offered) {
     Likeness likeness;
-    const auto head = network.head_name() + ".";
+    std::vector<std::string> heads{network.head_name() + "."};
+    for (const auto& auxiliary : network.auxiliary_heads())
+        heads.push_back(auxiliary.name.substr(0, auxiliary.name.find('.') + 1));
     std::size_t shared = 0;
     std::size_t all = offered.size();
     for (const auto& [name, tensor] : named_state(network)) {
@@ -376,15 +458,14 @@ Likeness compare(const Network& network, const Offered& offered) {
         if (found == offered.end()) ++all;
         if (found != offered.end() && found->second->shape == tensor.sizes().vec())
             ++shared;
-        else if (!name.starts_with(head))
+        else if (!begins_with_any(name, heads))
             likeness.but_for_the_head = false;
     }
     likeness.share = static_cast<double>(shared) / static_cast<double>(std::max<std::size_t>(all, 1));
     return likeness;
 }
 
-/// The entries that may have made a file of so many scalars, likeliest first. Building the large ones costs
-/// a second, so the order matters.
+/// The entries that may have made a file of so many scalars, likeliest first.
 std::vector<const ZooEntry*> candidates_for(double scalars, const ModelZoo& zoo) {
     // A head of another size moves the count; of the networks here, by no more than this factor.
     constexpr double widest = 6;
@@ -399,21 +480,19 @@ std::vector<const ZooEntry*> candidates_for(double scalars, const ModelZoo& zoo)
     return candidates;
 }
 
-}  // namespace
-
-std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
+std::string nearest_to(const Sources& file, const ModelZoo& zoo) {
     const UndisturbedGenerator guard;
     Offered offered;
     double scalars = 1;
-    for (const auto& [name, data] : file.tensors) {
-        if (is_batch_counter(name)) continue;
-        offered.emplace(name, &data);
-        scalars += static_cast<double>(data.numel());
+    for (const auto& data : file) {
+        if (is_batch_counter(data.name)) continue;
+        offered.emplace(data.name, &data);
+        scalars += static_cast<double>(numel_of(data));
     }
     std::string best;
     double best_share = 0.5;
     for (const auto* candidate : candidates_for(scalars, zoo)) {
-        const auto likeness = compare(*candidate->build(candidate->classes), offered);
+        const auto likeness = compare(*zoo.make_unset(candidate->name, candidate->classes), offered);
         if (likeness.share > best_share) {
             best_share = likeness.share;
             best = candidate->name;
@@ -421,6 +500,12 @@ std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
         if (likeness.but_for_the_head && likeness.share > 0.9) break;
     }
     return best;
+}
+
+}  // namespace
+
+std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
+    return nearest_to(sources_of(file), zoo);
 }
 
 }  // namespace attune

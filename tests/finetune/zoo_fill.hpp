@@ -47,10 +47,10 @@ inline torch::Tensor image(const std::string& seed, const std::vector<std::int64
     return generate(seed, shape, [](double u) { return u; });
 }
 
-/// The fill rule, for the names that the networks of the zoo have; undefined for any other.
+/// The fill rule; undefined for names that it does not know, and what networks compute themselves.
 inline torch::Tensor filled(const std::string& name, const std::vector<std::int64_t>& shape, double gain) {
     const auto last = name.substr(name.rfind('.') + 1);
-    if (last == "weight" && shape.size() >= 2) {
+    if ((last == "weight" || last == "in_proj_weight") && shape.size() >= 2) {
         double fan_in = 1;
         for (std::size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
         const double scale = gain * std::sqrt(3 / fan_in);
@@ -61,23 +61,35 @@ inline torch::Tensor filled(const std::string& name, const std::vector<std::int6
             const volatile double product = 0.1 * u;  // volatile: no fused multiply-add
             return 1 + product;
         });
-    if (last == "bias") return generate(name, shape, [](double u) { return 0.01 * u; });
+    if (last == "bias" || last == "in_proj_bias")
+        return generate(name, shape, [](double u) { return 0.01 * u; });
     if (last == "running_mean") return generate(name, shape, [](double u) { return 0.05 * u; });
     if (last == "running_var")
         return generate(name, shape, [](double u) {
             const volatile double product = 0.5 * std::abs(u);
             return 1 + product;
         });
+    if (last == "relative_position_bias_table" || last == "class_token" || last == "pos_embedding")
+        return generate(name, shape, [](double u) { return 0.02 * u; });
+    const auto affine = [&](double offset, double slope) {
+        return generate(name, shape, [=](double u) {
+            const volatile double product = slope * u;
+            return offset + product;
+        });
+    };
+    if (last == "layer_scale") return affine(0.5, 0.25);
+    if (last == "logit_scale") return affine(2.302585092994046, 0.1);
+    if (last == "scale_weight") return affine(20, 0.5);
     return {};
 }
 
 inline void fill(Network& network, double gain) {
     torch::NoGradGuard no_grad;
     for (auto& [name, tensor] : named_state(network)) {
-        if (!tensor.is_floating_point())
-            tensor.zero_();
-        else
-            tensor.copy_(filled(name, tensor.sizes().vec(), gain));
+        if (name.ends_with("num_batches_tracked")) tensor.zero_();
+        if (!tensor.is_floating_point()) continue;
+        if (const auto values = filled(name, tensor.sizes().vec(), gain); values.defined())
+            tensor.copy_(values);
     }
 }
 

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "attune/finetune/parameters.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
+#include "attune/finetune/zoo/stochastic_depth.hpp"
 #include "support/shared_data.hpp"
 #include "zoo_fill.hpp"
 
@@ -71,25 +74,55 @@ double difference(const torch::Tensor& tensor, const json& rows) {
     return result;
 }
 
+/// Those of all rows of some kinds; a probability of 0 is no dropout.
+std::set<double> constants_of(const json& constants, const std::vector<std::string>& kinds,
+                              const std::string& key) {
+    std::set<double> result;
+    for (const auto& kind : kinds)
+        for (const auto& row : constants.value(kind, json::array()))
+            if (row[key] != 0) result.insert(row[key].get<double>());
+    return result;
+}
+
 void check_layer_constants(const Network& network, const json& constants) {
-    std::set<double> dropouts;
+    std::set<double> dropouts, norm_eps;
+    std::vector<double> depths;
     for (const auto& item : network.named_modules()) {
         if (const auto* norm = item.value()->as<torch::nn::BatchNorm2d>()) {
             REQUIRE(constants.contains("BatchNorm2d"));
             CHECK(norm->options.eps() == doctest::Approx(constants["BatchNorm2d"][0]["eps"].get<double>()));
             CHECK(*norm->options.momentum() ==
                   doctest::Approx(constants["BatchNorm2d"][0]["momentum"].get<double>()));
+        } else if (const auto* layer_norm = item.value()->as<torch::nn::LayerNorm>()) {
+            norm_eps.insert(layer_norm->options.eps());
         } else if (const auto* dropout = item.value()->as<torch::nn::Dropout>()) {
             dropouts.insert(dropout->options.p());
+        } else if (const auto* depth = item.value()->as<StochasticDepth>()) {
+            depths.push_back(depth->probability());
         }
     }
-    std::set<double> expected;
-    for (const auto& row : constants.value("Dropout", json::array())) expected.insert(row["p"].get<double>());
-    CHECK(dropouts == expected);
+    CHECK(dropouts == constants_of(constants, {"Dropout"}, "p"));
+    CHECK(norm_eps == constants_of(constants, {"LayerNorm", "LayerNorm2d"}, "eps"));
+    REQUIRE(depths.empty() != constants.contains("StochasticDepth"));
+    if (depths.empty()) return;
+    CHECK(depths.front() ==
+          doctest::Approx(constants["StochasticDepth"]["p_first"].get<double>()).epsilon(1e-5));
+    CHECK(depths.back() ==
+          doctest::Approx(constants["StochasticDepth"]["p_last"].get<double>()).epsilon(1e-5));
+}
+
+void check_without_auxiliary(const std::string& name, const json& expected) {
+    auto network = ModelZoo::standard().make_unset(name, 1000);
+    CHECK_FALSE(network->auxiliary_heads().empty());
+    network->drop_auxiliary_heads();
+    CHECK(network->auxiliary_heads().empty());
+    CHECK(count_parameters(*network) == expected["num_params"].get<std::int64_t>());
+    CHECK(named_state(*network).size() == expected["num_state_entries"].get<std::size_t>());
+    CHECK(state_hash(*network) == expected["state_dict_fnv1a64"].get<std::string>());
 }
 
 void check_facts(const std::string& name, const json& model) {
-    auto network = ModelZoo::standard().make(name, 1000);
+    auto network = ModelZoo::standard().make_unset(name, 1000);
     CHECK(count_parameters(*network) == model["num_params"].get<std::int64_t>());
     CHECK(ModelZoo::standard().entry(name).parameters == model["num_params"].get<std::int64_t>());
     CHECK(count_parameters(*network, true) == model["num_trainable"].get<std::int64_t>());
@@ -110,6 +143,14 @@ void check_facts(const std::string& name, const json& model) {
     for (std::size_t i = 0; i < before.size(); ++i)
         if (before[i] != after[i]) changed.push_back(before[i].substr(0, before[i].find(' ')));
     CHECK(changed == model["class_dependent_entries"].get<std::vector<std::string>>());
+    if (model.contains("without_aux")) check_without_auxiliary(name, model["without_aux"]);
+}
+
+/// Whether the reference's module `row` ends where stage `i` ends: it is the stage, or holds it as its last.
+bool ends_with_stage(const std::string& row, const std::vector<Stage>& stages, std::size_t i) {
+    if (row == stages[i].name) return true;
+    const auto inside = [&](std::size_t k) { return stages[k].name.starts_with(row + "."); };
+    return inside(i) && (i + 1 == stages.size() || !inside(i + 1));
 }
 
 /// Where a stage ends in a module that the reference recorded, its output is compared too.
@@ -119,7 +160,8 @@ std::size_t check_stages(Network& network, torch::Tensor x, const json& trace) {
     for (std::size_t i = 0; i < stages.size(); ++i) {
         x = network.forward_stages(x, i, i + 1);
         for (const auto& row : trace) {
-            if (row[0] != stages[i].name || row[1].get<std::vector<std::int64_t>>() != x.sizes().vec())
+            if (!ends_with_stage(row[0], stages, i) ||
+                row[1].get<std::vector<std::int64_t>>() != x.sizes().vec())
                 continue;
             INFO("stage " << stages[i].name);
             CHECK(x.norm().item<double>() == doctest::Approx(row[2].get<double>()).epsilon(1e-4));
@@ -150,6 +192,34 @@ void check_case(Network& network, const json& one) {
     CHECK(check_stages(network, x, one["trace"]) > 0);
 }
 
+double number(const json& value) { return value.is_string() ? std::nan("") : value.get<double>(); }
+
+bool same(double a, const json& b) { return a == number(b) || (std::isnan(a) && std::isnan(number(b))); }
+
+void check_published(const json& expected, std::span<const PublishedWeights> published) {
+    const auto found = std::find_if(published.begin(), published.end(), [&](const PublishedWeights& one) {
+        return one.name == expected["weights"].get<std::string>();
+    });
+    REQUIRE(found != published.end());
+    CHECK(found->is_default == expected["is_default"].get<bool>());
+    CHECK(found->parameters == expected["num_params"].get<std::int64_t>());
+    CHECK(found->classes == expected["num_categories"].get<std::int64_t>());
+    for (const auto& metrics : expected["metrics"]) {
+        CHECK(same(found->top1_percent, metrics["acc@1"]));
+        CHECK(same(found->top5_percent, metrics["acc@5"]));
+    }
+    CHECK(same(found->gflops, expected["gflops"]));
+    CHECK(same(found->megabytes, expected["file_size_mb"]));
+    CHECK(found->minimum_size == expected["min_size"][0].get<std::int64_t>());
+    CHECK(found->file == expected["file_name"].get<std::string>());
+    const auto& transforms = expected["transforms"];
+    CHECK(found->crop_size == transforms["crop_size"][0].get<std::int64_t>());
+    CHECK(found->resize_size == transforms["resize_size"][0].get<std::int64_t>());
+    CHECK(found->interpolation == transforms["interpolation"].get<std::string>());
+    CHECK(found->mean == transforms["mean"].get<std::array<double, 3>>());
+    CHECK(found->std == transforms["std"].get<std::array<double, 3>>());
+}
+
 /// Compares norms by name; `scale` is what counts as large.
 template <typename Of>
 void check_norms(const json& rows, const Of& of, double tolerance) {
@@ -175,10 +245,19 @@ struct TrainCase {
           targets(torch::tensor(model["targets"].get<std::vector<std::int64_t>>())) {
         test::fill(*network, model["weight_gain"]);
         network->to(torch::kFloat64);
-        network->set_head_dropout(0);
+        for (const auto& module : network->modules())
+            if (auto* dropout = module->as<torch::nn::Dropout>()) dropout->options.p(0);
+        set_stochastic_depth(*network, 0);
     }
 
     torch::Tensor loss() const { return torch::cross_entropy_loss(network->forward(x), targets); }
+
+    torch::Tensor loss(const TrainingLogits& output) const {
+        auto sum = torch::cross_entropy_loss(output.logits, targets);
+        for (const auto& [weight, logits] : output.auxiliary)
+            sum = sum + weight * torch::cross_entropy_loss(logits, targets);
+        return sum;
+    }
 };
 
 void check_full_training(const json& model) {
@@ -188,8 +267,9 @@ void check_full_training(const json& model) {
                           torch::optim::SGDOptions(0.01).momentum(0.9).weight_decay(1e-4));
     for (std::size_t step = 0; step < model["losses_3_sgd_steps"].size(); ++step) {
         sgd.zero_grad();
-        const auto logits = run.network->forward(run.x);
-        const auto loss = torch::cross_entropy_loss(logits, run.targets);
+        const auto output = training_logits(*run.network, run.x);
+        const auto& logits = output.logits;
+        const auto loss = run.loss(output);
         CHECK(loss.item<double>() ==
               doctest::Approx(model["losses_3_sgd_steps"][step].get<double>()).epsilon(1e-6));
         loss.backward();
@@ -321,7 +401,7 @@ TEST_CASE("networks have the entries, counts, constants and logits of torchvisio
         if (!have(name, "network")) continue;
         INFO(name);
         check_facts(name, model);
-        auto network = ModelZoo::standard().make(name, 1000);
+        auto network = ModelZoo::standard().make_unset(name, 1000);
         test::fill(*network, model["weight_gain"]);
         network->eval();
         for (const auto& one : model["cases"]) {
@@ -338,12 +418,13 @@ TEST_CASE("state dictionaries are torchvision's, entry by entry") {
     for (const auto& [name, lines] : file["models"].items()) {
         if (!have(name, "state dictionary")) continue;
         INFO(name);
-        CHECK(state_lines(*ModelZoo::standard().make(name, 1000)) == lines.get<std::vector<std::string>>());
+        CHECK(state_lines(*ModelZoo::standard().make_unset(name, 1000)) ==
+              lines.get<std::vector<std::string>>());
         test::count_run();
     }
 }
 
-TEST_CASE("the published facts of pretrained weights agree with the zoo's") {
+TEST_CASE("the published facts of pretrained weights are those of the zoo") {
     const auto path = test::shared("fixtures/models/meta.json");
     if (!path) return;
     const auto file = read_json(*path);  // outlives the loop over a part of it
@@ -352,12 +433,7 @@ TEST_CASE("the published facts of pretrained weights agree with the zoo's") {
         const std::string name = weights.value("model", "");
         if (!have(name, "published weights of")) continue;
         INFO(name);
-        const auto& entry = ModelZoo::standard().entry(name);
-        CHECK(entry.parameters == weights["num_params"].get<std::int64_t>());
-        for (std::size_t channel = 0; channel < 3; ++channel) {
-            CHECK(entry.input.mean[channel] == weights["transforms"]["mean"][channel].get<double>());
-            CHECK(entry.input.std[channel] == weights["transforms"]["std"][channel].get<double>());
-        }
+        check_published(weights, ModelZoo::standard().entry(name).published);
         test::count_run();
     }
 }

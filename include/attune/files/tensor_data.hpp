@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace attune {
@@ -16,6 +18,10 @@ enum class DType { boolean, u8, i8, i16, u16, f16, bf16, i32, u32, f32, f64, i64
 
 /// The field's short name: "F32", "I64", "BF16" ... as in safetensors.
 [[nodiscard]] std::string to_string(DType dtype);
+
+/// How many of the elements of `bytes` are NaN or infinite; 0 for types that cannot be. What is left over of
+/// the last element is not looked at.
+[[nodiscard]] std::size_t non_finite_values(DType dtype, std::span<const std::byte> bytes);
 
 /// One named array read from or to be written to a file: little-endian, row-major, contiguous, owned.
 struct TensorData {

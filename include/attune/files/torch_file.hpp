@@ -24,6 +24,14 @@ namespace attune {
 /// Thread-safe.
 [[nodiscard]] TensorFile read_torch_file(const std::filesystem::path& path);
 
+/// Writes `file` as `torch.save` does a state dictionary (an ordered dictionary of CPU tensors in a zip
+/// archive), so that Python's `torch.load(path, weights_only=True)` opens it; names keep their dots. Metadata
+/// is not written: a state dictionary has no place for it. The same content gives the same bytes, and the
+/// file appears only when complete and flushed (see AtomicFile). Throws FileError, also for names that occur
+/// twice, tensors whose bytes do not fit their shape and unsigned integers of 16 bits and more, which
+/// torch.save has no storage for.
+void write_torch_file(const std::filesystem::path& path, const TensorFile& file);
+
 /// The metadata key under which `read_torch_file` lists nested dictionaries.
 inline constexpr const char* nested_dictionaries_key = "attune.dictionaries";
 

@@ -6,9 +6,9 @@
 
 namespace attune {
 
-/// Reads a weights file of any format that is known here, told by its content and not its name: safetensors
-/// or either format of `torch.save` (see `read_safetensors`, `read_torch_file`). Throws FileError.
-/// Thread-safe.
+/// Reads a weights file of any format that is known here, told by its content and not its name: safetensors,
+/// an index of several of them, either format of `torch.save`, or NumPy's arrays (see `read_safetensors`,
+/// `read_sharded_safetensors`, `read_torch_file`, `read_npz`, `read_npy`). Throws FileError. Thread-safe.
 [[nodiscard]] TensorFile read_weights(const std::filesystem::path& path);
 
 /// The plain state dictionary of a network inside `file`, which may be a training checkpoint.

@@ -45,6 +45,9 @@ struct LoadOptions {
     /// first that fits is applied, before anything else.
     std::vector<std::pair<std::string, std::string>> rename{};
 
+    /// Refuse NaN and infinite values: what they spoil is seen only much later.
+    bool finite = true;
+
     /// What messages call the file, such as its path.
     std::string source = "weights";
 
@@ -82,23 +85,30 @@ struct StateDictReport {
     /// Whether nothing is missing, unexpected or mismatched.
     [[nodiscard]] bool fits() const noexcept;
 
-    /// One line: counts and the first few names of whatever does not fit; where all fits, of what was left out,
-    /// and the new head.
+    /// One line: counts and the first few names of whatever does not fit; where all fits, of what was left
+    /// out, and the new head.
     [[nodiscard]] std::string summary() const;
 };
+
+/// A safetensors file that was mapped; its tensors are copied once, straight into the module.
+class MappedSafetensors;
 
 /// Copies the entries of `file` into the parameters and buffers of `module`, which stay where they are
 /// (device, type, requires_grad); f16, bf16, f32 and f64 are converted. `num_batches_tracked`, which files
 /// from before PyTorch 0.4.1 lack, may be missing. Throws FileError where `options.strict` and the file does
 /// not fit: the message counts and names what does not, both shapes with it, and says which network of the
-/// zoo the file looks like; the module is unchanged.
+/// zoo the file looks like; the module is unchanged. The same where `options.finite` and a value that would
+/// be loaded is not finite.
 StateDictReport load_state_dict(torch::nn::Module& module, const TensorFile& file,
+                                const LoadOptions& options = {});
+StateDictReport load_state_dict(torch::nn::Module& module, const MappedSafetensors& file,
                                 const LoadOptions& options = {});
 
 /// Loads a pretrained file into everything but the head, strictly, and puts a fresh head for `classes`
 /// classes on top. The head's entries in the file are reported as dropped; a file without a head is accepted,
-/// and the report says so (nothing dropped). `options.strict` is taken as true. Throws as `load_state_dict`
-/// does and InvalidOption for fewer than one class; the network is then unchanged.
+/// and the report says so (nothing dropped). Auxiliary heads get a fresh layer for the classes likewise; a
+/// file without any leaves the network without them. `options.strict` is taken as true. Throws as
+/// `load_state_dict` does and InvalidOption for fewer than one class; the network is then unchanged.
 StateDictReport load_pretrained(Network& network, const TensorFile& file, std::int64_t classes,
                                 LoadOptions options = {});
 

@@ -34,9 +34,15 @@ FineTuningScore score_of(const TrialRecord& trial) {
 NetworkPtr FineTuningTask::make_network() const {
     const std::lock_guard lock(building_mutex());
     torch::manual_seed(recipe.seed);
-    if (weights == nullptr) return zoo.make(model, data.class_count());
-    NetworkPtr network = zoo.make(model);
-    load_pretrained(*network, *weights, data.class_count());
+    NetworkPtr network;
+    if (weights == nullptr) {
+        network = zoo.make(model, data.class_count());
+    } else {
+        network = zoo.make_unset(model, zoo.entry(model).classes);
+        load_pretrained(*network, *weights, data.class_count());
+    }
+    const auto side = data.framing().image_size;
+    if (!network->input.accepts(side, side)) network->set_image_size(side);
     return network;
 }
 

@@ -51,6 +51,7 @@ json to_json(const ModelCard& card, const InputSpec& input) {
             {"input",
              {{"image_size", input.image_size},
               {"minimum_size", input.minimum_size},
+              {"channels", input.channels},
               {"mean", input.mean},
               {"std", input.std}}},
             {"views", views},
@@ -75,9 +76,14 @@ ModelCard card_of(const json& text) {
     return card;
 }
 
-InputSpec input_of(const json& text) {
-    return {text.at("image_size"), text.at("minimum_size"), text.at("mean").get<std::array<double, 3>>(),
-            text.at("std").get<std::array<double, 3>>()};
+/// What the card says, where `input` is the architecture's own.
+InputSpec input_of(const json& text, InputSpec input) {
+    input.image_size = text.at("image_size");
+    input.minimum_size = text.at("minimum_size");
+    input.mean = text.at("mean").get<std::array<double, 3>>();
+    input.std = text.at("std").get<std::array<double, 3>>();
+    input.channels = text.value("channels", input.channels);
+    return input;
 }
 
 void require_fit(const Network& network, const ModelCard& card) {
@@ -138,14 +144,18 @@ LoadedModel load_model(const std::filesystem::path& path, const ModelZoo& zoo) {
     try {
         model.card = card_of(text);
         model.attune_version = text.at("attune_version");
-        input = input_of(text.at("input"));
+        const auto& entry = zoo.entry(model.card.architecture);
+        input = input_of(text.at("input"), entry.input);
     } catch (const json::exception& error) {
         throw FileError(path.string() + ": the model card cannot be read: " + error.what());
     } catch (const InvalidOption& error) {
         throw FileError(path.string() + ": the model card cannot be used: " + error.what());
     }
     if (model.card.classes.empty()) throw FileError(path.string() + ": the model card names no classes");
-    model.network = zoo.make(model.card.architecture, std::ssize(model.card.classes));
+    model.network = zoo.make_unset(model.card.architecture, std::ssize(model.card.classes));
+    if (input.fixed_size && input.image_size != model.network->input.image_size)
+        model.network->set_image_size(input.image_size);
+    if (input.channels != model.network->input.channels) model.network->set_input_channels(input.channels);
     LoadOptions options;
     options.source = path.string();
     load_state_dict(*model.network, file, options);

@@ -70,15 +70,15 @@ class CifarResNet : public LinearHeadNetwork {
                 in = out;
             }
         }
-        initialise_convolutions();
-        add_head("linear", in, classes,
-                 [](torch::nn::LinearImpl& head) { torch::nn::init::kaiming_normal_(head.weight); });
+        detail::initialise_kaiming_fan_in(*this);
+        add_head("linear", in, classes, {.initialise = initialise_head});
     }
 
   private:
-    void initialise_convolutions() {
-        for (const auto& module : modules(/*include_self=*/false))
-            if (auto* conv = module->as<torch::nn::Conv2d>()) torch::nn::init::kaiming_normal_(conv->weight);
+    // akamaster's leaves the bias to torch.
+    static void initialise_head(torch::nn::LinearImpl& head) {
+        head.reset_parameters();
+        torch::nn::init::kaiming_normal_(head.weight);
     }
 };
 

@@ -68,7 +68,8 @@ class FastestDetShuffleNet : public LinearHeadNetwork {
                 in = channels[s];
             }
         }
-        add_head("fc", in, classes);
+        detail::initialise_as_torch(*this);
+        add_head("fc", in, classes, {});
     }
 
   private:

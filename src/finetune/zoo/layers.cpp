@@ -1,9 +1,8 @@
 #include "layers.hpp"
 
-#include <torch/nn/init.h>
-
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "attune/error.hpp"
@@ -36,8 +35,23 @@ void replace_module_at(torch::nn::Module& root, const std::string& path,
 
 torch::Tensor rectify(torch::Tensor x) { return x.relu_(); }
 
+std::int64_t multiple_of_8(double channels) {
+    const auto nearest = std::max<std::int64_t>(8, static_cast<std::int64_t>(channels + 4) / 8 * 8);
+    return static_cast<double>(nearest) < 0.9 * channels ? nearest + 8 : nearest;
+}
+
 torch::Tensor activate(torch::Tensor x, Activation activation) {
     switch (activation) {
+        case Activation::silu:
+            return torch::silu_(x);
+        case Activation::hardswish:
+            return torch::hardswish_(x);
+        case Activation::gelu:
+            return torch::gelu(x);
+        case Activation::sigmoid:
+            return x.sigmoid_();
+        case Activation::hardsigmoid:
+            return torch::hardsigmoid_(x);
         case Activation::relu:
             return x.relu_();
         case Activation::relu6:
@@ -48,18 +62,54 @@ torch::Tensor activate(torch::Tensor x, Activation activation) {
     return x;
 }
 
+torch::nn::BatchNorm2d make_norm(std::int64_t channels, const Norm& norm) {
+    return torch::nn::BatchNorm2d(
+        torch::nn::BatchNorm2dOptions(channels).eps(norm.eps).momentum(norm.momentum));
+}
+
+// torch's constructors draw weights at once. A layer of one weight is made, and then given the memory of the
+// one that is wanted.
+torch::nn::Conv2d make_conv(const torch::nn::Conv2dOptions& options) {
+    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(1, 1, 1).bias(options.bias()));
+    conv->options.in_channels(options.in_channels())
+        .out_channels(options.out_channels())
+        .kernel_size(options.kernel_size())
+        .stride(options.stride())
+        .padding(options.padding())
+        .dilation(options.dilation())
+        .groups(options.groups());
+    const auto& kernel = *options.kernel_size();
+    conv->weight.set_data(torch::empty(
+        {options.out_channels(), options.in_channels() / options.groups(), kernel[0], kernel[1]}));
+    if (options.bias()) conv->bias.set_data(torch::empty({options.out_channels()}));
+    return conv;
+}
+
 torch::nn::Conv2d make_conv(const ConvSpec& spec) {
-    return torch::nn::Conv2d(torch::nn::Conv2dOptions(spec.in, spec.out, spec.kernel)
-                                 .stride(spec.stride)
-                                 .padding(spec.kernel / 2)
-                                 .groups(spec.groups)
-                                 .bias(false));
+    return make_conv(torch::nn::Conv2dOptions(spec.in, spec.out, spec.kernel)
+                         .stride(spec.stride)
+                         .padding(spec.kernel / 2)
+                         .groups(spec.groups)
+                         .bias(false));
+}
+
+torch::nn::Linear make_linear(std::int64_t in, std::int64_t out, bool bias) {
+    torch::nn::Linear linear(torch::nn::LinearOptions(1, 1).bias(bias));
+    linear->options.in_features(in).out_features(out);
+    linear->weight.set_data(torch::empty({out, in}));
+    if (bias) linear->bias.set_data(torch::empty({out}));
+    return linear;
+}
+
+torch::Tensor Sequence::forward(torch::Tensor x) {
+    for (auto& step : steps_) x = step(std::move(x));
+    return x;
 }
 
 ConvNormChain::ConvNormChain(const std::vector<ConvSpec>& specs) {
     std::size_t next = 0;
     for (const auto& spec : specs) {
-        links_.push_back({make_conv(spec), torch::nn::BatchNorm2d(spec.out), spec.activation});
+        links_.push_back({make_conv(spec), make_norm(spec.out, spec.norm), spec.activation});
         register_module(std::to_string(next++), links_.back().conv);
         register_module(std::to_string(next++), links_.back().norm);
         if (spec.activation != Activation::none) ++next;
@@ -71,6 +121,18 @@ torch::Tensor ConvNormChain::forward(torch::Tensor x) {
     return x;
 }
 
+SqueezeExcitation::SqueezeExcitation(std::int64_t channels, std::int64_t squeezed, Activation activation,
+                                     Activation gate)
+    : squeeze_(register_module("fc1", make_conv(torch::nn::Conv2dOptions(channels, squeezed, 1)))),
+      excite_(register_module("fc2", make_conv(torch::nn::Conv2dOptions(squeezed, channels, 1)))),
+      activation_(activation),
+      gate_(gate) {}
+
+torch::Tensor SqueezeExcitation::forward(torch::Tensor x) {
+    const auto means = x.mean({2, 3}, /*keepdim=*/true);
+    return x * activate(excite_->forward(activate(squeeze_->forward(means), activation_)), gate_);
+}
+
 torch::Tensor global_average(const torch::Tensor& x) { return x.mean({2, 3}); }
 
 torch::Tensor interleave_channels(const torch::Tensor& a, const torch::Tensor& b) {
@@ -79,16 +141,6 @@ torch::Tensor interleave_channels(const torch::Tensor& a, const torch::Tensor& b
             .flatten(3)
             .permute({0, 3, 1, 2});
     return torch::stack({a, b}, 2).flatten(1, 2);
-}
-
-void initialise_kaiming_fan_out(torch::nn::Module& root) {
-    torch::NoGradGuard no_grad;
-    for (const auto& module : root.modules(/*include_self=*/false)) {
-        auto* conv = module->as<torch::nn::Conv2d>();
-        if (conv == nullptr) continue;
-        torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
-        if (conv->bias.defined()) torch::nn::init::zeros_(conv->bias);
-    }
 }
 
 }  // namespace attune::detail

@@ -1,7 +1,5 @@
 #include "attune/finetune/zoo/mobilenet_v2.hpp"
 
-#include <torch/nn/init.h>
-
 #include <array>
 #include <string>
 #include <utility>
@@ -81,7 +79,10 @@ class MobileNetV2 : public LinearHeadNetwork {
         add_stage("features." + std::to_string(next),
                   [last](torch::Tensor x) { return detail::global_average(last->forward(std::move(x))); });
         detail::initialise_kaiming_fan_out(*features);
-        add_head("classifier.1", 1280, classes, initialise_head, 0.2);
+        add_head("classifier.1", 1280, classes,
+                 {.initialise = [](auto& head) { detail::initialise_normal(head, 0.01); },
+                  .dropout = 0.2,
+                  .dropout_name = "0"});
     }
 
   private:
@@ -96,11 +97,6 @@ class MobileNetV2 : public LinearHeadNetwork {
                                               {6, 96, 3, 1},
                                               {6, 160, 3, 2},
                                               {6, 320, 1, 1}}};
-
-    static void initialise_head(torch::nn::LinearImpl& head) {
-        torch::nn::init::normal_(head.weight, 0, 0.01);
-        torch::nn::init::zeros_(head.bias);
-    }
 };
 
 }  // namespace

@@ -10,12 +10,7 @@
 
 #include "attune/error.hpp"
 #include "attune/finetune/network.hpp"
-#include "attune/finetune/zoo/cifar_resnet.hpp"
-#include "attune/finetune/zoo/fastestdet_shufflenet.hpp"
-#include "attune/finetune/zoo/mobilenet_v2.hpp"
-#include "attune/finetune/zoo/resnet.hpp"
-#include "attune/finetune/zoo/shufflenet_v2.hpp"
-#include "attune/finetune/zoo/squeezenet.hpp"
+#include "initialise.hpp"
 
 namespace attune {
 namespace {
@@ -47,78 +42,48 @@ std::string simplified(std::string_view name) {
     return result;
 }
 
-constexpr std::int64_t imagenet_classes = 1000;
-constexpr std::int64_t cifar_classes = 10;
-
-ZooEntry of_resnet(std::string name, std::string family, std::int64_t parameters,
-                   const ResNetOptions& options) {
-    return {std::move(name),
-            std::move(family),
-            imagenet_classes,
-            parameters,
-            {},
-            [options](std::int64_t classes) { return resnet(options, classes); }};
-}
-
-ZooEntry of_shufflenet(std::string name, std::int64_t parameters, double width) {
-    return {std::move(name), "ShuffleNetV2", imagenet_classes, parameters, {}, [width](std::int64_t classes) {
-                return shufflenet_v2(width, classes);
-            }};
-}
-
-ZooEntry of_cifar_resnet(int depth, std::int64_t parameters) {
-    return {"resnet" + std::to_string(depth),
-            "ResNet for 32 x 32",
-            cifar_classes,
-            parameters,
-            InputSpec{.image_size = 32, .minimum_size = 8},
-            [depth](std::int64_t classes) { return cifar_resnet(depth, classes); }};
-}
-
-// FastestDet feeds its trunk RGB in [0, 1] as it is.
-constexpr InputSpec unnormalised{.mean = {0, 0, 0}, .std = {1, 1, 1}};
-
-ModelZoo make_standard() {
-    ModelZoo zoo;
-    zoo.add({"mobilenet_v2", "MobileNetV2", imagenet_classes, 3'504'872, {}, mobilenet_v2});
-    zoo.add(
-        {"squeezenet1_0", "SqueezeNet", imagenet_classes, 1'248'424, {.minimum_size = 21}, squeezenet1_0});
-    zoo.add(
-        {"squeezenet1_1", "SqueezeNet", imagenet_classes, 1'235'496, {.minimum_size = 17}, squeezenet1_1});
-    zoo.add(of_shufflenet("shufflenet_v2_x0_5", 1'366'792, 0.5));
-    zoo.add(of_shufflenet("shufflenet_v2_x1_0", 2'278'604, 1.0));
-    zoo.add(of_shufflenet("shufflenet_v2_x1_5", 3'503'624, 1.5));
-    zoo.add(of_shufflenet("shufflenet_v2_x2_0", 7'393'996, 2.0));
-    zoo.add(of_resnet("resnet18", "ResNet", 11'689'512, {.blocks = {2, 2, 2, 2}}));
-    zoo.add(of_resnet("resnet34", "ResNet", 21'797'672, {.blocks = {3, 4, 6, 3}}));
-    zoo.add(of_resnet("resnet50", "ResNet", 25'557'032, {.blocks = {3, 4, 6, 3}, .bottleneck = true}));
-    zoo.add(of_resnet("resnet101", "ResNet", 44'549'160, {.blocks = {3, 4, 23, 3}, .bottleneck = true}));
-    zoo.add(of_resnet("resnet152", "ResNet", 60'192'808, {.blocks = {3, 8, 36, 3}, .bottleneck = true}));
-    zoo.add(of_resnet("resnext50_32x4d", "ResNeXt", 25'028'904,
-                      {.blocks = {3, 4, 6, 3}, .bottleneck = true, .groups = 32, .group_width = 4}));
-    zoo.add(of_resnet("resnext101_32x8d", "ResNeXt", 88'791'336,
-                      {.blocks = {3, 4, 23, 3}, .bottleneck = true, .groups = 32, .group_width = 8}));
-    zoo.add(of_resnet("resnext101_64x4d", "ResNeXt", 83'455'272,
-                      {.blocks = {3, 4, 23, 3}, .bottleneck = true, .groups = 64, .group_width = 4}));
-    zoo.add(of_resnet("wide_resnet50_2", "Wide ResNet", 68'883'240,
-                      {.blocks = {3, 4, 6, 3}, .bottleneck = true, .group_width = 128}));
-    zoo.add(of_resnet("wide_resnet101_2", "Wide ResNet", 126'886'696,
-                      {.blocks = {3, 4, 23, 3}, .bottleneck = true, .group_width = 128}));
-    zoo.add(of_cifar_resnet(20, 269'722));
-    zoo.add(of_cifar_resnet(32, 464'154));
-    zoo.add(of_cifar_resnet(44, 658'586));
-    zoo.add(of_cifar_resnet(56, 853'018));
-    zoo.add(of_cifar_resnet(110, 1'727'962));
-    zoo.add({"shufflenetv2_x0.5-backbone", "ShuffleNetV2 of FastestDet", imagenet_classes, 336'136,
-             unnormalised, fastestdet_shufflenet});
-    return zoo;
+bool meets(const ZooEntry& entry, const ZooQuery& query) {
+    const auto wanted = simplified(query.text);
+    if (simplified(entry.name).find(wanted) == std::string::npos &&
+        simplified(entry.family).find(wanted) == std::string::npos)
+        return false;
+    if (!query.family.empty() && entry.family != query.family) return false;
+    if (entry.parameters < query.minimum_parameters.value_or(0)) return false;
+    if (query.maximum_parameters && entry.parameters > *query.maximum_parameters) return false;
+    if (query.image_size) {
+        const auto side = *query.image_size;
+        const bool resizable = entry.input.fixed_size && side % entry.input.multiple == 0 && side > 0;
+        if (!resizable && !entry.input.accepts(side, side)) return false;
+    }
+    if (!query.minimum_top1_percent && !query.maximum_gflops) return true;
+    const auto* weights = entry.usual_weights();
+    if (weights == nullptr) return false;
+    // Negated, so that unknown (NaN) meets nothing.
+    if (query.minimum_top1_percent && !(weights->top1_percent >= *query.minimum_top1_percent)) return false;
+    return !query.maximum_gflops || weights->gflops <= *query.maximum_gflops;
 }
 
 }  // namespace
 
-const ModelZoo& ModelZoo::standard() {
-    static const ModelZoo zoo = make_standard();
-    return zoo;
+const PublishedWeights* ZooEntry::usual_weights() const noexcept {
+    for (const auto& weights : published)
+        if (weights.is_default) return &weights;
+    return published.empty() ? nullptr : &published.front();
+}
+
+void ZooQuery::validate() const {
+    const auto check = [](const char* name, double value) {
+        if (!(value >= 0)) throw InvalidOption(fmt::format("{} is {}; it must be at least 0", name, value));
+    };
+    check("minimum_parameters", static_cast<double>(minimum_parameters.value_or(0)));
+    check("maximum_parameters", static_cast<double>(maximum_parameters.value_or(0)));
+    check("image_size", static_cast<double>(image_size.value_or(0)));
+    check("minimum_top1_percent", minimum_top1_percent.value_or(0));
+    check("maximum_gflops", maximum_gflops.value_or(0));
+    if (minimum_parameters && maximum_parameters && *minimum_parameters > *maximum_parameters)
+        throw InvalidOption(
+            fmt::format("minimum_parameters is {} and maximum_parameters {}; no network lies between",
+                        *minimum_parameters, *maximum_parameters));
 }
 
 void ModelZoo::add(ZooEntry entry) {
@@ -163,6 +128,14 @@ const ZooEntry& ModelZoo::entry(const std::string& name) const {
                                   fmt::join(names(), ", ")));
 }
 
+std::vector<const ZooEntry*> ModelZoo::find(const ZooQuery& query) const {
+    query.validate();
+    std::vector<const ZooEntry*> result;
+    for (const auto& entry : entries_)
+        if (meets(entry, query)) result.push_back(&entry);
+    return result;
+}
+
 NetworkPtr ModelZoo::make(const std::string& name) const { return make(name, entry(name).classes); }
 
 NetworkPtr ModelZoo::make(const std::string& name, std::int64_t classes) const {
@@ -170,6 +143,11 @@ NetworkPtr ModelZoo::make(const std::string& name, std::int64_t classes) const {
     auto network = known.build(classes);
     network->input = known.input;
     return network;
+}
+
+NetworkPtr ModelZoo::make_unset(const std::string& name, std::int64_t classes) const {
+    const detail::WithoutInitialisation unset;
+    return make(name, classes);
 }
 
 }  // namespace attune

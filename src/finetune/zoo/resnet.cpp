@@ -21,7 +21,6 @@ class ResidualBlock : public detail::Block {
     ResidualBlock(const std::vector<detail::ConvSpec>& specs, std::int64_t stride) {
         const auto in = specs.front().in;
         const auto out = specs.back().out;
-        // Python makes the shortcut first and registers it last; the order of the random draws is kept.
         if (stride != 1 || in != out)
             shortcut_ = std::make_shared<ConvNormChain>(
                 std::vector<detail::ConvSpec>{{.in = in, .out = out, .stride = stride}});
@@ -78,7 +77,7 @@ class ResNet : public LinearHeadNetwork {
             }
         }
         detail::initialise_kaiming_fan_out(*this);
-        add_head("fc", in, classes);
+        add_head("fc", in, classes, {});
     }
 
   private:

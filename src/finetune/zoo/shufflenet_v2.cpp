@@ -70,7 +70,8 @@ class ShuffleNetV2 : public LinearHeadNetwork {
                                          {.in = in, .out = channels[3], .activation = Activation::relu}}));
         add_stage("conv5",
                   [last](torch::Tensor x) { return detail::global_average(last->forward(std::move(x))); });
-        add_head("fc", channels[3], classes);
+        detail::initialise_as_torch(*this);
+        add_head("fc", channels[3], classes, {});
     }
 
   private:

@@ -15,16 +15,20 @@ namespace {
 
 torch::nn::Conv2d biased_conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride = 1,
                               std::int64_t padding = 0) {
-    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(padding));
-    torch::nn::init::kaiming_uniform_(conv->weight, 0);
-    torch::nn::init::zeros_(conv->bias);
+    auto conv = detail::make_conv(torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(padding));
+    if (detail::initialises()) {
+        torch::nn::init::kaiming_uniform_(conv->weight, 0);
+        torch::nn::init::zeros_(conv->bias);
+    }
     return conv;
 }
 
 torch::nn::Conv2d fresh_head(std::int64_t classes) {
-    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(512, classes, 1));
-    torch::nn::init::normal_(conv->weight, 0, 0.01);
-    torch::nn::init::zeros_(conv->bias);
+    auto conv = detail::make_conv(torch::nn::Conv2dOptions(512, classes, 1));
+    if (detail::initialises()) {
+        torch::nn::init::normal_(conv->weight, 0, 0.01);
+        torch::nn::init::zeros_(conv->bias);
+    }
     return conv;
 }
 

@@ -3,10 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "attune/finetune/input_spec.hpp"
+#include "attune/finetune/zoo/published_weights.hpp"
 
 namespace attune {
 
@@ -24,6 +27,27 @@ struct ZooEntry {
     /// Builds the network with a head for `classes` classes, initialised at random from torch's default
     /// generator.
     std::function<NetworkPtr(std::int64_t classes)> build;
+
+    /// What is known of its pretrained files; empty where nothing is.
+    std::span<const PublishedWeights> published{};
+
+    /// Of the published weights the ones that their authors recommend; null where there are none.
+    [[nodiscard]] const PublishedWeights* usual_weights() const noexcept;
+};
+
+/// What is looked for in a zoo; every condition that is set must hold. Accuracy and GFLOPs are those of the
+/// usual published weights: entries without any do not meet a condition on them.
+struct ZooQuery {
+    std::string text{};    ///< part of the name or of the family, in any case
+    std::string family{};  ///< exactly
+    std::optional<std::int64_t> minimum_parameters{};
+    std::optional<std::int64_t> maximum_parameters{};
+    std::optional<std::int64_t> image_size{};  ///< squares of that side pass (ViT: after set_image_size)
+    std::optional<double> minimum_top1_percent{};
+    std::optional<double> maximum_gflops{};
+
+    /// Throws InvalidOption for bounds below 0, NaN, or a minimum above the maximum.
+    void validate() const;
 };
 
 /// The network architectures that can be made by name.
@@ -35,8 +59,8 @@ class ModelZoo {
     /// An empty zoo.
     ModelZoo() = default;
 
-    /// MobileNetV2, SqueezeNet, ShuffleNetV2, ResNet with ResNeXt and Wide ResNet, ResNet for 32 x 32 pixels,
-    /// and the ShuffleNetV2 trunk of FastestDet.
+    /// The classification networks of torchvision, MobileNetV1, ResNet for 32 x 32 pixels, and the
+    /// ShuffleNetV2 trunk of FastestDet.
     [[nodiscard]] static const ModelZoo& standard();
 
     /// Throws InvalidOption for an empty or known name, a missing builder, or fewer than one class or
@@ -53,11 +77,20 @@ class ModelZoo {
     /// Throws UnknownName, with the nearest name and the list of all.
     [[nodiscard]] const ZooEntry& entry(const std::string& name) const;
 
+    /// The entries that meet the query, in the order in which they were added. Throws InvalidOption as
+    /// `ZooQuery::validate` does.
+    [[nodiscard]] std::vector<const ZooEntry*> find(const ZooQuery& query) const;
+
     /// A network with random weights and the usual number of classes. Throws UnknownName as `entry` does.
     [[nodiscard]] NetworkPtr make(const std::string& name) const;
 
     /// The same for `classes` classes. Throws UnknownName, and InvalidOption for fewer than one class.
     [[nodiscard]] NetworkPtr make(const std::string& name, std::int64_t classes) const;
+
+    /// The same without drawing weights: those of convolutions and linear layers are unset memory until a
+    /// file is loaded. Saves seconds for the large ones, and their memory is not touched. The builders of
+    /// other hosts' entries may draw all the same.
+    [[nodiscard]] NetworkPtr make_unset(const std::string& name, std::int64_t classes) const;
 
   private:
     std::vector<ZooEntry> entries_;

@@ -1,0 +1,21 @@
+// Lists of images (CSV) and of weights (JSON).
+#include <cstdint>
+
+#include "attune/files/image_dataset.hpp"
+#include "attune/files/weights_manifest.hpp"
+#include "fuzz/fuzz_support.hpp"
+#include "fuzz/memory_file.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace attune;
+    const fuzz::MemoryFile file(data, size);
+    fuzz::allow_errors([&] { (void)list_image_manifest(file.path()); });
+    fuzz::allow_errors([&] {
+        const auto manifest = WeightsManifest::read(file.path());
+        for (const auto& record : manifest.records()) {
+            fuzz::require(record.sha256.size() == 64, "a record has a hash");
+            fuzz::allow_errors([&] { (void)manifest.record(record.model); });
+        }
+    });
+    return 0;
+}
