@@ -107,6 +107,7 @@ TunePlan plan_of(const TuneArguments& arguments) {
         plan.setup.adopt(*plan.existing);
         check_same_settings(plan.setup, *plan.existing, plan.journal);
     }
+    pin(plan.setup.parents, plan.journal);
     (void)plan.setup.make_strategy();
     (void)plan.setup.make_stopping();
     return plan;
