@@ -162,6 +162,7 @@ Json AskTellSession::create(const Json& json) {
     Study existing;
     for (const Event& event : storage.read(0)) existing.apply(event);
     if (existing.is_created()) adopt(setup, existing);
+    pin(setup.parents, setup.storage);
     tuner_ = std::make_unique<Tuner>(setup.space, setup.objectives, setup.make_strategy(),
                                      setup.make_stopping(), setup.tuner_options(), std::move(storage));
     return Json{{"created",

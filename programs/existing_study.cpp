@@ -18,6 +18,12 @@ std::string setting(const Study& study, const std::string& name) {
     return found == study.settings().end() ? std::string{} : found->second;
 }
 
+/// Of a strategy that is called otherwise by now, its present name.
+std::string present_name(const Study& study, const std::string& kind) {
+    const std::string name = setting(study, kind);
+    return kind == "strategy" ? StrategyRegistry::standard().present_name(name) : name;
+}
+
 std::string named_text(const std::string& name, const std::string& options) {
     return options.empty() || options == "{}" ? name : name + " " + options;
 }
@@ -38,6 +44,17 @@ event::Values stored_fixed(const Study& study) {
     return text.empty() ? event::Values{} : values_from_json(parse_json(text, "fixed"), "fixed");
 }
 
+std::vector<Parent> stored_parents(const Study& study) {
+    const std::string text = setting(study, "parents");
+    return text.empty() ? std::vector<Parent>{} : parents_from_json(parse_json(text, "parents"), "parents");
+}
+
+/// Without how many events of each count, which is settled when the study is made.
+std::string parents_text(std::vector<Parent> parents) {
+    for (Parent& parent : parents) parent.events.reset();
+    return parents.empty() ? "none" : parents_to_json(parents).dump();
+}
+
 std::string duplicates_text(Duplicates duplicates) {
     const Json json = duplicates_to_json(duplicates);
     return json.is_string() ? json.get<std::string>() : "replicate:" + std::to_string(duplicates.replicates);
@@ -50,13 +67,13 @@ Duplicates stored_duplicates(const Study& study) {
 
 /// Of the kind ("strategy" or "stopping"); the name alone where it has no options.
 std::string stored_named(const Study& study, const std::string& kind) {
-    return named_text(setting(study, kind), setting(study, kind + "_options"));
+    return named_text(present_name(study, kind), setting(study, kind + "_options"));
 }
 
 /// Takes the name from the study, and its options but for those that were given.
 void adopt_named(const Study& study, const std::string& kind, const std::vector<std::string>& known,
                  bool options_given, Named& named) {
-    const std::string name = setting(study, kind);
+    const std::string name = present_name(study, kind);
     if (std::find(known.begin(), known.end(), name) == known.end()) return;  // of a host's own making
     const auto asked_for = options_given ? named.options : std::map<std::string, Value>{};
     named = {name, asked_for};
@@ -76,6 +93,7 @@ void StudySetup::adopt(const Study& study) {
         adopt_named(study, "stopping", StoppingPolicyRegistry::standard().names(),
                     given.contains("stopping_options"), stopping);
     if (!given.contains("fixed")) fixed = stored_fixed(study);
+    if (!given.contains("parents") || parents == stored_parents(study)) parents = stored_parents(study);
     if (!given.contains("duplicates")) duplicates = stored_duplicates(study);
     if (!given.contains("seed")) seed = study.seed();
     if (!given.contains("name")) name = study.name();
@@ -102,6 +120,7 @@ std::vector<std::string> StudySetup::differences(const Study& study) const {
     compare_given("stopping", stored_named(study, "stopping"),
                   named_text(stopping.name, options_text(stopping)));
     compare_given("fixed", fixed_text(stored_fixed(study)), fixed_text(fixed));
+    compare_given("parents", parents_text(stored_parents(study)), parents_text(parents));
     compare_given("duplicates", duplicates_text(stored_duplicates(study)), duplicates_text(duplicates));
     return lines;
 }

@@ -45,7 +45,11 @@ int replay_study(const std::string& path, const std::string& named) {
     const event::Values fixed_values = fixed == settings.end()
                                            ? event::Values{}
                                            : values_from_json(parse_json(fixed->second, "fixed"), "fixed");
-    const Replay result = replay(stored.events, make_strategy(strategy, fixed_values), duplicates);
+    const auto learnt = settings.find("parents");
+    const std::vector<Parent> parents =
+        learnt == settings.end() ? std::vector<Parent>{}
+                                 : parents_from_json(parse_json(learnt->second, "parents"), "parents");
+    const Replay result = replay(stored.events, make_strategy(strategy, fixed_values, parents), duplicates);
     for (const ReplayDifference& difference : result.differences) {
         std::cout << "trial " << difference.trial << " (saw " << counted(difference.view, "event")
                   << "): recorded "

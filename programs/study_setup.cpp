@@ -16,11 +16,6 @@ namespace {
 
 using detail::JsonObject;
 
-/// A request for what the protocol knows and this version does not do.
-struct Unsupported : Error {
-    explicit Unsupported(const std::string& message) : Error("unsupported", message) {}
-};
-
 Named named_from_json(const Json& json, const std::string& what) {
     if (json.is_string()) return {json.get<std::string>()};
     const JsonObject object(json, what, {"name", "options"});
@@ -53,7 +48,7 @@ StudySetup setup_from_json(const Json& json, const std::string& what, StudySetup
         {"space", "constraints", "objectives", "strategy", "stopping", "fixed", "parents", "seed", "storage",
          "duplicates", "resumable", "name", "change_space", "old_trials"});
     StudySetup setup = std::move(otherwise);
-    for (const char* name : {"strategy", "stopping", "fixed", "seed", "duplicates", "name"})
+    for (const char* name : {"strategy", "stopping", "fixed", "parents", "seed", "duplicates", "name"})
         if (object.has(name)) setup.given.insert(name);
     Json space{{"space", object.at("space")}};
     if (object.has("constraints")) space["constraints"] = object.at("constraints");
@@ -66,9 +61,8 @@ StudySetup setup_from_json(const Json& json, const std::string& what, StudySetup
         setup.stopping = named_from_json(object.at("stopping"), object.path("stopping"));
     if (object.has("fixed")) setup.fixed = values_from_json(object.at("fixed"), object.path("fixed"));
     check_fixed(setup.space, setup.fixed);
-    if (object.has("parents") && !object.list("parents").empty())
-        throw Unsupported(
-            "parents: learning from earlier studies is not supported yet; leave the list empty");
+    if (object.has("parents"))
+        setup.parents = parents_from_json(object.list("parents"), object.path("parents"));
     setup.seed = object.integer<std::uint64_t>("seed", setup.seed);
     setup.storage = object.text("storage", setup.storage);
     if (object.has("duplicates")) setup.duplicates = duplicates_from_json(object.at("duplicates"));
@@ -90,8 +84,10 @@ std::optional<Suggestion> WithFixed::suggest(const Study& study, SuggestionReque
     return strategy_.suggest(study, request);
 }
 
-AnyStrategy make_strategy(const Named& strategy, const event::Values& fixed) {
+AnyStrategy make_strategy(const Named& strategy, const event::Values& fixed,
+                          const std::vector<Parent>& parents) {
     AnyStrategy made = StrategyRegistry::standard().make(strategy.name, strategy.options);
+    if (!parents.empty()) made = WarmStart(read_parents(parents), std::move(made));
     if (fixed.empty()) return made;
     return WithFixed(std::move(made), fixed);
 }
@@ -110,6 +106,7 @@ TunerOptions StudySetup::tuner_options() const {
                         {"stopping", stopping.name},
                         {"stopping_options", options_text(stopping.options)},
                         {"duplicates", duplicates_to_json(duplicates).dump()}};
+    if (!parents.empty()) options.settings["parents"] = parents_to_json(parents).dump();
     if (!fixed.empty()) options.settings["fixed"] = values_to_json(fixed).dump();
     options.settings.insert(notes.begin(), notes.end());
     options.environment = describe_environment();

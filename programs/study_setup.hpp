@@ -10,6 +10,7 @@
 #include "attune/storage/json_codec.hpp"
 #include "attune/strategy/by_name.hpp"
 #include "attune/tune/options.hpp"
+#include "parents.hpp"
 
 namespace attune::program {
 
@@ -32,8 +33,10 @@ class WithFixed {
     event::Values fixed_;
 };
 
-/// By name and options, with fixed values where there are any. Throws UnknownName and InvalidOption.
-[[nodiscard]] AnyStrategy make_strategy(const Named& strategy, const event::Values& fixed);
+/// By name and options, with fixed values and studies to learn from where there are any. Throws UnknownName,
+/// InvalidOption, and as read_parents.
+[[nodiscard]] AnyStrategy make_strategy(const Named& strategy, const event::Values& fixed,
+                                        const std::vector<Parent>& parents);
 
 /// What the protocol's `create` and the files of `attune tune` say about a study.
 struct StudySetup {
@@ -42,7 +45,8 @@ struct StudySetup {
     std::vector<Objective> objectives;
     Named strategy{"gaussian_process"};
     Named stopping{"median"};
-    event::Values fixed;  ///< values that every trial has
+    event::Values fixed;            ///< values that every trial has
+    std::vector<Parent> parents{};  ///< earlier studies to learn from
     std::uint64_t seed = 0;
     std::string storage = "memory:";
     Duplicates duplicates = Duplicates::forbid();
@@ -51,11 +55,13 @@ struct StudySetup {
     bool change_space = false;   ///< of a study that exists and has another one
     event::Values old_trials{};  ///< what its trials are taken to have had for parameters that they lack
     /// Which of strategy, strategy_options, stopping, stopping_options, fixed, seed, duplicates and name were
-    /// said; an existing study fills in the rest.
+    /// said (or parents); an existing study fills in the rest.
     std::set<std::string> given{};
     std::map<std::string, std::string> notes{};  ///< more to keep with the study: "command", "metrics" ...
 
-    [[nodiscard]] AnyStrategy make_strategy() const { return program::make_strategy(strategy, fixed); }
+    [[nodiscard]] AnyStrategy make_strategy() const {
+        return program::make_strategy(strategy, fixed, parents);
+    }
     [[nodiscard]] AnyStoppingPolicy make_stopping() const {
         return StoppingPolicyRegistry::standard().make(stopping.name, stopping.options);
     }

@@ -171,6 +171,16 @@ void TuneArguments::add_to(CLI::App& c) {
                  "A configuration as JSON to try first; repeatable; only into a new study")
         ->take_all()
         ->allow_extra_args(false);
+    c.add_option("--parents", parents,
+                 "An earlier study on other data or of another program: what was good there is tried first; "
+                 "repeatable")
+        ->take_all()
+        ->allow_extra_args(false);
+    c.add_option(
+         "--same-task-parents", same_task_parents,
+         "An earlier study of the same thing, perhaps over other ranges: its trials count; repeatable")
+        ->take_all()
+        ->allow_extra_args(false);
     c.add_option("--seed", seed, "Of the study's random numbers (default 0)")->check(whole_number(0));
 
     c.add_option("--trials", trials,
@@ -243,6 +253,10 @@ StudySetup TuneArguments::setup() const {
     }
     for (auto& [name, value] : typed(out.space, pairs_from(fixed, "--fixed"), "--fixed"))
         out.fixed.emplace_back(name, value);
+    for (const std::string& path : parents) out.parents.push_back(parent_at(path, ParentTask::related));
+    for (const std::string& path : same_task_parents)
+        out.parents.push_back(parent_at(path, ParentTask::same));
+    if (!parents.empty() || !same_task_parents.empty()) out.given.insert("parents");
     out.checkpoints = checkpoints;
     out.change_space = out.change_space || change_space;
     for (auto& [name, value] : typed(out.space, pairs_from(old_trials, "--old-trials"), "--old-trials"))

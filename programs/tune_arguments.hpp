@@ -24,7 +24,8 @@ struct TuneArguments {
     bool quiet = false, check_only = false, change_space = false;
     MetricArguments metrics;
     std::string step_metric, report_on = "objective";
-    std::vector<std::string> objectives, strategy_options, stopping_options, fixed, enqueued, old_trials;
+    std::vector<std::string> objectives, strategy_options, stopping_options, fixed, enqueued, old_trials,
+        parents, same_task_parents;
     std::string strategy, stopping, duplicates;
     std::optional<std::uint64_t> seed;
     std::string study;

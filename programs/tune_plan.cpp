@@ -121,6 +121,7 @@ TunePlan plan_of(const TuneArguments& arguments) {
         adopt_existing(plan);
         check_same_settings(plan.setup, *plan.existing, plan.journal);
     }
+    pin(plan.setup.parents, plan.journal);
     (void)plan.setup.make_strategy();
     (void)plan.setup.make_stopping();
     return plan;

@@ -1,8 +1,8 @@
 #pragma once
 
 /// Everything of attune::core that needs no linear algebra: spaces, studies, random, grid, Sobol, Halton and
-/// Latin hypercube search, tree Parzen estimators, the median rule, patience, memory, threads and the tuner.
-/// For Gaussian processes and the evolution strategy include attune/bayes.hpp.
+/// Latin hypercube search, tree Parzen estimators, warm starts, the median rule, patience, memory, threads and
+/// the tuner. For Gaussian processes and the evolution strategy include attune/bayes.hpp.
 
 #include "attune/error.hpp"
 #include "attune/execute/inline.hpp"
@@ -21,6 +21,7 @@
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/tree_parzen.hpp"
+#include "attune/strategy/warm_start.hpp"
 #include "attune/study/limits.hpp"
 #include "attune/study/pareto.hpp"
 #include "attune/study/study.hpp"

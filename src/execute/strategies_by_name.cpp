@@ -105,8 +105,7 @@ StrategyRegistry StrategyRegistry::standard() {
 }
 
 AnyStrategy StrategyRegistry::make(const std::string& name, const Options& options) const {
-    const auto former = former_names_.find(name);
-    const auto found = makers_.find(former == former_names_.end() ? name : former->second);
+    const auto found = makers_.find(present_name(name));
     if (found != makers_.end()) return found->second(options);
     std::string known;
     for (const std::string& other : names()) known += (known.empty() ? "" : ", ") + other;

@@ -123,7 +123,10 @@ TEST_CASE("whatever is wrong is an error, and the session goes on") {
              R"(, "stopping": {"name": "median", "options": {"x": 1}}}})",
          "invalid_option"},
         {R"({"create": {"space": )" + space + R"(, "objectives": )" + objectives + R"(, "parents": ["a"]}})",
-         "unsupported"},
+         "storage"},
+        {R"({"create": {"space": )" + space + R"(, "objectives": )" + objectives +
+             R"(, "parents": [{"study": "a", "task": "other"}]}})",
+         "invalid_option"},
         {R"({"create": {"space": )" + space + R"(, "objectives": )" + objectives +
              R"(, "duplicates": "maybe"}})",
          "invalid_option"},

@@ -129,18 +129,3 @@ TEST_CASE("every example of the protocol's document is answered in the form that
     REQUIRE(told != answers.end());
     CHECK(*told == R"({"told":0,"best":{"trial":0,"metrics":{"accuracy":0.9}}})");
 }
-
-TEST_CASE("studies to learn from are refused as not supported, and an empty list of them is none") {
-    const attune::test::TemporaryFolder folder;
-    Attune attune(folder.path());
-    const auto create = [](const std::string& parents) {
-        return R"({"create": {"space": [{"name": "x", "type": "integer", "low": 1, "high": 9}], "objectives": [{"metric": "a", "direction": "maximize"}], "parents": )" +
-               parents + "}}\n";
-    };
-    REQUIRE(attune.run({"ask-tell"}, create(R"(["earlier.attune"])") + create("[]")) == 0);
-    const auto answers = lines_of(attune.out());
-    const Json refused = Json::parse(answers[0])["error"];
-    CHECK(refused["kind"] == "unsupported");
-    CHECK(refused["message"].get<std::string>().find("not supported yet") != std::string::npos);
-    CHECK(answers[1].rfind(R"({"created":{"trials":0,)", 0) == 0);
-}

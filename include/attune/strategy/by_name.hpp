@@ -26,6 +26,12 @@ class StrategyRegistry {
     /// Lets one answer to an older name too, which is not listed.
     void add_former_name(const std::string& former, const std::string& name) { former_names_[former] = name; }
 
+    /// The name by which one that may be called otherwise is listed.
+    [[nodiscard]] std::string present_name(const std::string& name) const {
+        const auto found = former_names_.find(name);
+        return found == former_names_.end() ? name : found->second;
+    }
+
     /// Throws UnknownName that lists the known ones, and InvalidOption.
     [[nodiscard]] AnyStrategy make(const std::string& name, const Options& options = {}) const;
 

@@ -1,0 +1,140 @@
+#include "attune/strategy/warm_start.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attune/strategy/random_search.hpp"
+#include "attune/strategy/tree_parzen.hpp"
+#include "support/strategy_contract.hpp"
+
+using namespace attune;
+using attune::test::StrategyRun;
+
+namespace {
+
+SearchSpace square() {
+    SearchSpace space;
+    (void)space.continuous("x", 0, 1);
+    (void)space.continuous("y", 0, 1);
+    return space;
+}
+
+/// Best at (0.8, 0.2) moved by `off`.
+double valley(const Configuration& c, double off = 0) {
+    const double x = c.native()[0] - 0.8 - off, y = c.native()[1] - 0.2 - off;
+    return x * x + y * y;
+}
+
+std::shared_ptr<const Study> grown(const AnyStrategy& strategy, const SearchSpace& space, int trials,
+                                   const std::function<double(const Configuration&)>& f,
+                                   std::vector<Objective> objectives = {minimize("loss")}) {
+    StrategyRun run(strategy, space, std::move(objectives), 11);
+    for (int i = 0; i < trials; ++i) {
+        const auto asked = run.ask();
+        if (!asked) break;
+        run.tell(f(asked->configuration));
+    }
+    return std::make_shared<const Study>(run.study());
+}
+
+double best_after(const AnyStrategy& strategy, std::uint64_t seed, int trials) {
+    StrategyRun run(strategy, square(), {minimize("loss")}, seed);
+    for (int i = 0; i < trials; ++i) run.tell(valley(run.ask()->configuration));
+    return run.study().value(*run.study().best());
+}
+
+}  // namespace
+
+TEST_CASE("strategies with parents keep the contract") {
+    for (const ParentTask task : {ParentTask::related, ParentTask::same})
+        test::strategy_contract(
+            WarmStart({{grown(RandomSearch{}, square(), 15, [](const Configuration& c) { return valley(c); }),
+                        task}},
+                      RandomSearch{}),
+            "random");
+    const auto mixed = grown(RandomSearch{}, test::mixed_space(), 20, test::bowl);
+    test::strategy_contract(WarmStart({{mixed}}, TreeParzen{{.initial_trials = 4}}), "tpe");
+}
+
+TEST_CASE("few trials after a related parent find what many find without one") {
+    const auto parent =
+        grown(TreeParzen{}, square(), 60, [](const Configuration& c) { return 100 * valley(c, 0.03) + 5; });
+    int wins = 0;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed)
+        wins += best_after(WarmStart({{parent}}, TreeParzen{}), seed, 6) < best_after(TreeParzen{}, seed, 10)
+                    ? 1
+                    : 0;
+    CHECK(wins >= 16);
+}
+
+TEST_CASE("a parent that says the opposite is soon not heard any more") {
+    const auto liar = grown(TreeParzen{}, square(), 60, [](const Configuration& c) { return -valley(c); });
+    const auto friendly =
+        grown(TreeParzen{}, square(), 60, [](const Configuration& c) { return valley(c, 0.02); });
+    StrategyRun run(WarmStart({{liar}}, RandomSearch{}), square());
+    int late = 0;
+    for (int i = 0; i < 40; ++i) {
+        const auto asked = run.ask();
+        if (i >= 8) late += asked->role == "transferred" ? 1 : 0;
+        run.tell(valley(asked->configuration));
+    }
+    CHECK(late == 0);
+    // Beside an honest one it is outvoted.
+    StrategyRun both(WarmStart({{liar}, {friendly}}, RandomSearch{}), square());
+    for (int i = 0; i < 12; ++i) both.tell(valley(both.ask()->configuration));
+    CHECK(both.study().value(*both.study().best()) < 0.01);
+}
+
+TEST_CASE("what a related parent does not say stays free, and maximising is understood") {
+    SearchSpace other;
+    auto kind = other.categorical("kind", {"a", "b"});
+    (void)other.continuous("x", 0, 2);
+    const auto parent = grown(
+        RandomSearch{}, other, 30,
+        [&](const Configuration& c) { return (c[kind] == "b" ? 1 : 0) + std::abs(c.native()[1] - 0.8); },
+        {maximize("accuracy")});
+    SearchSpace space = square();
+    (void)space.categorical("kind", {"b", "a", "c"});
+    StrategyRun run(WarmStart({{parent}}, RandomSearch{}), space);
+    const auto first = run.ask();
+    CHECK(first->role == "transferred");
+    const Configuration& c = first->configuration;
+    CHECK(std::get<std::string>(*c.find("kind")) == "a");
+    CHECK(std::abs(c.native()[0] - 0.8) < 0.3);
+    CHECK(c.native()[1] == 0.5);  // which the parent did not have
+}
+
+TEST_CASE("a second round on a narrowed range learns from outside of it, and repeats nothing") {
+    const auto parent = grown(RandomSearch{}, square(), 40, [](const Configuration& c) { return valley(c); });
+    SearchSpace narrow;
+    (void)narrow.continuous("x", 0.7, 0.9);
+    (void)narrow.continuous("y", 0.1, 0.4);
+    StrategyRun run(WarmStart({{parent, ParentTask::same}}, TreeParzen{}), narrow);
+    const auto first = run.ask();
+    CHECK(first->role != "initial");  // the parent's trials are enough for a model
+    run.tell(0.1);
+    SearchSpace finite;
+    (void)finite.integer("n", 1, 6);
+    const auto asked = grown(RandomSearch{}, finite, 4, [](const Configuration& c) { return c.native()[0]; });
+    StrategyRun rest(WarmStart({{asked, ParentTask::same}}, RandomSearch{}), finite);
+    for (int i = 0; i < 2; ++i) {
+        const auto left = rest.ask();
+        REQUIRE(left);
+        CHECK(asked->times_asked(left->configuration) == 0);
+        rest.tell(1);
+    }
+    CHECK(!rest.ask());
+}
+
+TEST_CASE("what is no study is refused as a parent") {
+    CHECK_THROWS_AS(WarmStart({{nullptr}}, RandomSearch{}), InvalidOption);
+    CHECK_THROWS_AS(WarmStart({{std::make_shared<const Study>()}}, RandomSearch{}), InvalidOption);
+    CHECK_THROWS_AS(WarmStart({}, RandomSearch{}, {.proposals = -1}), InvalidOption);
+    CHECK_THROWS_AS(WarmStart({}, RandomSearch{}, {.every = -1}), InvalidOption);
+}
