@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include "attune/strategy/asynchronous_halving.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
+#include "attune/strategy/hyperband.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/tree_parzen.hpp"
@@ -21,4 +23,13 @@ TEST_CASE("the Gaussian process keeps the contract") {
 }
 TEST_CASE("the tree-structured Parzen estimator keeps the contract") {
     strategy_contract(TreeParzen{{.initial_trials = 4}}, "tree_parzen");
+}
+TEST_CASE("asynchronous halving keeps the contract") {
+    strategy_contract(AsynchronousHalving{}, "asynchronous_halving", {.pauses = true});
+    strategy_contract(AsynchronousHalving{TreeParzen{{.initial_trials = 4}}}, "asynchronous_halving",
+                      {.pauses = true});
+}
+TEST_CASE("Hyperband keeps the contract") {
+    strategy_contract(Hyperband{}, "hyperband", {.pauses = true});
+    strategy_contract(Hyperband{TreeParzen{{.initial_trials = 4}}}, "hyperband", {.pauses = true});
 }
