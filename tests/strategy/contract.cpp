@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 
+#include "attune/strategy/asynchronous_halving.hpp"
 #include "attune/strategy/automatic.hpp"
 #include "attune/strategy/cma_es.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
 #include "attune/strategy/halton.hpp"
+#include "attune/strategy/hyperband.hpp"
 #include "attune/strategy/latin_hypercube.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
@@ -38,4 +40,13 @@ TEST_CASE("the evolution strategy keeps the contract") {
 }
 TEST_CASE("the automatic choice keeps the contract") {
     strategy_contract(Automatic{{.model_trials = 6}}, "auto", {.trials = 12});
+}
+TEST_CASE("asynchronous halving keeps the contract") {
+    strategy_contract(AsynchronousHalving{}, "asynchronous_halving", {.pauses = true});
+    strategy_contract(AsynchronousHalving{TreeParzen{{.initial_trials = 4}}}, "asynchronous_halving",
+                      {.pauses = true});
+}
+TEST_CASE("Hyperband keeps the contract") {
+    strategy_contract(Hyperband{}, "hyperband", {.pauses = true});
+    strategy_contract(Hyperband{TreeParzen{{.initial_trials = 4}}}, "hyperband", {.pauses = true});
 }

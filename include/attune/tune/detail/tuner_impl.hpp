@@ -352,7 +352,8 @@ inline std::optional<Trial> Tuner::take_interrupted() {
         }
         const std::uint64_t worker = worker_->number(study_.latest_worker() + 1);
         const bool from_start = study_.trial(number).checkpoint().empty();
-        if (commit(EventBody(event::Resumed{number, from_start, worker}))) return hand_out(number, true);
+        if (commit(EventBody(event::Resumed{number, from_start, worker, study_.trial(number).until})))
+            return hand_out(number, true);
     }
     return std::nullopt;
 }
