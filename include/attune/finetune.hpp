@@ -24,4 +24,5 @@
 #include "attune/finetune/train/model_file.hpp"
 #include "attune/finetune/train/recipe.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
+#include "attune/finetune/zoo/stochastic_depth.hpp"
 #include "attune/runtime.hpp"

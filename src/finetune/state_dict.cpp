@@ -31,6 +31,11 @@ bool is_batch_counter(std::string_view name) {
     return name == "num_batches_tracked" || name.ends_with(".num_batches_tracked");
 }
 
+/// Indices and coordinates that networks of windows compute for themselves; not every library saves them.
+bool is_computed(std::string_view name) {
+    return name.ends_with(".relative_position_index") || name.ends_with(".relative_coords_table");
+}
+
 bool is_real(DType dtype) {
     return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f32 || dtype == DType::f64;
 }
@@ -244,7 +249,8 @@ Plan plan_load(const torch::nn::Module& module, const Sources& file, const LoadO
         known.insert(name);
         const auto found = offered.find(name);
         if (found == offered.end()) {
-            const bool allowed = is_batch_counter(name) || begins_with_any(name, options.allow_missing);
+            const bool allowed =
+                is_batch_counter(name) || is_computed(name) || begins_with_any(name, options.allow_missing);
             (allowed ? plan.report.kept : plan.report.missing).push_back(name);
             continue;
         }

@@ -95,7 +95,7 @@ class MappedSafetensors;
 
 /// Copies the entries of `file` into the parameters and buffers of `module`, which stay where they are
 /// (device, type, requires_grad); f16, bf16, f32 and f64 are converted. `num_batches_tracked`, which files
-/// from before PyTorch 0.4.1 lack, may be missing. Throws FileError where `options.strict` and the file does
+/// from before PyTorch 0.4.1 lack, and what Swin transformers compute of relative positions may be missing. Throws FileError where `options.strict` and the file does
 /// not fit: the message counts and names what does not, both shapes with it, and says which network of the
 /// zoo the file looks like; the module is unchanged. The same where `options.finite` and a value that would
 /// be loaded is not finite.
