@@ -69,8 +69,12 @@ StrategyRegistry StrategyRegistry::standard() {
         OptionReader reader("gaussian_process", options);
         GaussianProcessOptions process;
         reader.take("initial_trials", process.initial_trials);
-        reader.take<Warping>("warping", process.warping,
-                             {{"none", Warping::none}, {"half_rank", Warping::half_rank}});
+        reader.take<TargetWarping>("warping", process.warping,
+                                   {{"automatic", TargetWarping::automatic},
+                                    {"none", TargetWarping::none},
+                                    {"half_rank", TargetWarping::half_rank},
+                                    {"log_excess", TargetWarping::log_excess}});
+        reader.take("most_observations", process.most_observations);
         reader.take("candidates", process.candidates);
         reader.take("starts", process.starts);
         reader.take("always_refit_below", process.always_refit_below);

@@ -85,6 +85,24 @@ TEST_CASE("fixed values stay, constraints hold, refused configurations are not p
     CHECK(std::abs(configuration.native()[1] - 7.0) == 1.0);
 }
 
+TEST_CASE("the best point on the edge of constraints is found, whether they are straight or bent") {
+    for (const char* constraint : {"a + b + c <= 1.2", "a * a + b * b <= 0.5"}) {
+        CAPTURE(constraint);
+        SearchSpace s;
+        for (const char* name : {"a", "b", "c"}) s.continuous(name, 0.0, 1.0);
+        s.constrain(constraint);
+        const StudySpace space(s, {}, everything);
+        const Hill hill{(Eigen::RowVectorXd(3) << 0.8, 0.6, 0.4).finished()};
+        const auto found = attune::maximise_acquisition(hill, space, drafts(40, space));
+        REQUIRE(found.has_value());
+        CHECK(s.satisfies(space.configuration(found->draft)));
+        // 0.6 beyond the plane, so 0.2 in each; from (0.8, 0.6), of length 1, to the circle of radius 0.7071.
+        const double least =
+            constraint[4] == 'b' ? 3 * 0.2 * 0.2 : (1 - std::sqrt(0.5)) * (1 - std::sqrt(0.5));
+        CHECK(-found->value == doctest::Approx(least).epsilon(0.01));
+    }
+}
+
 TEST_CASE("conditional parameters are moved where they are active and absent where not") {
     SearchSpace s;
     const auto mode = s.categorical("mode", {"plain", "tuned"});

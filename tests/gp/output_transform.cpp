@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -31,7 +32,8 @@ TEST_CASE("transforms keep the order, the ties and what lies beyond, and can be 
     CHECK(rc::check([](std::uint64_t seed) {
         attune::RandomStream stream(seed, 0, attune::Purpose::user);
         const Toward toward = stream.below(2) == 0 ? Toward::lower : Toward::higher;
-        const Warping warping = stream.below(2) == 0 ? Warping::none : Warping::half_rank;
+        const Warping warping =
+            std::array{Warping::none, Warping::half_rank, Warping::log_excess}[stream.below(3)];
         std::vector<double> values(1 + stream.below(30));
         for (double& v : values) v = stream.below(4) == 0 ? 7.0 : std::exp(4.0 * stream.normal());
         const OutputTransform t(values, toward, warping);
@@ -60,7 +62,7 @@ TEST_CASE("an outlier among the worse half loses its weight") {
 
 TEST_CASE("failures alone, one value, equal and huge values are fine") {
     const double inf = std::numeric_limits<double>::infinity();
-    for (const Warping warping : {Warping::none, Warping::half_rank}) {
+    for (const Warping warping : {Warping::none, Warping::half_rank, Warping::log_excess}) {
         CHECK(OutputTransform({std::nan(""), inf, -inf}, Toward::lower, warping).target(inf) == 0.0);
         CHECK(OutputTransform({4.0}, Toward::lower, warping).target(4.0) == 0.0);
         CHECK(OutputTransform({2.0, 2.0, 2.0}, Toward::higher, warping).target(2.0) == 0.0);
@@ -68,4 +70,18 @@ TEST_CASE("failures alone, one value, equal and huge values are fine") {
         CHECK(std::isfinite(huge.target(1e308)));
         CHECK(huge.target(-1e308) < huge.target(1e308));
     }
+}
+
+TEST_CASE("the logarithm of the excess spreads out what lies close to the best, and says by how much") {
+    const std::vector<double> values{1.0, 1.001, 1.01, 1.1, 2.0, 3.0, 5.0, 9.0, 20.0};
+    const OutputTransform ranked(values, Toward::lower, Warping::half_rank);
+    const OutputTransform logged(values, Toward::lower, Warping::log_excess);
+    CHECK(logged.target(1.1) - logged.target(1.0) > 2 * (ranked.target(1.1) - ranked.target(1.0)));
+    // Where the half-ranked values are the values themselves, both slopes are those of the targets.
+    const auto slope = [](const OutputTransform& t, double at) { return t.log_slope(at); };
+    const double by_logs = slope(logged, 1.01) - slope(ranked, 1.01);
+    const double by_difference =
+        std::log((logged.target(1.01) - logged.target(1.001)) / (ranked.target(1.01) - ranked.target(1.001)));
+    CHECK(by_logs == doctest::Approx(by_difference).epsilon(0.05));
+    CHECK(slope(logged, std::nan("")) == slope(logged, 20.0));
 }

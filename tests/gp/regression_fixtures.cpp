@@ -5,6 +5,7 @@
 #include <string>
 
 #include "attune/gp/fit.hpp"
+#include "attune/gp/input_warping.hpp"
 #include "support/shared_data.hpp"
 
 namespace {
@@ -122,6 +123,20 @@ TEST_CASE("fits reach the reference likelihood") {
         else
             attune::test::count_skip("gp.json, fit of kernel " + kernel, "no such kernel here");
     }
-    if (file.contains("kumaraswamy_cdf"))
-        attune::test::count_skip("gp.json, kumaraswamy_cdf", "inputs are not warped yet");
+}
+
+TEST_CASE("Kumaraswamy's distribution function agrees with reference values") {
+    const auto path = attune::test::shared("fixtures/hpo/gp.json");
+    if (!path) return;
+    const json file = json::parse(std::ifstream(*path));
+    if (!file.contains("kumaraswamy_cdf")) return;
+    const json& table = file.at("kumaraswamy_cdf");
+    const Eigen::VectorXd x = vector_of(table.at("x"));
+    for (std::size_t k = 0; k < table.at("a").size(); ++k) {
+        const attune::KumaraswamyWarping warp{table.at("a").at(k), table.at("b").at(k)};
+        const Eigen::VectorXd row = vector_of(table.at("rows_by_a_b").at(k));
+        REQUIRE(row.size() == x.size());
+        for (Eigen::Index i = 0; i < x.size(); ++i) CHECK(warp(x[i]) == near(row[i]));
+        attune::test::count_run();
+    }
 }

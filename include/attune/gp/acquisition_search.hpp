@@ -54,6 +54,7 @@ struct SearchEffort {
     int refined = 4;          ///< how many of the candidates are improved
     int rounds = 3;           ///< continuous search and exchange moves in turn, at most so often
     int exchange_moves = 12;  ///< accepted moves on the grid in one round, at most
+    int slide_moves = 200;    ///< accepted moves along constraints that cut the way up off, at most
     int choices_tried = 24;   ///< values of one axis tried in an exchange, at most
     detail::MinimiseLimits limits{30, 40, 1e-4, 1e-6};
 };
@@ -62,6 +63,7 @@ struct SearchEffort {
 struct FoundCandidate {
     Eigen::RowVectorXd draft;
     double value = -std::numeric_limits<double>::infinity();
+    bool cut = false;  ///< whether a constraint stopped its way up
 };
 
 namespace detail {
@@ -80,6 +82,7 @@ class AcquisitionSearch {
             refine(start);
             if (start.value > best.value) best = start;
         }
+        if (best.cut) slide(best);
         return best;
     }
 
@@ -105,7 +108,8 @@ class AcquisitionSearch {
         });
         for (const std::size_t i : order) {
             const Eigen::RowVectorXd draft = drafts.row(feasible[i]);
-            if (space_.admits(draft)) best.push_back({draft, rank(values[static_cast<Eigen::Index>(i)])});
+            if (space_.admits(draft))
+                best.push_back({draft, rank(values[static_cast<Eigen::Index>(i)]), false});
             if (best.size() == static_cast<std::size_t>(effort_.refined)) break;
         }
         return best;
@@ -128,11 +132,7 @@ class AcquisitionSearch {
     bool climb(FoundCandidate& candidate) {
         Eigen::RowVectorXd point(candidate.draft.size());
         (void)space_.express(candidate.draft, point);
-        std::vector<Eigen::Index> moving;
-        for (Eigen::Index j = 0; j < point.size(); ++j) {
-            const SearchAxis& axis = space_.axes()[static_cast<std::size_t>(j)];
-            if (axis.movable && axis.levels == 0 && !std::isnan(point[j])) moving.push_back(j);
-        }
+        const std::vector<Eigen::Index> moving = active_continuous(candidate.draft);
         if (moving.empty()) return false;
         const auto m = static_cast<Eigen::Index>(moving.size());
         Eigen::VectorXd slope(point.size());
@@ -151,9 +151,54 @@ class AcquisitionSearch {
             Eigen::RowVectorXd draft = candidate.draft;
             for (Eigen::Index i = 0; i < m; ++i)
                 draft[moving[static_cast<std::size_t>(i)]] = start[i] + share * (found.x[i] - start[i]);
+            if (!space_.express(draft, point)) candidate.cut = true;
             if (accept(draft, candidate)) return true;
         }
         return false;
+    }
+
+    /// Walks along the constraints that cut the way up off: pattern search (Hooke and Jeeves 1961) over the
+    /// active continuous axes and, in few dimensions, over pairs of them, in opposite and in equal senses.
+    void slide(FoundCandidate& candidate) {
+        const std::vector<Eigen::Index> moving = active_continuous(candidate.draft);
+        std::vector<Eigen::RowVectorXd> directions;
+        for (std::size_t a = 0; a < moving.size(); ++a) {
+            Eigen::RowVectorXd one = Eigen::RowVectorXd::Zero(candidate.draft.size());
+            one[moving[a]] = 1.0;
+            directions.push_back(one);
+            for (std::size_t b = 0; b < a && moving.size() <= most_paired; ++b) {
+                Eigen::RowVectorXd pair = one;
+                pair[moving[b]] = -1.0;
+                directions.push_back(pair);
+                pair[moving[b]] = 1.0;
+                directions.push_back(pair);
+            }
+        }
+        int moves = 0;
+        for (double step = 0.1; step > 1e-4; step *= 0.4) {
+            bool moved = true;
+            while (moved && moves < effort_.slide_moves) {
+                moved = false;
+                for (const Eigen::RowVectorXd& direction : directions)
+                    for (const double signed_step : {step, -step}) {
+                        const Eigen::RowVectorXd draft =
+                            (candidate.draft + signed_step * direction).cwiseMax(0.0).cwiseMin(1.0);
+                        if (accept(draft, candidate)) moved = true, ++moves;
+                    }
+            }
+        }
+    }
+
+    /// Axes of the draft that are continuous, free and active there.
+    [[nodiscard]] std::vector<Eigen::Index> active_continuous(const Eigen::RowVectorXd& draft) const {
+        Eigen::RowVectorXd point(draft.size());
+        (void)space_.express(draft, point);
+        std::vector<Eigen::Index> moving;
+        for (Eigen::Index j = 0; j < point.size(); ++j) {
+            const SearchAxis& axis = space_.axes()[static_cast<std::size_t>(j)];
+            if (axis.movable && axis.levels == 0 && !std::isnan(point[j])) moving.push_back(j);
+        }
+        return moving;
     }
 
     /// Best-improvement moves along single grid axes; true where the candidate improved.
@@ -205,9 +250,12 @@ class AcquisitionSearch {
         if (!space_.express(draft, point)) return false;
         const double value = acquisition_.value(point);
         if (!(value > held.value) || !space_.admits(draft)) return false;
-        held = {draft, value};
+        held.draft = draft;
+        held.value = value;
         return true;
     }
+
+    static constexpr std::size_t most_paired = 10;
 
     const Acquisition& acquisition_;
     const Space& space_;

@@ -15,8 +15,9 @@ namespace attune {
 
 /// How raw objective values become the targets of a model.
 enum class Warping {
-    none,      ///< shifted and scaled to mean 0 and variance 1
-    half_rank  ///< the worse half by its ranks, the better half as it is, then shifted and scaled
+    none,       ///< shifted and scaled to mean 0 and variance 1
+    half_rank,  ///< the worse half by its ranks, the better half as it is, then shifted and scaled
+    log_excess  ///< as half_rank, then the logarithm of the distance from just beyond the best value
 };
 
 /// A monotone map from raw objective values to targets of about unit scale that are to be minimised, learnt
@@ -26,8 +27,10 @@ enum class Warping {
 /// spend the model's whole range. `Warping::half_rank` replaces values worse than the median by normal
 /// quantiles of their ranks, on the scale of the better half, as Google's Vizier does (Song et al., "The
 /// Vizier Gaussian Process Bandit Algorithm", 2024, section 4.1). Values that are not finite, such as those
-/// of failed trials, get the worst target that a finite one has. Ties stay ties. Between and beyond the
-/// values the map is linear, so that predictions can be carried back.
+/// of failed trials, get the worst target that a finite one has. `Warping::log_excess` goes on from there
+/// with the logarithm of (value - best + a tenth of what lies between best and median), which spreads out
+/// what a deep valley squeezes together. Ties stay ties. Between and beyond the values the map is linear, so
+/// that predictions can be carried back.
 class OutputTransform {
   public:
     OutputTransform(const std::vector<double>& values, Toward toward, Warping warping)
@@ -39,12 +42,15 @@ class OutputTransform {
         if (finite.empty()) finite.push_back(0.0);
         std::vector<double> warped = finite;
         shrink(warped);
-        if (warping == Warping::half_rank) warp_worse_half(warped);
-        standardise(warped);
+        if (warping != Warping::none) warp_worse_half(warped);
+        std::vector<double> log_slopes(warped.size(), 0.0);
+        if (warping == Warping::log_excess) take_logarithm(warped, log_slopes);
+        const double log_scale = standardise(warped);
         for (std::size_t i = 0; i < finite.size(); ++i)
             if (raw_.empty() || finite[i] > raw_.back()) {
                 raw_.push_back(finite[i]);
                 target_.push_back(warped[i]);
+                log_slope_.push_back(log_slopes[i] + log_scale);
             }
     }
 
@@ -59,7 +65,28 @@ class OutputTransform {
     /// The best target.
     [[nodiscard]] double best() const { return target_.front(); }
 
+    /// Logarithm of the derivative of the target by the half-ranked value, up to a constant that all warpings
+    /// share: what a likelihood of targets must be multiplied with to be one of values, so that warpings can
+    /// be compared by it (Snelson, Ghahramani and Rasmussen, "Warped Gaussian Processes", 2003). That of the
+    /// worst for values that are not finite.
+    [[nodiscard]] double log_slope(double value) const {
+        if (!std::isfinite(value)) return log_slope_.back();
+        const auto at = std::lower_bound(raw_.begin(), raw_.end() - 1, sign_ * value);
+        return log_slope_[static_cast<std::size_t>(at - raw_.begin())];
+    }
+
   private:
+    /// `values` ascend; unchanged where the better half is of equal values.
+    static void take_logarithm(std::vector<double>& values, std::vector<double>& log_slopes) {
+        const double best = values.front();
+        const double offset = 0.1 * (values[values.size() / 2] - best);
+        if (!(offset > 0.0)) return;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            values[i] = std::log(values[i] - best + offset);
+            log_slopes[i] = -values[i];
+        }
+    }
+
     /// `values` ascend, lower being better. Equal values get the mean of their ranks.
     static void warp_worse_half(std::vector<double>& values) {
         const std::size_t n = values.size();
@@ -89,7 +116,8 @@ class OutputTransform {
             for (double& v : values) v /= largest;
     }
 
-    static void standardise(std::vector<double>& values) {
+    /// Returns the logarithm of what the values were multiplied with.
+    static double standardise(std::vector<double>& values) {
         const auto n = static_cast<double>(values.size());
         double mean = 0.0;
         for (const double v : values) mean += v / n;
@@ -98,6 +126,7 @@ class OutputTransform {
         const double deviation = n > 1 ? std::sqrt(square / (n - 1)) : 0.0;
         const bool flat = !(deviation > 1e-14);
         for (double& v : values) v = flat ? 0.0 : (v - mean) / deviation;
+        return flat ? 0.0 : -std::log(deviation);
     }
 
     static double interpolate(const std::vector<double>& from, const std::vector<double>& to, double x) {
@@ -113,6 +142,7 @@ class OutputTransform {
     double sign_;
     std::vector<double> raw_;     ///< distinct, ascending, lower is better
     std::vector<double> target_;  ///< not descending
+    std::vector<double> log_slope_;
 };
 
 }  // namespace attune

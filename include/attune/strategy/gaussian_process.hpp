@@ -17,20 +17,29 @@
 #include "attune/gp/fit_text.hpp"
 #include "attune/gp/output_transform.hpp"
 #include "attune/gp/study_space.hpp"
+#include "attune/gp/subset.hpp"
+#include "attune/strategy/detail/model_drafts.hpp"
+#include "attune/strategy/detail/observations.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/strategy.hpp"
 
 namespace attune {
 
+/// How GaussianProcess makes targets of the objective's values: by one rule (see Warping), or by the one of
+/// `half_rank` and `log_excess` under which the values are more likely, anew with every fit.
+enum class TargetWarping { automatic, none, half_rank, log_excess };
+
 /// Options of GaussianProcess.
 struct GaussianProcessOptions {
-    int initial_trials = 0;                ///< from Sobol before the first model; 0: by the dimension
-    Warping warping = Warping::half_rank;  ///< of the objective's values
-    int candidates = 0;                    ///< drafts spread over the space for one ask; 0: by the dimension
-    int starts = 4;                        ///< candidates that are improved by local search
-    int always_refit_below = 64;           ///< observations up to which every new one is fitted to
-    double refit_growth = 1.1;             ///< beyond: fit again when there are so many times as many
+    int initial_trials = 0;  ///< from Sobol before the first model; 0: by the dimension
+    TargetWarping warping = TargetWarping::automatic;  ///< of the objective's values
+    /// Observations that the model is built from, at most (see informative_subset); 0: all.
+    int most_observations = 200;
+    int candidates = 0;           ///< drafts spread over the space for one ask; 0: by the dimension
+    int starts = 6;               ///< candidates that are improved by local search
+    int always_refit_below = 64;  ///< observations up to which every new one is fitted to
+    double refit_growth = 1.1;    ///< beyond: fit again when there are so many times as many
 
     /// Throws InvalidOption.
     void validate() const {
@@ -40,6 +49,9 @@ struct GaussianProcessOptions {
         if (candidates < 0)
             throw InvalidOption(
                 fmt::format("gaussian process: candidates ({}) must not be negative", candidates));
+        if (most_observations < 0)
+            throw InvalidOption(fmt::format("gaussian process: most_observations ({}) must not be negative",
+                                            most_observations));
         if (starts < 1)
             throw InvalidOption(fmt::format("gaussian process: starts ({}) must be at least 1", starts));
         if (always_refit_below < 0)
@@ -77,7 +89,7 @@ class GaussianProcess {
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
         const StudySpace space(study.space(), request.fixed,
                                [&](const Configuration& c) { return request.admits(study, c); });
-        const Observations seen = observe(study, space);
+        const Observations seen = detail::observe(study, space);
         const auto asked = static_cast<int>(study.trials().size());
         const bool initial = asked < initial_trials(space) || seen.values.size() < 2;
         if (space.dimensions() == 0 || initial) {
@@ -91,13 +103,7 @@ class GaussianProcess {
   private:
     using Model = GaussianProcessRegression<Matern52>;
 
-    struct Observations {
-        Points points;
-        std::vector<std::vector<double>> values;  ///< by trial, then by objective
-        std::vector<Configuration> configurations;
-        std::vector<bool> inside;  ///< whether the present space contains them
-        Points pending;
-    };
+    using Observations = detail::Observations;
 
     /// Log expected improvement below `best`, as maximise_acquisition wants it.
     struct Improvement {
@@ -137,38 +143,6 @@ class GaussianProcess {
         return static_cast<int>(std::clamp<std::int64_t>(freedom + 2, 4, 10));
     }
 
-    static Observations observe(const Study& study, const StudySpace& space) {
-        Observations seen;
-        std::vector<Eigen::RowVectorXd> points;
-        std::vector<Eigen::RowVectorXd> pending;
-        for (const TrialRecord& trial : study.trials()) {
-            if (trial.failure == FailureKind::environment) continue;
-            const bool changed = trial.original != nullptr;  // the space has, since it was asked
-            const auto point = changed ? space.evidence(trial.configuration)
-                                       : std::optional(space.point(trial.configuration));
-            if (!point) continue;
-            if (trial.pending()) {
-                pending.push_back(*point);
-                continue;
-            }
-            points.push_back(*point);
-            seen.configurations.push_back(trial.configuration);
-            seen.inside.push_back(!changed || study.space().contains(trial.configuration));
-            std::vector<double>& values = seen.values.emplace_back();
-            for (std::size_t k = 0; k < study.objectives().size(); ++k)
-                values.push_back(study.value(trial, k));
-        }
-        seen.points = stacked(points, space.dimensions());
-        seen.pending = stacked(pending, space.dimensions());
-        return seen;
-    }
-
-    static Points stacked(const std::vector<Eigen::RowVectorXd>& rows, std::size_t columns) {
-        Points points(static_cast<Eigen::Index>(rows.size()), static_cast<Eigen::Index>(columns));
-        for (std::size_t i = 0; i < rows.size(); ++i) points.row(static_cast<Eigen::Index>(i)) = rows[i];
-        return points;
-    }
-
     /// The centre first, then scrambled Sobol points.
     static std::optional<Suggestion> initial_point(const Study& study, const SuggestionRequest& request) {
         if (request.trial == 0) {
@@ -182,56 +156,22 @@ class GaussianProcess {
         return point;
     }
 
-    /// The trials' values as one number each, less being better; NaN where a trial has none.
-    static std::vector<double> losses(const Study& study, const Observations& seen, RandomStream& stream) {
-        const std::vector<Objective>& objectives = study.objectives();
-        std::vector<double> joined(seen.values.size());
-        if (objectives.size() == 1) {
-            for (std::size_t i = 0; i < joined.size(); ++i)
-                joined[i] = objectives.front().loss(seen.values[i].front());
-            return joined;
-        }
-        // Weights uniform on the simplex: normalised exponentials.
-        std::vector<double> weights;
-        for (std::size_t k = 0; k < objectives.size(); ++k)
-            weights.push_back(-std::log(1.0 - stream.uniform()));
-        double total = 0.0;
-        for (const double w : weights) total += w;
-        std::vector<double> largest(joined.size(), -std::numeric_limits<double>::infinity());
-        for (std::size_t k = 0; k < objectives.size(); ++k) {
-            std::vector<double> column;
-            for (const auto& values : seen.values) column.push_back(objectives[k].loss(values[k]));
-            const auto [low, width] = range(column);
-            for (std::size_t i = 0; i < joined.size(); ++i) {
-                const double part =
-                    std::isfinite(column[i]) ? weights[k] / total * (column[i] - low) / width : std::nan("");
-                joined[i] += 0.05 * part;
-                largest[i] = std::max(largest[i], part);
-            }
-        }
-        for (std::size_t i = 0; i < joined.size(); ++i) joined[i] += largest[i];
-        return joined;
-    }
-
-    /// Smallest finite value and the width of the range, 1 where it has none.
-    static std::pair<double, double> range(const std::vector<double>& values) {
-        double low = std::numeric_limits<double>::infinity();
-        double high = -low;
-        for (const double v : values)
-            if (std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
-        return {std::isfinite(low) ? low : 0.0, high > low ? high - low : 1.0};
-    }
-
     [[nodiscard]] std::optional<Suggestion> by_model(const Study& study, const SuggestionRequest& request,
                                                      const StudySpace& space,
-                                                     const Observations& seen) const {
+                                                     const Observations& everything) const {
         RandomStream stream = request.stream(study, Purpose::suggestion);
-        const std::vector<double> values = losses(study, seen, stream);
-        const OutputTransform transform(values, Toward::lower, options_.warping);
-        Eigen::VectorXd targets(static_cast<Eigen::Index>(values.size()));
-        for (std::size_t i = 0; i < values.size(); ++i)
-            targets[static_cast<Eigen::Index>(i)] = transform.target(values[i]);
-        const StoredFit fit = fitted(study, request, space, seen.points, targets);
+        const std::vector<double> values = detail::losses(study, everything, stream);
+        const std::vector<std::size_t> subset =
+            informative_subset(space.metric(), everything.points,
+                               targets_of(values, OutputTransform(values, Toward::lower, Warping::half_rank)),
+                               static_cast<std::size_t>(options_.most_observations));
+        const Observations reduced = subset.size() < values.size() ? everything.only(subset) : Observations{};
+        const Observations& seen = subset.size() < values.size() ? reduced : everything;
+        std::vector<double> chosen;
+        for (const std::size_t i : subset) chosen.push_back(values[i]);
+        const StoredFit fit = fitted(study, request, space, seen.points, values, chosen);
+        const OutputTransform transform(values, Toward::lower, fit.warping);
+        const Eigen::VectorXd targets = targets_of(chosen, transform);
         Model model(space.metric(), fit.hyperparameters, seen.points, targets);
         model.profile_mean();
         // The best value seen rather than the best mean: under noise that asks for a little more, and found
@@ -251,7 +191,7 @@ class GaussianProcess {
         const StudySpace apart(study.space(), request.fixed, [&](const Configuration& c) {
             return request.admits(study, c) && !beside(space.point(c), seen.pending);
         });
-        const Points rows = drafts(space, seen, targets, stream);
+        const Points rows = detail::drafts(space, seen, targets, options_.candidates, stream);
         auto found = maximise_acquisition(improvement, apart, rows, effort);
         if (!found) found = maximise_acquisition(improvement, space, rows, effort);
         if (!found) return std::nullopt;
@@ -282,27 +222,75 @@ class GaussianProcess {
         return false;
     }
 
+    static Eigen::VectorXd targets_of(const std::vector<double>& values, const OutputTransform& transform) {
+        Eigen::VectorXd targets(static_cast<Eigen::Index>(values.size()));
+        for (std::size_t i = 0; i < values.size(); ++i)
+            targets[static_cast<Eigen::Index>(i)] = transform.target(values[i]);
+        return targets;
+    }
+
     /// The fit that the suggestion rests on: the latest stored one while the data have hardly grown, else a
-    /// new one that starts from it.
+    /// new one that starts from it. `values` are those of all trials, `chosen` those of `points`.
     [[nodiscard]] StoredFit fitted(const Study& study, const SuggestionRequest& request,
                                    const StudySpace& space, const Points& points,
-                                   const Eigen::VectorXd& targets) const {
+                                   const std::vector<double>& values,
+                                   const std::vector<double>& chosen) const {
         const InputMetric metric = space.metric();
         std::optional<StoredFit> stored;
         for (auto trial = study.trials().rbegin(); trial != study.trials().rend() && !stored; ++trial) {
             if (trial->original != nullptr) break;  // of another space
             stored = StoredFit::parse(trial->fit, metric);
         }
-        const auto count = static_cast<std::int64_t>(points.rows());
-        if (stored) {
+        const auto count = static_cast<std::int64_t>(values.size());
+        const auto warpings = warpings_to_try();
+        if (stored && std::find(warpings.begin(), warpings.end(), stored->warping) != warpings.end()) {
             const bool small = count <= options_.always_refit_below;
             const bool grown = static_cast<double>(count) >=
                                options_.refit_growth * static_cast<double>(stored->observations);
             if (stored->observations == count || (!small && !grown)) return *stored;
         }
-        RegressionFitOptions fit_options = RegressionFitOptions::with_priors(metric.components());
-        const auto components = static_cast<Eigen::Index>(metric.components());
         RandomStream stream = request.stream(study, Purpose::fit);
+        const std::vector<Hyperparameters> starts = fit_starts(metric, stored, stream);
+        RegressionFitOptions fit_options = RegressionFitOptions::with_priors(metric.components());
+        if (stored && points.rows() > options_.always_refit_below) {
+            // Many data hardly move a fit, and every evaluation is dear.
+            fit_options.refined_starts = 1;
+            fit_options.limits.evaluations = 40;
+        }
+        StoredFit best{count, {}, warpings.front()};
+        double most = -std::numeric_limits<double>::infinity();
+        for (const Warping warping : warpings) {
+            const OutputTransform transform(values, Toward::lower, warping);
+            const Fit fit = fit_hyperparameters<Matern52>(metric, points, targets_of(chosen, transform),
+                                                          starts, fit_options);
+            double likely = fit.log_posterior;
+            for (const double v : chosen) likely += transform.log_slope(v);
+            if (!(likely > most)) continue;
+            most = likely;
+            best.hyperparameters = fit.hyperparameters;
+            best.warping = warping;
+        }
+        return best;
+    }
+
+    [[nodiscard]] std::vector<Warping> warpings_to_try() const {
+        switch (options_.warping) {
+            case TargetWarping::none:
+                return {Warping::none};
+            case TargetWarping::half_rank:
+                return {Warping::half_rank};
+            case TargetWarping::log_excess:
+                return {Warping::log_excess};
+            default:
+                return {Warping::half_rank, Warping::log_excess};
+        }
+    }
+
+    /// A usual one, the last one, and two at random.
+    static std::vector<Hyperparameters> fit_starts(const InputMetric& metric,
+                                                   const std::optional<StoredFit>& stored,
+                                                   RandomStream& stream) {
+        const auto components = static_cast<Eigen::Index>(metric.components());
         const double usual = 0.5 * std::sqrt(static_cast<double>(components));
         std::vector<Hyperparameters> starts{{Eigen::VectorXd::Constant(components, usual), 1.0, 1e-3, 0.0}};
         if (stored) starts.push_back(stored->hyperparameters);
@@ -311,69 +299,7 @@ class GaussianProcess {
             for (double& scale : start.length_scales) scale *= std::exp(0.8 * stream.normal());
             start.noise_variance = std::exp(stream.uniform(std::log(1e-5), std::log(1e-1)));
         }
-        return {count,
-                fit_hyperparameters<Matern52>(metric, points, targets, starts, fit_options).hyperparameters};
-    }
-
-    /// Where the search for the next point begins: spread over the space, and around the best points seen.
-    [[nodiscard]] Points drafts(const StudySpace& space, const Observations& seen,
-                                const Eigen::VectorXd& targets, RandomStream& stream) const {
-        constexpr double enumerable = 2000;
-        if (auto all = space.enumerate(enumerable)) return *std::move(all);
-        const auto d = static_cast<Eigen::Index>(space.dimensions());
-        const Eigen::Index spread =
-            options_.candidates > 0 ? options_.candidates : std::min<Eigen::Index>(200 + 20 * d, 600);
-        std::vector<Eigen::Index> order(static_cast<std::size_t>(targets.size()));
-        std::iota(order.begin(), order.end(), Eigen::Index{0});
-        std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return targets[a] < targets[b]; });
-        const Eigen::Index centres = std::min<Eigen::Index>(4, targets.size());
-        constexpr Eigen::Index around_each = 24;
-        Points rows(spread + centres * around_each, d);
-        fill_evenly(rows.topRows(spread), stream);
-        for (Eigen::Index c = 0; c < centres; ++c) {
-            const auto& centre =
-                seen.configurations[static_cast<std::size_t>(order[static_cast<std::size_t>(c)])];
-            const Eigen::RowVectorXd draft = space.draft(centre);
-            for (Eigen::Index i = 0; i < around_each; ++i)
-                rows.row(spread + c * around_each + i) = perturbed(space, draft, i, stream);
-        }
-        return rows;
-    }
-
-    /// Sobol points moved by one random digital shift.
-    template <class Rows>
-    static void fill_evenly(Rows&& rows, RandomStream& stream) {
-        const auto d = static_cast<std::size_t>(rows.cols());
-        std::vector<std::uint32_t> shift(d);
-        for (std::uint32_t& s : shift) s = static_cast<std::uint32_t>(stream() >> 32);
-        SobolSequence sequence(d);
-        for (Eigen::Index i = 0; i < rows.rows(); ++i) {
-            const std::vector<std::uint32_t> plain = sequence.point(static_cast<std::uint64_t>(i));
-            for (std::size_t j = 0; j < d; ++j)
-                rows(i, static_cast<Eigen::Index>(j)) =
-                    (static_cast<double>(plain[j] ^ shift[j]) + 0.5) * 0x1p-32;
-        }
-    }
-
-    /// A point near `draft`: steps of three sizes, all coordinates or about half of them; choices are redrawn
-    /// now and then.
-    static Eigen::RowVectorXd perturbed(const StudySpace& space, Eigen::RowVectorXd draft,
-                                        Eigen::Index number, RandomStream& stream) {
-        constexpr double sizes[] = {0.1, 0.03, 0.005};
-        const double size = sizes[number % 3];
-        const bool sparse = number % 2 == 1 && draft.size() > 1;
-        for (Eigen::Index j = 0; j < draft.size(); ++j) {
-            const double step = stream.normal();
-            const double coin = stream.uniform();
-            const double fresh = stream.uniform();
-            if (std::isnan(draft[j]))
-                draft[j] = fresh;
-            else if (!space.axes()[static_cast<std::size_t>(j)].ordered)
-                draft[j] = coin < 0.15 ? fresh : draft[j];
-            else if (!sparse || coin < 0.5)
-                draft[j] = std::clamp(draft[j] + size * step, 0.0, 1.0);
-        }
-        return draft;
+        return starts;
     }
 
     static Suggestion described(Configuration configuration, const Prediction& p, const FoundCandidate& found,

@@ -1,0 +1,55 @@
+#include "trace.hpp"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "attune/error.hpp"
+#include "attune/version.hpp"
+
+namespace attune::regret {
+
+std::optional<double> Trace::at(int k) const {
+    if (evaluations < k) return std::nullopt;
+    std::optional<double> regret;
+    for (const auto& [first, value] : steps)
+        if (first <= k) regret = value;
+    return regret;
+}
+
+std::vector<Trace> read_traces(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    if (!stream) throw InvalidOption("traces " + file.string() + ": cannot be read");
+    const auto document = nlohmann::json::parse(stream);
+    std::vector<Trace> traces;
+    for (const auto& run : document.at("runs")) {
+        if (!run.contains("problem") || !run.contains("steps")) continue;
+        Trace trace{document.at("peer"),
+                    run.at("problem"),
+                    run.at("seed"),
+                    run.at("budget"),
+                    run.at("batch"),
+                    run.at("n"),
+                    0.0,
+                    {}};
+        for (const auto& step : run.at("steps")) trace.steps.emplace_back(step.at(0), step.at(1));
+        traces.push_back(std::move(trace));
+    }
+    return traces;
+}
+
+void write_traces(const std::filesystem::path& file, const std::vector<Trace>& traces) {
+    std::ofstream stream(file);
+    if (!stream) throw InvalidOption("traces " + file.string() + ": cannot be written");
+    stream << nlohmann::json{{"peer", traces.front().method}}.dump().substr(0, std::string::npos);
+    stream.seekp(-1, std::ios::cur);
+    stream << R"(, "versions": {"attune": ")" << version() << "\"}, \"runs\": [\n";
+    for (std::size_t i = 0; i < traces.size(); ++i) {
+        const Trace& t = traces[i];
+        nlohmann::ordered_json run{{"problem", t.problem}, {"seed", t.seed},   {"budget", t.budget},
+                                   {"batch", t.batch},     {"steps", t.steps}, {"n", t.evaluations}};
+        stream << run.dump() << (i + 1 < traces.size() ? ",\n" : "\n");
+    }
+    stream << "]}\n";
+}
+
+}  // namespace attune::regret
