@@ -214,10 +214,7 @@ class CmaSearch {
     }
 
     void restart() {
-        if (options_.restarts == CmaRestarts::none) {
-            if (!bests_.empty()) bests_.clear();
-            return;
-        }
+        if (options_.restarts == CmaRestarts::none) return;
         ++run_;
         RandomStream stream(seed_, static_cast<std::uint64_t>(run_), Purpose::scramble, 4);
         small_run_ = options_.restarts == CmaRestarts::two_populations && doublings_ > 0 &&

@@ -1,0 +1,42 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "analyse/sample_studies.hpp"
+#include "attune/analyse/importance.hpp"
+#include "attune/analyse/report.hpp"
+
+namespace {
+
+/// The section on importance, or nothing.
+std::string section(const attune::Study& study) {
+    const std::string page = attune::render_report(study);
+    const std::size_t begin = page.find("<section id=\"importance\"");
+    return begin == std::string::npos ? "" : page.substr(begin, page.find("</section>", begin) - begin);
+}
+
+}  // namespace
+
+TEST_CASE("the report shows importances, with intervals, a verdict and the branches") {
+    const attune::Study study = attune::test::training_study();
+    const std::string html = section(study);
+    for (const char* part :
+         {"fANOVA", "PED-ANOVA", ">lr<", ">dropout<", "Where optimizer in", "Where optimizer =="})
+        CHECK(html.find(part) != std::string::npos);
+    const attune::Importance all = attune::importance(study);
+    CHECK(html.find(attune::importance_verdict(all)) != std::string::npos);
+    CHECK(html.find("width:" + fmt::format("{:.2f}%", 100 * all.parameters.front().share)) !=
+          std::string::npos);
+}
+
+TEST_CASE("each objective has its own importances") {
+    const std::string html = section(attune::test::two_objectives_study());
+    CHECK(html.find("<b>accuracy</b>") != std::string::npos);
+    CHECK(html.find("<b>images_per_second</b>") != std::string::npos);
+}
+
+TEST_CASE("where there is nothing to tell there is no such section") {
+    CHECK(section(attune::test::empty_study()).empty());
+    CHECK(section(attune::test::failed_study()).empty());
+    CHECK(section(attune::test::training_study(3)).empty());
+}
