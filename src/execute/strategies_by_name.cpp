@@ -1,12 +1,25 @@
+#include "attune/strategy/asynchronous_halving.hpp"
 #include "attune/strategy/by_name.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
+#include "attune/strategy/hyperband.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/tree_parzen.hpp"
 #include "option_reader.hpp"
 
 namespace attune {
+
+namespace {
+
+/// The strategy that says where trials begin, with its options as `begins.<option>`.
+AnyStrategy beginning(detail::OptionReader& reader) {
+    std::string name = "random";
+    reader.take("begins", name);
+    return StrategyRegistry::standard().make(name, reader.take_prefixed("begins."));
+}
+
+}  // namespace
 
 StrategyRegistry StrategyRegistry::standard() {
     using detail::OptionReader;
@@ -51,6 +64,26 @@ StrategyRegistry StrategyRegistry::standard() {
         reader.take("full_weight", parzen.full_weight);
         reader.finish();
         return AnyStrategy(TreeParzen(parzen));
+    });
+    registry.add("asynchronous_halving", [](const Options& options) {
+        OptionReader reader("asynchronous_halving", options);
+        AsynchronousHalvingOptions halving;
+        reader.take("minimum_resource", halving.minimum_resource);
+        reader.take("maximum_resource", halving.maximum_resource);
+        reader.take("factor", halving.factor);
+        const AnyStrategy begins = beginning(reader);
+        reader.finish();
+        return AnyStrategy(AsynchronousHalving(begins, halving));
+    });
+    registry.add("hyperband", [](const Options& options) {
+        OptionReader reader("hyperband", options);
+        HyperbandOptions hyperband;
+        reader.take("minimum_resource", hyperband.minimum_resource);
+        reader.take("maximum_resource", hyperband.maximum_resource);
+        reader.take("factor", hyperband.factor);
+        const AnyStrategy begins = beginning(reader);
+        reader.finish();
+        return AnyStrategy(Hyperband(begins, hyperband));
     });
     return registry;
 }
