@@ -1,9 +1,11 @@
+#include "attune/strategy/asynchronous_halving.hpp"
 #include "attune/strategy/automatic.hpp"
 #include "attune/strategy/by_name.hpp"
 #include "attune/strategy/cma_es.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
 #include "attune/strategy/halton.hpp"
+#include "attune/strategy/hyperband.hpp"
 #include "attune/strategy/latin_hypercube.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
@@ -29,6 +31,13 @@ TreeParzen tree_parzen(const StrategyRegistry::Options& options) {
         {{"half_gap", ParzenKernels::half_gap}, {"full_gap", ParzenKernels::full_gap}});
     reader.finish();
     return TreeParzen(parzen);
+}
+
+/// The strategy that says where trials begin, with its options as `begins.<option>`.
+AnyStrategy beginning(detail::OptionReader& reader) {
+    std::string name = "random";
+    reader.take("begins", name);
+    return StrategyRegistry::standard().make(name, reader.take_prefixed("begins."));
 }
 
 }  // namespace
@@ -104,6 +113,26 @@ StrategyRegistry StrategyRegistry::standard() {
                                   {"two_populations", CmaRestarts::two_populations}});
         reader.finish();
         return AnyStrategy(CmaEs(evolution));
+    });
+    registry.add("asynchronous_halving", [](const Options& options) {
+        OptionReader reader("asynchronous_halving", options);
+        AsynchronousHalvingOptions halving;
+        reader.take("minimum_resource", halving.minimum_resource);
+        reader.take("maximum_resource", halving.maximum_resource);
+        reader.take("factor", halving.factor);
+        const AnyStrategy begins = beginning(reader);
+        reader.finish();
+        return AnyStrategy(AsynchronousHalving(begins, halving));
+    });
+    registry.add("hyperband", [](const Options& options) {
+        OptionReader reader("hyperband", options);
+        HyperbandOptions hyperband;
+        reader.take("minimum_resource", hyperband.minimum_resource);
+        reader.take("maximum_resource", hyperband.maximum_resource);
+        reader.take("factor", hyperband.factor);
+        const AnyStrategy begins = beginning(reader);
+        reader.finish();
+        return AnyStrategy(Hyperband(begins, hyperband));
     });
     return registry;
 }
