@@ -235,7 +235,7 @@ int main(int argc, char** argv) {
     app.add_option("--seed", settings.seed)->capture_default_str();
     app.add_option("--metric", options.metric, "the column, or what stands before _1, _2 ...");
     app.add_option("--direction", direction)->check(CLI::IsMember({"minimize", "maximize"}));
-    app.add_option("--step", options.step, "column of steps in pairs of files")->capture_default_str();
+    app.add_option("--step", options.step, "column of steps in pairs of files");
     app.add_option("--cost", options.cost, "column of costs in pairs of files");
     app.add_option("--budget", settings.budget_share, "share of all steps that freeze-thaw may spend")
         ->check(CLI::Range(0.001, 1.0));

@@ -88,14 +88,17 @@ std::optional<RecordedTable> pair_table(const std::string& name, const std::vect
     const auto& header = curves[0].fields;
     const std::string metric =
         options.metric.empty() ? first_column(header, "validation_", true) : options.metric;
-    std::string cost = options.cost.empty() ? first_column(header, "seconds", false) : options.cost;
-    if (cost.empty()) cost = options.step;
-    const std::size_t id = column_of(header, "trial_id"), step = column_of(header, options.step),
+    // Trainings of one task are given the same time, but the steps that fit into it differ.
+    std::string along = options.step;
+    for (const char* part : {"seconds", "step"})
+        if (along.empty()) along = first_column(header, part, false);
+    const std::string cost = options.cost.empty() ? along : options.cost;
+    const std::size_t id = column_of(header, "trial_id"), step = column_of(header, along),
                       value = column_of(header, metric), spent = column_of(header, cost),
                       key = column_of(trials[0].fields, "trial_id");
     const std::size_t last = std::max({id, step, value, spent});
     if (last >= header.size() || key >= trials[0].fields.size()) return std::nullopt;
-    RecordedTable table{name, objective_for(metric, options), options.step, cost, {}};
+    RecordedTable table{name, objective_for(metric, options), along, cost, {}};
     std::map<std::string, std::size_t> index;
     for (std::size_t r = 1; r < trials.size(); ++r)
         if (key < trials[r].fields.size()) index.emplace(trials[r].fields[key], index.size());

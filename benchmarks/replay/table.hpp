@@ -32,7 +32,7 @@ struct TableOptions {
     std::string metric{};                  ///< empty: that of most columns, or the first named validation_...
     std::optional<Direction> direction{};  ///< none: down for losses and errors, otherwise up
     std::string step = "global_step";      ///< of pairs of files
-    std::string cost{};  ///< column of pairs; empty: the first whose name has "seconds" in it, else the step
+    std::string cost{};                    ///< column of pairs; empty: as the step
 };
 
 /// Every table in a folder: files with one column an epoch (`<metric>_1`, `<metric>_2`, ...), and pairs

@@ -8,13 +8,15 @@
 
 #include "attune/study/curve.hpp"
 #include "attune/study/curve_forecast.hpp"
+#include "attune/study/curve_lessons.hpp"
 #include "attune/study/study.hpp"
 #include "attune/study/study_follower.hpp"
 
 namespace attune {
 
 /// Forecasts of all trials of a study: of those that ended, what they ended with; of the others, where their
-/// curves are going, by their own points and by how far the study's curves lie apart.
+/// curves are going, by their own points, by how far the study's curves lie apart, and by how right or wrong
+/// the forecasts of those that ended would have been.
 ///
 /// A cache over the study (StudyFollower): a look costs O(new events) and O(trials) where anything is new.
 /// Losses are the watched objective's, less being better. One thread at a time.
@@ -23,6 +25,7 @@ class CurveForecasts {
     /// How a trial stands.
     struct Standing {
         CurveOutlook outlook{};
+        double at = 1;  ///< of its CurveShape
         CurveForecast forecast{};
         double step = 0;     ///< the latest one; of a trial under way that is to pause, where it will be
         bool ended = false;  ///< completed: `forecast.mean` is what it has
@@ -36,7 +39,11 @@ class CurveForecasts {
         horizon_ = horizon;
         changed_.clear();
         follower_.follow(
-            study, [&] { standings_.clear(); },
+            study,
+            [&] {
+                standings_.clear();
+                lessons_ = {};
+            },
             [&](const TrialRecord& trial) { changed_.push_back(trial.number); });
         if (changed_.empty()) return;
         standings_.resize(study.trials().size());
@@ -66,23 +73,33 @@ class CurveForecasts {
             standing.ended = !standing.gone;
             if (standing.ended) standing.outlook.drift = objective_.loss(value);
             standing.step = trial.reports.empty() ? horizon_ : trial.reports.back().step;
+            if (standing.ended) lessons_.learn(trial.number, losses(trial), standing.outlook.drift, horizon_);
             return;
         }
         if (trial.state == TrialState::failed || trial.state == TrialState::stopped) {
             standing.step = trial.reports.empty() ? 0 : trial.reports.back().step;
             return;
         }
-        std::vector<CurvePoint> points = curve(trial, objective_.metric);
+        std::vector<CurvePoint> points = losses(trial);
         standing.step = points.empty() ? 0 : points.back().step;
         const bool lost = !points.empty() && !std::isfinite(points.back().value);
         std::erase_if(points, [](const CurvePoint& p) { return !std::isfinite(p.value); });
-        for (CurvePoint& p : points) p.value = objective_.loss(p.value);
         standing.gone = points.empty() && !lost;
-        if (!lost) standing.outlook = curve_outlook(curve_shape(points, horizon_));
+        if (!lost) {
+            const CurveShape shape = curve_shape(points, horizon_);
+            standing.at = shape.at;
+            standing.outlook = curve_outlook(shape);
+        }
         if (trial.state == TrialState::running) {
             const double goal = trial.until.value_or(horizon_);
             standing.step = std::max(standing.step, std::min(goal, horizon_));
         }
+    }
+
+    [[nodiscard]] std::vector<CurvePoint> losses(const TrialRecord& trial) const {
+        std::vector<CurvePoint> points = curve(trial, objective_.metric);
+        for (CurvePoint& p : points) p.value = objective_.loss(p.value);
+        return points;
     }
 
     void forecast_all() {
@@ -94,8 +111,12 @@ class CurveForecasts {
             if (s.ended) best_ended_ = std::min(best_ended_, s.outlook.drift);
         }
         spread_ = width(drifts_);
-        for (Standing& s : standings_)
-            if (!s.gone) s.forecast = s.outlook.forecast(spread_);
+        lessons_.draw(spread_);
+        for (Standing& s : standings_) {
+            if (s.gone) continue;
+            s.forecast = s.outlook.forecast(spread_);
+            if (!s.ended) s.forecast = lessons_.corrected(s.forecast, s.at);
+        }
     }
 
     /// The deviation of a normal distribution with the same tenth and ninetieth percentile: diverged trials
@@ -115,6 +136,7 @@ class CurveForecasts {
     Objective objective_;
     double horizon_ = 0;
     StudyFollower follower_;
+    CurveLessons lessons_;
     std::vector<Standing> standings_;
     std::vector<std::int64_t> changed_;
     std::vector<double> drifts_;

@@ -1,0 +1,131 @@
+// How many epochs freeze-thaw takes to find as good a configuration as 100 fully trained random ones, on
+// every task of the LCBench surrogate. Prints JSON, one entry a task and repeat;
+// benchmarks/freeze_thaw_lcbench.py puts Optuna beside it.
+//     freeze_thaw_lcbench ../shared/data/learning-curves --repeats 1
+#include <attune/bayes.hpp>
+#include <attune/strategy/freeze_thaw.hpp>
+#include <attune/tune/tuner.hpp>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "replay/lcbench_surrogate.hpp"
+
+namespace {
+
+using namespace attune;
+using namespace attune::replay_benchmark;
+
+constexpr int random_trials = 100;
+
+SearchSpace lcbench_space() {
+    SearchSpace space;
+    (void)space.integer("batch_size", 16, 512, Scale::log);
+    (void)space.continuous("learning_rate", 1e-4, 1e-1, Scale::log);
+    (void)space.continuous("momentum", 0.1, 0.99);
+    (void)space.continuous("weight_decay", 1e-5, 1e-1);
+    (void)space.integer("num_layers", 1, 5);
+    (void)space.integer("max_units", 64, 1024, Scale::log);
+    (void)space.continuous("max_dropout", 0.0, 1.0);
+    return space;
+}
+
+double best_of_random(const LcbenchSurrogate& surrogate, const SearchSpace& space, const std::string& task,
+                      std::uint64_t seed) {
+    double best = 0;
+    for (int i = 0; i < random_trials; ++i) {
+        RandomStream stream(seed, static_cast<std::uint64_t>(i), Purpose::user);
+        std::vector<double> unit(space.size()), native(space.size());
+        for (std::size_t j = 0; j < space.size(); ++j) native[j] = space[j].decode(stream.uniform());
+        best = std::max(best, surrogate.curve(task, native).back());
+    }
+    return best;
+}
+
+AnyStrategy strategy(const std::string& name, double budget) {
+    AnyStrategy inner = RandomSearch{};
+    if (name.find("gaussian_process") != std::string::npos) inner = GaussianProcess{};
+    if (name.rfind("freeze_thaw", 0) != 0) return inner;
+    return FreezeThaw{{.horizon = LcbenchSurrogate::epochs, .budget_steps = budget}, inner};
+}
+
+/// Epochs until a fully trained trial was as good as `target`, or nothing within the budget; and the best.
+struct Outcome_ {
+    double epochs = std::nan("");
+    double best = 0;
+};
+
+Outcome_ reach(const LcbenchSurrogate& surrogate, const SearchSpace& space, const std::string& task,
+               const std::string& method, std::uint64_t seed, double target, double budget) {
+    Tuner tuner{space, maximize("accuracy"), strategy(method, budget),
+                TunerOptions{.seed = seed, .resumable = true}};
+    std::map<std::int64_t, int> trained;
+    double spent = 0;
+    Outcome_ out;
+    while (spent < budget && std::isnan(out.epochs)) {
+        auto trial = tuner.ask();
+        if (!trial) break;
+        const auto curve = surrogate.curve(task, trial->configuration().native());
+        int& epoch = trained[trial->number()];
+        Decision decision = Decision::proceed;
+        while (epoch < LcbenchSurrogate::epochs && spent < budget && decision == Decision::proceed) {
+            const double value = curve[static_cast<std::size_t>(epoch++)];
+            ++spent;
+            decision = trial->report(epoch, value);
+        }
+        if (decision == Decision::pause && epoch < LcbenchSurrogate::epochs) {
+            tuner.pause(trial->number(), {}, "");
+            continue;
+        }
+        if (epoch < LcbenchSurrogate::epochs) break;
+        trial->tell(curve.back());
+        out.best = std::max(out.best, curve.back());
+        if (curve.back() >= target) out.epochs = spent;
+    }
+    return out;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string folder;
+    std::vector<std::string> methods{"freeze_thaw+gaussian_process", "freeze_thaw+random"}, tasks;
+    int repeats = 1;
+    double share = 0.2;
+    CLI::App app{"epochs to the best of 100 random trainings on the LCBench surrogate"};
+    app.add_option("folder", folder, "where lcbench-surrogate.safetensors and .json are")->required();
+    app.add_option("--methods", methods)->delimiter(',');
+    app.add_option("--tasks", tasks, "all where left out")->delimiter(',');
+    app.add_option("--repeats", repeats)->check(CLI::PositiveNumber)->capture_default_str();
+    app.add_option("--budget", share, "share of the random trials' epochs to give up after")
+        ->check(CLI::Range(0.01, 1.0))
+        ->capture_default_str();
+    CLI11_PARSE(app, argc, argv);
+    const LcbenchSurrogate surrogate(folder);
+    if (tasks.empty()) tasks = surrogate.tasks();
+    const SearchSpace space = lcbench_space();
+    const double all = random_trials * LcbenchSurrogate::epochs;
+    nlohmann::json rows = nlohmann::json::array();
+    for (int repeat = 1; repeat <= repeats; ++repeat)
+        for (const std::string& task : tasks) {
+            const auto seed = static_cast<std::uint64_t>(repeat);
+            const double target = best_of_random(surrogate, space, task, seed);
+            for (const std::string& method : methods) {
+                const Outcome_ out = reach(surrogate, space, task, method, seed, target, share * all);
+                std::cerr << task << ' ' << method << ": " << out.epochs / all << " (best " << out.best
+                          << ", target " << target << ")\n";
+                rows.push_back(
+                    {{"task", task},
+                     {"repeat", repeat},
+                     {"method", method},
+                     {"target", target},
+                     {"best", out.best},
+                     {"share_of_epochs",
+                      std::isnan(out.epochs) ? nlohmann::json() : nlohmann::json(out.epochs / all)}});
+            }
+        }
+    std::printf("%s\n", rows.dump(1).c_str());
+}
