@@ -36,6 +36,11 @@ bool is_computed(std::string_view name) {
     return name.ends_with(".relative_position_index") || name.ends_with(".relative_coords_table");
 }
 
+/// Entries that are whole numbers in every file, whatever the module's type.
+bool is_whole(std::string_view name) {
+    return is_batch_counter(name) || name.ends_with(".relative_position_index");
+}
+
 bool is_real(DType dtype) {
     return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f32 || dtype == DType::f64;
 }
@@ -256,7 +261,7 @@ Plan plan_load(const torch::nn::Module& module, const Sources& file, const LoadO
         }
         const auto& data = *found->second;
         // libtorch's to(type), unlike Python's, turns the counters into real numbers.
-        const bool wrong_kind = tensor.is_floating_point() && !is_real(data.dtype) && !is_batch_counter(name);
+        const bool wrong_kind = tensor.is_floating_point() && !is_real(data.dtype) && !is_whole(name);
         if (data.shape != tensor.sizes().vec() || wrong_kind) {
             plan.report.mismatched.push_back({name, data.shape, tensor.sizes().vec(), data.dtype});
             continue;
@@ -353,8 +358,7 @@ std::vector<std::pair<std::string, torch::Tensor>> named_state(const torch::nn::
 TensorFile state_dict(const torch::nn::Module& module) {
     TensorFile file;
     for (const auto& [name, tensor] : named_state(module))
-        file.tensors.emplace_back(name,
-                                  to_tensor_data(is_batch_counter(name) ? tensor.to(torch::kInt64) : tensor));
+        file.tensors.emplace_back(name, to_tensor_data(is_whole(name) ? tensor.to(torch::kInt64) : tensor));
     return file;
 }
 

@@ -251,7 +251,7 @@ void check_input(Network& network) {
 }
 
 void check_channels(Network& network) {
-    torch::InferenceMode inference;
+    torch::NoGradGuard no_grad;
     network.eval();
     const auto grey = images(network, 1).narrow(1, 0, 1);
     const auto coloured = network.forward(grey.repeat({1, 3, 1, 1}));

@@ -205,7 +205,7 @@ TEST_CASE("a stochastic depth leaves out whole samples and keeps the mean") {
 
 TEST_CASE("a vision transformer goes on seeing the same at another size") {
     torch::manual_seed(5);
-    torch::InferenceMode inference;
+    torch::NoGradGuard no_grad;
     const auto network =
         vit({.image_size = 32, .patch = 8, .layers = 1, .heads = 2, .width = 8, .hidden = 8}, 3);
     network->eval();

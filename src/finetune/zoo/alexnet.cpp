@@ -28,17 +28,19 @@ class AlexNet : public LinearHeadNetwork {
   public:
     explicit AlexNet(std::int64_t classes) {
         auto features = register_module("features", std::make_shared<torch::nn::Module>());
+        // Stages are called by their last module, the pooling or the rectifier.
         for (const auto& layer : layers) {
+            const auto number = std::to_string(layer.number);
             auto conv = features->register_module(
-                std::to_string(layer.number),
-                detail::make_conv(torch::nn::Conv2dOptions(layer.in, layer.out, layer.kernel)
-                                      .stride(layer.stride)
-                                      .padding(layer.padding)));
-            add_stage("features." + std::to_string(layer.number),
+                number, detail::make_conv(torch::nn::Conv2dOptions(layer.in, layer.out, layer.kernel)
+                                              .stride(layer.stride)
+                                              .padding(layer.padding)));
+            add_stage("features." + std::to_string(layer.number + (layer.pooled ? 2 : 1)),
                       [conv, pooled = layer.pooled](torch::Tensor x) mutable {
                           auto y = detail::rectify(conv->forward(x));
                           return pooled ? torch::max_pool2d(y, 3, 2) : y;
-                      });
+                      },
+                      {"features." + number + "."});
         }
         extend_last_stage([](torch::Tensor x) {
             return torch::adaptive_avg_pool2d(x, {side, side}).flatten(1);
@@ -55,9 +57,11 @@ class AlexNet : public LinearHeadNetwork {
         auto dropout = classifier.register_module(std::to_string(number - 1), torch::nn::Dropout(0.5));
         const auto name = std::to_string(number);
         auto linear = classifier.register_module(name, detail::make_linear(in, width));
-        add_stage("classifier." + name, [dropout, linear](torch::Tensor x) mutable {
-            return detail::rectify(linear->forward(dropout->forward(x)));
-        });
+        add_stage("classifier." + std::to_string(number + 1),
+                  [dropout, linear](torch::Tensor x) mutable {
+                      return detail::rectify(linear->forward(dropout->forward(x)));
+                  },
+                  {"classifier." + name + "."});
     }
 };
 

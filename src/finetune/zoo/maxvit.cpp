@@ -77,7 +77,7 @@ class RelativeAttention : public detail::Block {
           table_(register_parameter(
               "relative_position_bias_table",
               torch::zeros({(2 * partition - 1) * (2 * partition - 1), width / head_width}))) {
-        register_buffer("relative_position_index", detail::relative_position_index(partition));
+        register_buffer("relative_position_index", index_.clone());
         qkv_ = register_module("to_qkv", detail::make_linear(width, 3 * width));
         merge_ = register_module("merge", detail::make_linear(width, width));
         detail::truncated_normal(table_, 0.02);
@@ -85,8 +85,7 @@ class RelativeAttention : public detail::Block {
 
     torch::Tensor forward(torch::Tensor x) override {
         const auto [q, k, v] = detail::split_heads(qkv_->forward(x), width_ / head_width);
-        const auto bias = detail::gather_bias(
-            table_, named_buffers(/*recurse=*/false)["relative_position_index"], partition);
+        const auto bias = detail::gather_bias(table_, index_, partition);
         // Scaled by the width of all heads together, as torchvision has it.
         const double scale = 1 / std::sqrt(static_cast<double>(width_));
         return merge_->forward(detail::join_heads(detail::attend(q, k, v, scale, bias)));
@@ -95,6 +94,7 @@ class RelativeAttention : public detail::Block {
   private:
     std::int64_t width_;
     torch::Tensor table_;
+    torch::Tensor index_ = detail::relative_position_index(partition);
     torch::nn::Linear qkv_{nullptr}, merge_{nullptr};
 };
 
@@ -199,7 +199,7 @@ class MaxVit : public LinearHeadNetwork {
         auto classifier = register_module("classifier", std::make_shared<torch::nn::Module>());
         auto last = classifier->register_module("2", detail::make_layer_norm(widths.back(), eps));
         auto linear = classifier->register_module("3", detail::make_linear(widths.back(), widths.back()));
-        add_stage("classifier.3",
+        add_stage("classifier.4",
                   [last, linear](torch::Tensor x) mutable {
                       return linear->forward(last->forward(detail::global_average(x))).tanh_();
                   },

@@ -72,8 +72,9 @@ class MobileNetV3 : public LinearHeadNetwork {
         extend_last_stage([](torch::Tensor x) { return detail::global_average(x); });
         auto classifier = register_module("classifier", std::make_shared<torch::nn::Module>());
         auto linear = classifier->register_module("0", detail::make_linear(6 * in, hidden));
-        add_stage("classifier.0",
-                  [linear](torch::Tensor x) mutable { return detail::activate(linear->forward(x), hs); });
+        add_stage("classifier.1",
+                  [linear](torch::Tensor x) mutable { return detail::activate(linear->forward(x), hs); },
+                  {"classifier.0."});
         detail::initialise_kaiming_fan_out(*features);
         if (detail::initialises()) initialise_linear(*linear);
         add_head("classifier.3", hidden, classes,

@@ -49,7 +49,8 @@ torch::Tensor shift_mask(std::int64_t height, std::int64_t width, std::int64_t s
 
 }  // namespace
 
-WindowAttention::WindowAttention(const SwinBlockOptions& options) : options_(options) {
+WindowAttention::WindowAttention(const SwinBlockOptions& options)
+    : options_(options), index_(relative_position_index(options.window)) {
     const auto span = 2 * options.window - 1;
     if (options.version == 1) {
         table_ =
@@ -59,7 +60,7 @@ WindowAttention::WindowAttention(const SwinBlockOptions& options) : options_(opt
         scale_ = register_parameter("logit_scale", torch::full({options.heads, 1, 1}, std::log(10.0)));
         add_positions();
     }
-    index_ = register_buffer("relative_position_index", relative_position_index(options.window).flatten());
+    register_buffer("relative_position_index", index_.flatten().clone());
     qkv_ = register_module("qkv", make_linear(options.width, 3 * options.width));
     project_ = register_module("proj", make_linear(options.width, options.width));
     if (options.version == 1) return;
@@ -81,13 +82,10 @@ void WindowAttention::add_positions() {
 }
 
 torch::Tensor WindowAttention::bias() {
-    // Buffers are replaced when a module moves to another type or device.
-    const auto buffers = named_buffers(/*recurse=*/false);
-    const auto& index = buffers["relative_position_index"];
-    if (options_.version == 1) return gather_bias(table_, index, options_.window);
-    auto hidden = rectify(bias1_->forward(buffers["relative_coords_table"]));
+    if (options_.version == 1) return gather_bias(table_, index_, options_.window);
+    auto hidden = rectify(bias1_->forward(coordinates_));
     const auto table = bias2_->forward(hidden).view({-1, options_.heads});
-    return 16 * gather_bias(table, index, options_.window).sigmoid();
+    return 16 * gather_bias(table, index_, options_.window).sigmoid();
 }
 
 torch::Tensor WindowAttention::attend_in_windows(const torch::Tensor& windows, const torch::Tensor& mask) {

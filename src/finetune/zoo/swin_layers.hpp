@@ -30,7 +30,8 @@ class WindowAttention : public Block {
     [[nodiscard]] torch::Tensor attend_in_windows(const torch::Tensor& windows, const torch::Tensor& mask);
 
     SwinBlockOptions options_;
-    torch::Tensor table_, scale_, coordinates_, index_;
+    torch::Tensor table_, scale_, coordinates_;
+    torch::Tensor index_;  ///< not the buffer, which torch turns into a real number with the rest
     torch::nn::Linear qkv_{nullptr}, project_{nullptr}, bias1_{nullptr}, bias2_{nullptr};
 };
 

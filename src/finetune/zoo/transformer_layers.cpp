@@ -48,7 +48,8 @@ torch::Tensor relative_position_index(std::int64_t side) {
     return index;
 }
 
-torch::Tensor gather_bias(const torch::Tensor& table, const torch::Tensor& index, std::int64_t side) {
+torch::Tensor gather_bias(const torch::Tensor& table, torch::Tensor& index, std::int64_t side) {
+    if (index.device() != table.device()) index = index.to(table.device());
     const auto places = side * side;
     return table.index_select(0, index.flatten()).view({places, places, -1}).permute({2, 0, 1}).contiguous();
 }

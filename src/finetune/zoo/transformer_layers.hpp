@@ -42,7 +42,8 @@ torch::Tensor join_heads(const torch::Tensor& x);
 /// (2 side - 1)^2 relative positions that belongs to it: side^2 x side^2, int64.
 torch::Tensor relative_position_index(std::int64_t side);
 
-/// heads x side^2 x side^2 out of a table of (2 side - 1)^2 x heads, by such an index.
-torch::Tensor gather_bias(const torch::Tensor& table, const torch::Tensor& index, std::int64_t side);
+/// heads x side^2 x side^2 out of a table of (2 side - 1)^2 x heads, by such an index, which follows the
+/// table to its device.
+torch::Tensor gather_bias(const torch::Tensor& table, torch::Tensor& index, std::int64_t side);
 
 }  // namespace attune::detail

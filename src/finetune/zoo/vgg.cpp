@@ -6,6 +6,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "attune/error.hpp"
 #include "attune/finetune/zoo/staged_network.hpp"
@@ -59,33 +60,42 @@ class Vgg : public LinearHeadNetwork {
     /// Returns the next free number of torchvision's sequence.
     int add_convolution(torch::nn::Module& features, int number, std::int64_t in, std::int64_t out,
                         bool batch_norm) {
-        const auto name = "features." + std::to_string(number);
+        // Stages are called by their last module, the rectifier.
+        const auto name = "features." + std::to_string(number + (batch_norm ? 2 : 1));
+        std::vector<std::string> prefixes{"features." + std::to_string(number) + "."};
         auto conv = features.register_module(
             std::to_string(number++), detail::make_conv(torch::nn::Conv2dOptions(in, out, 3).padding(1)));
         if (!batch_norm) {
-            add_stage(name, [conv](torch::Tensor x) mutable { return detail::rectify(conv->forward(x)); });
+            add_stage(
+                name, [conv](torch::Tensor x) mutable { return detail::rectify(conv->forward(x)); },
+                prefixes);
             return number + 1;
         }
         const auto norm_name = std::to_string(number++);
+        prefixes.push_back("features." + norm_name + ".");
         auto norm = features.register_module(norm_name, torch::nn::BatchNorm2d(out));
-        add_stage(name,
-                  [conv, norm](torch::Tensor x) mutable {
-                      return detail::rectify(norm->forward(conv->forward(x)));
-                  },
-                  {name + ".", "features." + norm_name + "."});
+        add_stage(
+            name,
+            [conv, norm](torch::Tensor x) mutable {
+                return detail::rectify(norm->forward(conv->forward(x)));
+            },
+            prefixes);
         return number + 1;
     }
 
     void add_hidden(torch::nn::Module& classifier) {
         auto first =
             classifier.register_module("0", detail::make_linear(widths.back() * side * side, hidden));
-        add_stage("classifier.0",
-                  [first](torch::Tensor x) mutable { return detail::rectify(first->forward(x)); });
+        add_stage("classifier.1",
+                  [first](torch::Tensor x) mutable { return detail::rectify(first->forward(x)); },
+                  {"classifier.0."});
         auto dropout = classifier.register_module("2", torch::nn::Dropout(0.5));
         auto second = classifier.register_module("3", detail::make_linear(hidden, hidden));
-        add_stage("classifier.3", [dropout, second](torch::Tensor x) mutable {
-            return detail::rectify(second->forward(dropout->forward(x)));
-        });
+        add_stage("classifier.4",
+                  [dropout, second](torch::Tensor x) mutable {
+                      return detail::rectify(second->forward(dropout->forward(x)));
+                  },
+                  {"classifier.3."});
         initialise_linear(*first);
         initialise_linear(*second);
     }

@@ -101,8 +101,7 @@ class ViT : public LinearHeadNetwork {
         }
         auto norm = encoder->register_module("ln", detail::make_layer_norm(options.width, eps));
         // The norm looks at each token by itself: the one that goes on is enough.
-        extend_last_stage([norm](torch::Tensor x) mutable { return norm->forward(x.select(1, 0)); });
-        extend_last_stage("encoder.ln.");
+        add_stage("encoder.ln", [norm](torch::Tensor x) mutable { return norm->forward(x.select(1, 0)); });
         add_head("heads.head", options.width, classes, {.initialise = initialise_head});
     }
 

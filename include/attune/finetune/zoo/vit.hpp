@@ -23,10 +23,10 @@ struct ViTOptions {
 };
 
 /// Vision Transformer (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021), with torchvision's
-/// names and initialisation. A stage is the patch embedding with class token and positions, or one layer of
-/// the encoder; the last one includes the last normalisation and gives the class token. Between stages
-/// tensors are N x (patches + 1) x width. `set_image_size` interpolates the embedding of positions (bicubic,
-/// corners aligned, as torchvision's interpolate_embeddings). Throws InvalidOption for fewer than one class.
+/// names and initialisation. A stage is the patch embedding with class token and positions, one layer of the
+/// encoder, or the last normalisation, which gives the class token alone. Between stages tensors are N x
+/// (patches + 1) x width. `set_image_size` interpolates the embedding of positions (bicubic, corners aligned,
+/// as torchvision's interpolate_embeddings). Throws InvalidOption for fewer than one class.
 [[nodiscard]] NetworkPtr vit(const ViTOptions& options, std::int64_t classes = 1000);
 
 }  // namespace attune
