@@ -11,6 +11,7 @@
 #include "attune/core.hpp"
 #include "attune/execute/script.hpp"
 #include "attune/execute/signals.hpp"
+#include "attune/files/image_check.hpp"
 #include "attune/files/image_dataset.hpp"
 #include "attune/files/name_map.hpp"
 #include "attune/files/npy.hpp"

@@ -6,9 +6,13 @@
 #include <jerror.h>
 // clang-format on
 
+#include <algorithm>
 #include <csetjmp>
 #include <string>
+#include <string_view>
+#include <utility>
 
+#include "exif.hpp"
 #include "image_codecs.hpp"
 
 namespace attune::detail {
@@ -66,6 +70,7 @@ bool read_header(JpegReader& reader, const unsigned char* bytes, unsigned long s
     reader.progress.progress_monitor = on_progress;
     reader.info.progress = &reader.progress;
     jpeg_mem_src(&reader.info, bytes, size);
+    jpeg_save_markers(&reader.info, JPEG_APP0 + 1, 0xFFFF);  // where EXIF data is
     jpeg_read_header(&reader.info, TRUE);
     reader.info.out_color_space = reader.info.num_components == 4 ? JCS_CMYK : JCS_RGB;
     reader.info.dct_method = JDCT_ISLOW;
@@ -105,21 +110,59 @@ void cmyk_to_rgb(std::vector<std::uint8_t>& pixels) {
     pixels.resize(3 * count);
 }
 
+int orientation_of(const JpegReader& reader) {
+    constexpr std::string_view name("Exif\0\0", 6);
+    for (const auto* marker = reader.info.marker_list; marker != nullptr; marker = marker->next) {
+        const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
+        if (marker->marker == JPEG_APP0 + 1 && data.starts_with(name))
+            return exif_orientation({marker->data + name.size(), data.size() - name.size()});
+    }
+    return 1;
+}
+
+ImageProblem problem_of(const JpegReader& reader) {
+    return ImageProblem("is a damaged or truncated JPEG: " + std::string(reader.message));
+}
+
+/// Asks for the smallest of the sizes 1, 1/2, 1/4 and 1/8 whose shorter side is long enough, and computes it.
+bool choose_scale(JpegReader& reader, std::int64_t shorter_side) {
+    if (setjmp(reader.escape) != 0) return false;
+    const auto shorter = std::int64_t{std::min(reader.info.image_width, reader.info.image_height)};
+    reader.info.scale_num = 1;
+    reader.info.scale_denom = 1;
+    for (const unsigned part : {2U, 4U, 8U})
+        if (shorter_side > 0 && shorter / part >= shorter_side) reader.info.scale_denom = part;
+    jpeg_calc_output_dimensions(&reader.info);
+    return true;
+}
+
 }  // namespace
 
-Image decode_jpeg(std::span<const unsigned char> file, std::int64_t max_pixels) {
+Image decode_jpeg(std::span<const unsigned char> file, const ReadImageOptions& options) {
     JpegReader reader;
-    const auto problem = [&] {
-        return ImageProblem("is a damaged or truncated JPEG: " + std::string(reader.message));
-    };
-    if (!read_header(reader, file.data(), static_cast<unsigned long>(file.size()))) throw problem();
-    Image image{reader.info.image_width, reader.info.image_height, {}};
-    check_pixels(image.width, image.height, max_pixels);
+    if (!read_header(reader, file.data(), static_cast<unsigned long>(file.size()))) throw problem_of(reader);
+    check_pixels(reader.info.image_width, reader.info.image_height, options.max_pixels);
+    if (!choose_scale(reader, options.shorter_side)) throw problem_of(reader);
+    Image image{reader.info.output_width, reader.info.output_height, {}};
     const bool is_cmyk = reader.info.out_color_space == JCS_CMYK;
+    const int orientation = options.apply_orientation ? orientation_of(reader) : 1;
     image.pixels.resize(static_cast<std::size_t>(image.width * image.height) * (is_cmyk ? 4 : 3));
-    if (!read_rows(reader, image.pixels.data())) throw problem();
+    if (!read_rows(reader, image.pixels.data())) throw problem_of(reader);
     if (is_cmyk) cmyk_to_rgb(image.pixels);
-    return image;
+    return oriented(std::move(image), orientation);
+}
+
+ImageInfo inspect_jpeg(std::span<const unsigned char> file) {
+    JpegReader reader;
+    if (!read_header(reader, file.data(), static_cast<unsigned long>(file.size()))) throw problem_of(reader);
+    ImageInfo info;
+    info.width = reader.info.image_width;
+    info.height = reader.info.image_height;
+    info.channels = reader.info.num_components;
+    info.bits = reader.info.data_precision;
+    info.is_cmyk = reader.info.num_components == 4;
+    info.orientation = orientation_of(reader);
+    return info;
 }
 
 }  // namespace attune::detail

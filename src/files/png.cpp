@@ -4,11 +4,13 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attune/error.hpp"
 #include "attune/files/atomic_file.hpp"
 #include "attune/space/detail/counted.hpp"
+#include "exif.hpp"
 #include "image_codecs.hpp"
 
 namespace attune::detail {
@@ -78,26 +80,50 @@ bool read_rows(PngReader& reader, png_bytepp rows, std::size_t row_bytes) {
     return true;
 }
 
+int orientation_of(const PngReader& reader) {
+    png_uint_32 size = 0;
+    png_bytep bytes = nullptr;
+    if (png_get_eXIf_1(reader.png, reader.info, &size, &bytes) == 0) return 1;
+    return exif_orientation({bytes, size});
+}
+
+ImageProblem problem_of(const PngReader& reader) {
+    return ImageProblem("is a damaged or truncated PNG: " + std::string(reader.message));
+}
+
 }  // namespace
 
-Image decode_png(std::span<const unsigned char> file, std::int64_t max_pixels) {
+ImageInfo inspect_png(std::span<const unsigned char> file) {
     PngReader reader;
     reader.next = file.data();
     reader.left = file.size();
-    const auto problem = [&] {
-        return ImageProblem("is a damaged or truncated PNG: " + std::string(reader.message));
-    };
-    if (!read_header(reader)) throw problem();
+    if (!read_header(reader)) throw problem_of(reader);
+    ImageInfo info;
+    info.width = png_get_image_width(reader.png, reader.info);
+    info.height = png_get_image_height(reader.png, reader.info);
+    info.channels = png_get_channels(reader.png, reader.info);
+    info.bits = png_get_bit_depth(reader.png, reader.info);
+    info.has_palette = png_get_color_type(reader.png, reader.info) == PNG_COLOR_TYPE_PALETTE;
+    info.orientation = orientation_of(reader);
+    return info;
+}
+
+Image decode_png(std::span<const unsigned char> file, const ReadImageOptions& options) {
+    PngReader reader;
+    reader.next = file.data();
+    reader.left = file.size();
+    if (!read_header(reader)) throw problem_of(reader);
     Image image{
         png_get_image_width(reader.png, reader.info), png_get_image_height(reader.png, reader.info), {}};
-    check_pixels(image.width, image.height, max_pixels);
+    check_pixels(image.width, image.height, options.max_pixels);
+    const int orientation = options.apply_orientation ? orientation_of(reader) : 1;
     const std::size_t row_bytes = static_cast<std::size_t>(image.width) * 3;
     image.pixels.resize(row_bytes * static_cast<std::size_t>(image.height));
     std::vector<png_bytep> rows;
     for (std::size_t i = 0; i < static_cast<std::size_t>(image.height); ++i)
         rows.push_back(image.pixels.data() + i * row_bytes);
-    if (!read_rows(reader, rows.data(), row_bytes)) throw problem();
-    return image;
+    if (!read_rows(reader, rows.data(), row_bytes)) throw problem_of(reader);
+    return oriented(std::move(image), orientation);
 }
 
 }  // namespace attune::detail

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cstdlib>
 
 #include "jpeg_writer.hpp"
@@ -116,6 +117,109 @@ TEST_CASE("JPEG kinds become RGB") {
     CHECK(std::abs(pixels[0] - 128) <= 2);
     CHECK(std::abs(pixels[1] - 128) <= 2);
     CHECK(pixels[2] <= 2);
+}
+
+namespace {
+
+/// EXIF data that says an orientation, in either byte order, with an entry before it.
+std::string exif(int orientation, bool is_little) {
+    const auto number = [&](int value, int size) {
+        std::string bytes = little(static_cast<std::uint64_t>(value), static_cast<std::size_t>(size));
+        return is_little ? bytes : std::string(bytes.rbegin(), bytes.rend());
+    };
+    return (is_little ? "II" : "MM") + number(42, 2) + number(8, 4) + number(2, 2) + number(0x0100, 2) +
+           number(3, 2) + number(1, 4) + number(7, 2) + number(0, 2) + number(0x0112, 2) + number(3, 2) +
+           number(1, 4) + number(orientation, 2) + number(0, 2) + number(0, 4);
+}
+
+}  // namespace
+
+TEST_CASE("EXIF orientation is told, and applied on request") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.path() / "a.png";
+    // Where the stored picture's first pixel and the last one of its first row are to be seen: rows and
+    // columns of the corners, 0 the first and 1 the last, as the EXIF standard has them.
+    struct Corners {
+        int first_row, first_column, second_row, second_column;
+    };
+    const std::array<Corners, 8> seen{{{0, 0, 0, 1},
+                                       {0, 1, 0, 0},
+                                       {1, 1, 1, 0},
+                                       {1, 0, 1, 1},
+                                       {0, 0, 1, 0},
+                                       {0, 1, 1, 1},
+                                       {1, 1, 0, 1},
+                                       {1, 0, 0, 0}}};
+    for (int orientation = 1; orientation <= 8; ++orientation) {
+        CAPTURE(orientation);
+        const std::string rows("\0\x0A\x0B\x0C\0\x14\x15\x16", 8);  // 3 x 2, grey
+        write_text(path, png(3, 2, 8, 0, chunk("eXIf", exif(orientation, orientation % 2 == 0)), rows));
+        CHECK(read_image_info(path).orientation == orientation);
+        CHECK(read_image(path).width == 3);
+        const Image upright = read_image(path, {.apply_orientation = true});
+        CHECK(upright.width == (orientation < 5 ? 3 : 2));
+        CHECK(upright.height == (orientation < 5 ? 2 : 3));
+        const auto at = [&](int row, int column) {
+            const auto y = row * (upright.height - 1), x = column * (upright.width - 1);
+            return int{upright.pixels[static_cast<std::size_t>(3 * (y * upright.width + x))]};
+        };
+        const auto& corners = seen[static_cast<std::size_t>(orientation - 1)];
+        CHECK(at(corners.first_row, corners.first_column) == 0x0A);
+        CHECK(at(corners.second_row, corners.second_column) == 0x0C);
+    }
+    const std::string jpeg = encode_jpeg(16, 8, 1, std::vector<unsigned char>(128, 77));
+    const auto with = [&](const std::string& data) {
+        const std::string body = "Exif" + std::string(2, '\0') + data;
+        const std::string size{static_cast<char>((body.size() + 2) / 256),
+                               static_cast<char>((body.size() + 2) % 256)};
+        write_text(folder.path() / "a.jpg", jpeg.substr(0, 2) + "\xFF\xE1" + size + body + jpeg.substr(2));
+        return read_image(folder.path() / "a.jpg", {.apply_orientation = true}).width;
+    };
+    CHECK(with(exif(6, true)) == 8);
+    CHECK(with(exif(3, false)) == 16);
+    const std::string whole = exif(6, true);  // what is damaged or out of range is upright
+    for (std::size_t size = 0; size + 14 < whole.size(); ++size) CHECK(with(whole.substr(0, size)) == 16);
+    CHECK(with(exif(9, true)) == 16);
+    CHECK(with("II*" + std::string(1, '\0') + "\xFF\xFF\xFF\xFF") == 16);
+}
+
+TEST_CASE("a JPEG comes at a part of its size where that is enough, with the same picture") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.path() / "a.jpg";
+    std::vector<unsigned char> pixels;
+    for (int y = 0; y < 64; ++y)
+        for (int x = 0; x < 96; ++x)
+            for (int c = 0; c < 3; ++c) pixels.push_back(static_cast<unsigned char>(x + 2 * y + 10 * c));
+    write_text(path, encode_jpeg(96, 64, 3, pixels));
+    const auto width_for = [&](std::int64_t side) { return read_image(path, {.shorter_side = side}).width; };
+    CHECK(width_for(0) == 96);
+    CHECK(width_for(33) == 96);
+    CHECK(width_for(32) == 48);
+    CHECK(width_for(16) == 24);
+    CHECK(width_for(8) == 12);
+    CHECK(width_for(1) == 12);
+    const Image half = read_image(path, {.shorter_side = 32});
+    for (std::int64_t y = 1; y < 31; ++y)  // the mean of each four pixels
+        for (std::int64_t x = 1; x < 47; ++x)
+            CHECK(std::abs(int{half.pixels[static_cast<std::size_t>(3 * (y * 48 + x))]} -
+                           static_cast<int>(2 * x + 4 * y + 1)) <= 3);
+    CHECK_THROWS_AS((void)read_image(path, {.shorter_side = -1}), InvalidOption);
+    CHECK_THROWS_AS((void)read_image(path, {.max_pixels = 95 * 64, .shorter_side = 8}), FileError);
+}
+
+TEST_CASE("headers tell what a picture is stored as") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.path() / "a";
+    write_text(path, png(1, 1, 16, 2, "", std::string("\0\x12\xFF\x34\xFF\x56\xFF", 7)));
+    CHECK(read_image_info(path).bits == 16);
+    CHECK(read_image_info(path).channels == 3);
+    write_text(path, png(2, 1, 8, 4, "", std::string("\0\x10\x00\x20\xFF", 5)));
+    CHECK(read_image_info(path).channels == 2);
+    write_text(path, encode_jpeg(8, 9, 4, std::vector<unsigned char>(288, 1)));
+    CHECK(read_image_info(path).is_cmyk);
+    CHECK(read_image_info(path).height == 9);
+    write_text(path, "no picture");
+    CHECK_THROWS_AS((void)read_image_info(path), FileError);
 }
 
 TEST_CASE("truncated and changed pictures are refused or read, never worse") {

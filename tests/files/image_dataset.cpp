@@ -103,6 +103,36 @@ TEST_CASE("a manifest is listed in its own order with paths relative to it") {
     CHECK(list_images(folder.path() / "n.csv").count(Split::none) == 2);
 }
 
+TEST_CASE("JSON lines and CSV say the same, groups included") {
+    const TemporaryFolder folder;
+    make(folder.path(), {"a.png", "b.png", "c d.png"});
+    write_text(folder.path() / "m.csv",
+               "path,label,split,group\na.png,7,train,p1\nb.png,12,train,\nc d.png,12,test,p1\n");
+    write_text(folder.path() / "m.jsonl",
+               "{\"path\": \"a.png\", \"label\": 7, \"split\": \"train\", \"group\": \"p1\"}\n\n"
+               "{\"label\": \"12\", \"path\": \"b.png\", \"split\": \"training\"}\r\n"
+               "{\"path\": \"c d.png\", \"label\": 12, \"group\": \"p1\", \"split\": \"test\"}");
+    for (const char* name : {"m.csv", "m.jsonl"}) {
+        const ImageListing listing = list_images(folder.path() / name);
+        CHECK(listing.classes == std::vector<std::string>{"7", "12"});
+        CHECK(names_of(listing) == "a.png:0 b.png:1 c d.png:1 ");
+        CHECK(listing.samples[0].group == "p1");
+        CHECK(listing.samples[1].group.empty());
+        CHECK(listing.samples[2].split == Split::test);
+    }
+    const fs::path path = folder.path() / "n.ndjson";
+    const auto problem = [&](const std::string& text) {
+        write_text(path, text);
+        return problem_of(path);
+    };
+    CHECK(contains(problem("\n[1]\n"), "line 2 is no JSON object"));
+    CHECK(contains(problem("{\"path\": \"a.png\""), "line 1 is no JSON object"));
+    CHECK(contains(problem("{\"path\": \"a.png\"}"), "line 1 lacks the member label"));
+    CHECK(contains(problem("{\"path\": \"a.png\", \"label\": 1.5}"), "neither a text nor a whole number"));
+    CHECK(contains(problem("{\"path\": \"a.png\", \"label\": 1, \"lable\": 2}"), "unknown member \"lable\""));
+    CHECK(contains(problem(""), "lists no pictures"));
+}
+
 TEST_CASE("manifests that break a rule are refused with line and rule") {
     const TemporaryFolder folder;
     const fs::path path = folder.path() / "m.csv";

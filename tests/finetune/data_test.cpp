@@ -1,8 +1,12 @@
 #include "support/doctest_torch.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
+#include <thread>
 
 #include <rapidcheck.h>
 
@@ -108,6 +112,99 @@ TEST_CASE("folds cover training and validation rows once each") {
     std::ranges::sort(seen);
     CHECK(std::set(seen.begin(), seen.end()).size() == seen.size());
     CHECK(seen.size() == data.split().train.size() + data.split().validation.size());
+}
+
+TEST_CASE("groups stay together in splits and folds, and shares are met as groups permit") {
+    CHECK(rc::check([] {
+        const auto seed = *rc::gen::arbitrary<std::uint64_t>();
+        const auto group_count = *rc::gen::inRange<std::int64_t>(20, 60);
+        std::vector<std::int64_t> labels;
+        std::vector<std::int64_t> rows;
+        std::vector<std::string> groups;
+        attune::detail::RandomStream stream{seed, 3};
+        for (std::int64_t g = 0; g < group_count; ++g)
+            for (auto k = 1 + stream.below(5); k > 0; --k) {
+                rows.push_back(std::ssize(labels));
+                labels.push_back(g % 3);
+                groups.push_back(g == 0 ? "" : "g" + std::to_string(g));
+            }
+        const auto check_apart = [&](const std::vector<std::vector<std::int64_t>>& parts) {
+            std::map<std::string, std::size_t> part_of;
+            for (std::size_t part = 0; part < parts.size(); ++part)
+                for (const auto row : parts[part]) {
+                    const auto& name = groups[static_cast<std::size_t>(row)];
+                    if (!name.empty()) RC_ASSERT(part_of.emplace(name, part).first->second == part);
+                }
+        };
+        const SplitShares shares{.validation = 0.25, .test = *rc::gen::element(0.0, 0.2)};
+        const auto split = grouped_split(labels, groups, rows, shares, seed);
+        RC_ASSERT(everything(split) == rows);
+        RC_ASSERT(split == grouped_split(labels, groups, rows, shares, seed));
+        check_apart({split.train, split.validation, split.test});
+        for (std::int64_t k = 0; k < 3; ++k) {
+            const auto all = static_cast<double>(count_of(rows, labels, k));
+            // A part misses the share of a class by less than a large group.
+            RC_ASSERT(std::abs(static_cast<double>(count_of(split.validation, labels, k)) - 0.25 * all) <= 5);
+        }
+        const ImageData data(torch::zeros({std::ssize(rows), 3, 8, 8}, torch::kUInt8), labels,
+                             {"a", "b", "c"}, {}, {}, {.image_size = 8});
+        const auto folds = cross_validation(data.with_groups(groups), 4, seed);
+        std::vector<std::vector<std::int64_t>> parts;
+        for (const auto& fold : folds) {
+            parts.push_back(fold.split().validation);
+            RC_ASSERT(everything(fold.split()) == rows);
+        }
+        check_apart(parts);
+        RC_ASSERT(complete_split(data.with_groups(groups), shares, seed).split() == split);
+    }));
+    const std::vector<std::int64_t> labels{0, 1, 0};
+    const std::vector<std::string> one{"x", "x", "x"};
+    const std::vector<std::int64_t> rows{0, 1, 2};
+    CHECK_THROWS_AS((void)grouped_split(labels, one, rows, {}, 1), InvalidOption);
+    CHECK_THROWS_AS((void)grouped_split(labels, std::vector<std::string>{"x"}, rows, {}, 1), InvalidOption);
+}
+
+TEST_CASE("pictures that are read on demand are the same, with any threads and any memory") {
+    const test::TemporaryFolder folder;
+    for (int i = 0; i < 24; ++i) {
+        const auto path = folder.path() / (i % 2 == 0 ? "a" : "b") / (std::to_string(i) + ".png");
+        std::filesystem::create_directories(path.parent_path());
+        write_png(path, coloured(30 + i, 40, static_cast<std::uint8_t>(i)));
+    }
+    std::ofstream(folder.path() / "a" / "none.png") << "no picture";
+    const auto listing = list_images(folder.path());
+    DataOptions options{.framing = {.image_size = 16}};
+    const auto all = load_image_data(listing, options);
+    const std::vector<std::int64_t> rows{5, 0, 23, 5, 11};
+    const auto expected = all.pixels().index_select(0, torch::tensor(rows, torch::kInt64));
+    options.on_demand = true;
+    for (const int threads : {1, 4})
+        for (const std::int64_t pictures : {0, 3, 100}) {
+            CAPTURE(threads);
+            CAPTURE(pictures);
+            options.threads = threads;
+            options.memory_limit_bytes = pictures * 3 * 16 * 16;
+            const auto data = load_image_data(listing, options);
+            REQUIRE(data.on_demand());
+            REQUIRE(data.size() == 24);
+            CHECK(data.skipped().size() == 1);
+            data.prefetch(rows);
+            for (int turn = 0; turn < 3; ++turn) CHECK(torch::equal(data.pixels_of(rows), expected));
+            CHECK(torch::equal(data.pixels(), all.pixels()));
+            CHECK(data.labels() == all.labels());
+            CHECK(data.picture(7).pixels == all.picture(7).pixels);
+            std::vector<std::jthread> readers;
+            for (int reader = 0; reader < 3; ++reader)
+                readers.emplace_back([&] {
+                    for (int turn = 0; turn < 5; ++turn) (void)data.pixels_of(rows);
+                });
+        }
+    const auto data = load_image_data(listing, options);
+    CHECK_THROWS_AS((void)data.pixels_of(std::vector<std::int64_t>{24}), InvalidOption);
+    std::filesystem::remove(data.name(3));
+    for (int turn = 0; turn < 2; ++turn)
+        CHECK_THROWS_AS((void)data.pixels_of(std::vector<std::int64_t>{2, 3, 4}), FileError);
+    CHECK(torch::equal(data.pixels_of(std::vector<std::int64_t>{4})[0], all.pixels()[4]));
 }
 
 TEST_CASE("a missing validation part is drawn from the training rows, a given one stays") {

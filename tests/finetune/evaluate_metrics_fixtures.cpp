@@ -3,10 +3,13 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
 #include "attune/finetune/evaluate/metrics.hpp"
+#include "attune/finetune/evaluate/regression_metrics.hpp"
+#include "attune/finetune/evaluate/threshold_counts.hpp"
 #include "support/shared_data.hpp"
 
 using namespace attune;
@@ -154,6 +157,87 @@ TEST_CASE("classification metrics agree with scikit-learn") {
     for (const auto& entry : file.at("multiclass")) {
         CAPTURE(entry.at("name").get<std::string>());
         check_multiclass(entry);
+        test::count_run();
+    }
+}
+
+TEST_CASE("regression metrics agree with scikit-learn") {
+    const auto path = test::shared("fixtures/metrics/regression.json");
+    if (!path) return;
+    const auto file = json::parse(std::ifstream(*path));
+    for (const auto& entry : file.at("cases")) {
+        CAPTURE(entry.at("name").get<std::string>());
+        const auto truth = entry.at("y_true").get<std::vector<double>>();
+        const auto guess = entry.at("y_pred").get<std::vector<double>>();
+        const auto ours = regression_metrics(truth, guess);
+        for (const auto& [name, expected] : entry.items()) {
+            if (name == "name" || name == "y_true" || name == "y_pred") continue;
+            const std::map<std::string, double> known{{"r2", ours.r2},
+                                                      {"r2_not_forced_finite", ours.r2_unbounded},
+                                                      {"mae", ours.mean_absolute_error},
+                                                      {"mse", ours.mean_squared_error},
+                                                      {"rmse", ours.root_mean_squared_error},
+                                                      {"median_absolute_error", ours.median_absolute_error},
+                                                      {"max_error", ours.max_error},
+                                                      {"explained_variance", ours.explained_variance},
+                                                      {"mape_fraction", ours.mean_absolute_percentage_error},
+                                                      {"msle", ours.mean_squared_log_error}};
+            if (name.starts_with("pinball_"))
+                same(pinball_loss(truth, guess, std::stod(name.substr(8))), expected, name);
+            else if (known.contains(name))
+                same(known.at(name), expected, name);
+            else
+                FAIL_CHECK("no metric of ours is called " << name);
+        }
+        test::count_run();
+    }
+}
+
+TEST_CASE("metrics that are gathered above thresholds agree with Keras") {
+    const auto path = test::shared("fixtures/metrics/keras_binary.json");
+    if (!path) return;
+    const auto file = json::parse(std::ifstream(*path));
+    using Height = ThresholdCounts::Height;
+    for (const auto& entry : file.at("cases")) {
+        CAPTURE(entry.at("name").get<std::string>());
+        const auto scores = entry.at("score").get<std::vector<double>>();
+        const auto gathered = [&](auto counter) {
+            for (std::size_t i = 0; i < scores.size(); ++i)
+                counter.add(entry.at("y_true")[i].get<int>() == 1, scores[i]);
+            return counter;
+        };
+        const auto above = [&](double threshold) { return gathered(CountsAbove(threshold)).counts(); };
+        const auto half = above(0.5);
+        const auto ours = [&](const std::string& name) -> double {
+            const auto end = [&](const char* word) { return name.substr(std::string(word).size()); };
+            if (name == "tp") return static_cast<double>(half.true_positives);
+            if (name == "fp") return static_cast<double>(half.false_positives);
+            if (name == "tn") return static_cast<double>(half.true_negatives);
+            if (name == "fn") return static_cast<double>(half.false_negatives);
+            if (name == "precision") return half.precision();
+            if (name == "recall") return half.recall();
+            if (name == "binary_accuracy") return half.accuracy();
+            if (name == "auc") return gathered(ThresholdCounts()).roc_area();
+            if (name == "auc_minoring") return gathered(ThresholdCounts()).roc_area(Height::lower);
+            if (name == "auc_majoring") return gathered(ThresholdCounts()).roc_area(Height::higher);
+            if (name == "prc") return gathered(ThresholdCounts()).precision_recall_area();
+            if (name.starts_with("auc_") && name.ends_with("_thresholds"))
+                return gathered(ThresholdCounts(std::stol(end("auc_")))).roc_area();
+            if (name.starts_with("prc_interpolation_"))
+                return gathered(ThresholdCounts(std::stol(end("prc_interpolation_"))))
+                    .precision_recall_area();
+            if (name.starts_with("precision_threshold_"))
+                return above(std::stod(end("precision_threshold_"))).precision();
+            if (name.starts_with("recall_threshold_"))
+                return above(std::stod(end("recall_threshold_"))).recall();
+            FAIL_CHECK("no metric of ours is called " << name);
+            return std::numeric_limits<double>::quiet_NaN();
+        };
+        for (const auto& [name, expected] : entry.items()) {
+            if (name == "name" || name == "y_true" || name == "score") continue;
+            CAPTURE(name);
+            CHECK(std::abs(ours(name) - number(expected)) <= 1e-5);
+        }
         test::count_run();
     }
 }

@@ -27,6 +27,7 @@ struct ImageSample {
         path;  ///< as opened: absolute or relative to the working folder, like the listing's source
     std::int64_t label = 0;  ///< index into ImageListing::classes
     Split split = Split::none;
+    std::string group{};  ///< what it must not be parted from (a patient, a scene); empty: nothing
 };
 
 /// A file that was left out, and why.
@@ -56,12 +57,14 @@ struct ImageListing {
 /// folders that are neither a split nor inside one. Thread-safe.
 [[nodiscard]] ImageListing list_image_folder(const std::filesystem::path& path);
 
-/// Lists a CSV manifest with the columns `path`, `label` and, optionally, `split`, in any order. Paths are
+/// Lists a manifest with the columns `path`, `label` and, optionally, `split` and `group`, in any order: CSV
+/// with a header, or, where the name ends in .jsonl or .ndjson, one JSON object a line with these members
+/// (labels and groups may be whole numbers). Paths are
 /// relative to the manifest; labels are class names, sorted (as numbers if all are integers); splits as in
 /// `split_of_name`, for every row or for none. Throws FileError that names the manifest, the line and the
-/// rule: unknown or missing columns, rows of another length, empty cells, unknown splits, a path listed
-/// twice, classes missing in train, fewer than two classes; files that do not exist are collected first
-/// (their count and the first few are named). Thread-safe.
+/// rule: unknown or missing columns, lines that are no JSON objects, rows of another length, empty cells,
+/// unknown splits, a path listed twice, classes missing in train, fewer than two classes; files that do not
+/// exist are collected first (their count and the first few are named). Thread-safe.
 [[nodiscard]] ImageListing list_image_manifest(const std::filesystem::path& path);
 
 /// `list_image_manifest` for a file, `list_image_folder` for a folder.

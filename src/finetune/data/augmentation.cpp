@@ -3,6 +3,9 @@
 #include <torch/nn/functional/padding.h>
 #include <torch/types.h>
 
+#include <torch/utils.h>
+
+#include <ATen/Parallel.h>
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
 
 #include <algorithm>
@@ -12,9 +15,11 @@
 #include <string>
 
 #include "attune/error.hpp"
+#include "attune/finetune/data/image_operations.hpp"
 #include "attune/finetune/data/random.hpp"
 #include "attune/finetune/input_spec.hpp"
 #include "attune/space/detail/counted.hpp"
+#include "random_augment.hpp"
 
 namespace attune {
 namespace {
@@ -107,22 +112,17 @@ torch::Tensor random_shift(const torch::Tensor& pixels, std::int64_t padding, de
 
 double factor(double spread, detail::RandomStream& stream) { return stream.uniform(1 - spread, 1 + spread); }
 
-torch::Tensor grey_of(const torch::Tensor& pixels) {
-    return 0.299 * pixels.narrow(1, 0, 1) + 0.587 * pixels.narrow(1, 1, 1) + 0.114 * pixels.narrow(1, 2, 1);
-}
-
-torch::Tensor blend(const torch::Tensor& pixels, const torch::Tensor& other, double share) {
-    return (share * pixels + (1 - share) * other).clamp(0, 255);
-}
-
 torch::Tensor colour_jitter(torch::Tensor pixels, const Augmentation& augmentation,
                             detail::RandomStream& stream) {
+    constexpr double white = 255;
     if (augmentation.brightness > 0)
-        pixels = (pixels * factor(augmentation.brightness, stream)).clamp(0, 255);
+        pixels = image::adjust_brightness(pixels, factor(augmentation.brightness, stream), white);
     if (augmentation.contrast > 0)
-        pixels = blend(pixels, grey_of(pixels).mean(), factor(augmentation.contrast, stream));
+        pixels = image::adjust_contrast(pixels, factor(augmentation.contrast, stream), white);
     if (augmentation.saturation > 0)
-        pixels = blend(pixels, grey_of(pixels), factor(augmentation.saturation, stream));
+        pixels = image::adjust_saturation(pixels, factor(augmentation.saturation, stream), white);
+    if (augmentation.hue > 0)
+        pixels = image::adjust_hue(pixels, stream.uniform(-augmentation.hue, augmentation.hue), white);
     return pixels;
 }
 
@@ -150,6 +150,10 @@ torch::Tensor augment_one(torch::Tensor pixels, const View& view, const Augmenta
     else if (augmentation.crop_padding > 0)
         pixels = random_shift(pixels, augmentation.crop_padding, stream, frame_size);
     pixels = render(pixels, view, frame_size);
+    if (augmentation.random_augment > 0)
+        pixels = detail::random_augment(pixels, augmentation.random_augment,
+                                        augmentation.random_augment_magnitude, stream);
+    if (augmentation.trivial_augment) pixels = detail::trivial_augment(pixels, stream);
     pixels = colour_jitter(pixels, augmentation, stream);
     if (augmentation.erase_probability > 0 && stream.uniform() < augmentation.erase_probability) {
         pixels = pixels.clone();
@@ -209,13 +213,20 @@ void Augmentation::validate() const {
     require(brightness >= 0 && brightness <= 1, "augmentation.brightness", brightness, "in [0, 1]");
     require(contrast >= 0 && contrast <= 1, "augmentation.contrast", contrast, "in [0, 1]");
     require(saturation >= 0 && saturation <= 1, "augmentation.saturation", saturation, "in [0, 1]");
+    require(hue >= 0 && hue <= 0.5, "augmentation.hue", hue, "in [0, 0.5]");
+    require(random_augment >= 0 && random_augment <= 14, "augmentation.random_augment", random_augment,
+            "in [0, 14]");
+    require(random_augment_magnitude >= 0 && random_augment_magnitude <= 30,
+            "augmentation.random_augment_magnitude", random_augment_magnitude, "in [0, 30]");
+    require(!trivial_augment || random_augment == 0, "augmentation.random_augment", random_augment,
+            "0 where trivial_augment is on");
     require(erase_probability >= 0 && erase_probability <= 1, "augmentation.erase_probability",
             erase_probability, "in [0, 1]");
 }
 
 bool Augmentation::cacheable() const {
     return crop_padding == 0 && min_crop_area == 1 && brightness == 0 && contrast == 0 && saturation == 0 &&
-           erase_probability == 0;
+           hue == 0 && random_augment == 0 && !trivial_augment && erase_probability == 0;
 }
 
 std::vector<View> views_of(const Augmentation& augmentation) {
@@ -271,13 +282,18 @@ at::Tensor augment(const at::Tensor& pixels, std::span<const std::int64_t> sampl
     std::vector<std::size_t> chosen;
     for (const auto sample : samples) chosen.push_back(choose_view(augmentation, seed, epoch, sample));
     if (augmentation.cacheable()) return augment_by_view(pixels, chosen, views, frame_size);
-    std::vector<torch::Tensor> images;
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-        const detail::RandomStream stream{seed, pixel_purpose, static_cast<std::uint64_t>(epoch),
-                                          static_cast<std::uint64_t>(samples[i])};
-        images.push_back(augment_one(pixels.narrow(0, static_cast<std::int64_t>(i), 1), views[chosen[i]],
-                                     augmentation, stream, frame_size));
-    }
+    std::vector<torch::Tensor> images(samples.size());
+    // Each image is one thread's, so that its arithmetic does not depend on how many there are.
+    at::parallel_for(0, std::ssize(samples), 1, [&](std::int64_t begin, std::int64_t end) {
+        const torch::NoGradGuard no_gradients;
+        for (auto row = begin; row < end; ++row) {
+            const auto i = static_cast<std::size_t>(row);
+            const detail::RandomStream stream{seed, pixel_purpose, static_cast<std::uint64_t>(epoch),
+                                              static_cast<std::uint64_t>(samples[i])};
+            images[i] =
+                augment_one(pixels.narrow(0, row, 1), views[chosen[i]], augmentation, stream, frame_size);
+        }
+    });
     return torch::cat(images);
 }
 

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <numeric>
 
+#include <fmt/format.h>
+
 #include "attune/error.hpp"
 #include "attune/files/fingerprint.hpp"
 #include "attune/space/detail/counted.hpp"
@@ -76,6 +78,11 @@ torch::Tensor to_pixels(const std::vector<std::uint8_t>& values, std::int64_t he
 
 void require(bool holds, const std::string& message) {
     if (!holds) throw InvalidOption(message);
+}
+
+void require_row(std::int64_t row, std::int64_t size) {
+    require(row >= 0 && row < size,
+            "row " + std::to_string(row) + " is outside [0, " + std::to_string(size) + ")");
 }
 
 void mark_part(const std::vector<std::int64_t>& rows, std::vector<bool>& taken, const char* part) {
@@ -151,14 +158,22 @@ void Framing::validate() const {
 
 namespace detail {
 
+std::int64_t resized_side(const Framing& framing) {
+    return std::llround(framing.resize_ratio * static_cast<double>(framing.image_size));
+}
+
 std::int64_t stored_side(const Framing& framing) {
-    const auto resized_side = std::llround(framing.resize_ratio * static_cast<double>(framing.image_size));
-    return std::min<std::int64_t>(framing.image_size + 2 * framing.margin, resized_side);
+    return std::min(framing.image_size + 2 * framing.margin, resized_side(framing));
+}
+
+ReadImageOptions reading_of(const DataOptions& options) {
+    return {options.max_pixels, options.apply_orientation,
+            options.scaled_decoding ? resized_side(options.framing) : 0};
 }
 
 std::vector<std::uint8_t> frame(const Image& image, const Framing& framing) {
     const auto planes = planes_of(image);
-    const auto side = std::llround(framing.resize_ratio * static_cast<double>(framing.image_size));
+    const auto side = resized_side(framing);
     const bool tall = planes.height > planes.width;
     if (framing.mode == ResizeMode::squash) return centred(resized(planes, side, side), stored_side(framing));
     const bool fix_width = tall == (framing.mode == ResizeMode::crop);
@@ -212,8 +227,10 @@ ImageData::ImageData(at::Tensor pixels, std::vector<std::int64_t> labels, std::v
     require(pixels.size(2) >= framing.image_size, "images of side " + std::to_string(pixels.size(2)) +
                                                       " are smaller than the framing's image_size " +
                                                       std::to_string(framing.image_size));
+    auto pictures = std::make_shared<Pictures>();
+    pictures->pixels = pixels.contiguous();
+    pictures_ = std::move(pictures);
     auto store = std::make_shared<Store>();
-    store->pixels = pixels.contiguous();
     store->labels = std::move(labels);
     store->classes = std::move(classes);
     store->names = std::move(names);
@@ -225,33 +242,67 @@ ImageData::ImageData(at::Tensor pixels, std::vector<std::int64_t> labels, std::v
     std::iota(split_.train.begin(), split_.train.end(), std::int64_t{0});
 }
 
-ImageData::ImageData(std::shared_ptr<const Store> store, SplitRows split)
-    : store_(std::move(store)), split_(checked(std::move(split), size())) {}
+ImageData::ImageData(std::shared_ptr<const Pictures> pictures, std::shared_ptr<const Store> store,
+                     SplitRows split)
+    : pictures_(std::move(pictures)), store_(std::move(store)), split_(checked(std::move(split), size())) {}
 
-at::Tensor ImageData::pixels() const { return store_->pixels; }
+at::Tensor ImageData::pixels() const {
+    if (!on_demand()) return pictures_->pixels;
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(size()));
+    std::iota(rows.begin(), rows.end(), std::int64_t{0});
+    return pixels_of(rows);
+}
+
+at::Tensor ImageData::pixels_of(std::span<const std::int64_t> rows) const {
+    for (const auto row : rows) require_row(row, size());
+    if (!on_demand()) {
+        auto index = torch::empty({std::ssize(rows)}, torch::kInt64);
+        std::ranges::copy(rows, index.data_ptr<std::int64_t>());
+        return pictures_->pixels.index_select(0, index);
+    }
+    auto pixels = torch::empty({std::ssize(rows), 3, stored_size(), stored_size()}, torch::kUInt8);
+    pictures_->reader->read(rows, pixels.data_ptr<std::uint8_t>());
+    return pixels;
+}
+
+void ImageData::prefetch(std::span<const std::int64_t> rows) const {
+    for (const auto row : rows) require_row(row, size());
+    if (on_demand()) pictures_->reader->prefetch(rows);
+}
+
+bool ImageData::on_demand() const { return pictures_->reader != nullptr; }
 std::int64_t ImageData::size() const { return std::ssize(store_->labels); }
-std::int64_t ImageData::stored_size() const { return store_->pixels.size(2); }
+std::int64_t ImageData::stored_size() const {
+    return on_demand() ? detail::stored_side(framing()) : pictures_->pixels.size(2);
+}
 const Framing& ImageData::framing() const { return store_->framing; }
 const std::vector<std::int64_t>& ImageData::labels() const { return store_->labels; }
 const std::vector<std::string>& ImageData::classes() const { return store_->classes; }
+const std::vector<std::string>& ImageData::groups() const { return store_->groups; }
 std::int64_t ImageData::class_count() const { return std::ssize(store_->classes); }
 const std::vector<SkippedFile>& ImageData::skipped() const { return store_->skipped; }
 
 std::string ImageData::name(std::int64_t row) const {
-    require(row >= 0 && row < size(),
-            "row " + std::to_string(row) + " is outside [0, " + std::to_string(size()) + ")");
-    return store_->names.empty() ? "#" + std::to_string(row) : store_->names[static_cast<std::size_t>(row)];
+    require_row(row, size());
+    return store_->names.empty() ? fmt::format("#{}", row) : store_->names[static_cast<std::size_t>(row)];
 }
 
 Image ImageData::picture(std::int64_t row) const {
-    require(row >= 0 && row < size(),
-            "row " + std::to_string(row) + " is outside [0, " + std::to_string(size()) + ")");
-    const auto interleaved = store_->pixels[row].permute({1, 2, 0}).contiguous();
+    const auto interleaved = pixels_of({&row, 1})[0].permute({1, 2, 0}).contiguous();
     const auto* begin = interleaved.data_ptr<std::uint8_t>();
     return {interleaved.size(1), interleaved.size(0), {begin, begin + interleaved.numel()}};
 }
 
-ImageData ImageData::with_split(SplitRows split) const { return {store_, std::move(split)}; }
+ImageData ImageData::with_split(SplitRows split) const { return {pictures_, store_, std::move(split)}; }
+
+ImageData ImageData::with_groups(std::vector<std::string> groups) const {
+    require(groups.empty() || std::ssize(groups) == size(), std::to_string(groups.size()) + " groups for " +
+                                                                std::to_string(size()) +
+                                                                " images; one each or none is needed");
+    auto store = std::make_shared<Store>(*store_);
+    store->groups = std::move(groups);
+    return {pictures_, std::move(store), split_};
+}
 
 std::vector<std::int64_t> ImageData::class_counts(Split part) const {
     std::vector<std::int64_t> counts(store_->classes.size());
@@ -261,9 +312,14 @@ std::vector<std::int64_t> ImageData::class_counts(Split part) const {
 }
 
 std::uint64_t ImageData::fingerprint() const {
-    const auto& pixels = store_->pixels;
-    auto hash =
-        fnv1a64({reinterpret_cast<const char*>(pixels.data_ptr()), static_cast<std::size_t>(pixels.numel())});
+    auto hash = fnv1a64("");
+    if (on_demand()) {
+        for (const auto& name : store_->names) hash = fnv1a64(name + '\n', hash);
+    } else {
+        const auto& pixels = pictures_->pixels;
+        hash = fnv1a64(
+            {reinterpret_cast<const char*>(pixels.data_ptr()), static_cast<std::size_t>(pixels.numel())});
+    }
     hash = fnv1a64(bytes_of(store_->labels), hash);
     for (const auto& name : store_->classes) hash = fnv1a64(name + '\n', hash);
     for (const auto part : {Split::train, Split::validation, Split::test}) {

@@ -127,12 +127,16 @@ std::vector<std::string> class_names(std::vector<std::string> given,
 ImageData load_image_data(const ImageListing& listing, const DataOptions& options) {
     options.validate();
     const auto count = std::ssize(listing.samples);
-    auto pixels = room_for(count, options);
+    auto pixels = options.on_demand ? torch::Tensor{} : room_for(count, options);
     std::vector<std::string> reasons(listing.samples.size());
     Loop(count, options).run([&](std::int64_t row) {
         const auto& path = listing.samples[static_cast<std::size_t>(row)].path;
         try {
-            put(detail::frame(read_image(path, options.max_pixels), options.framing), pixels, row);
+            if (options.on_demand)
+                (void)read_image_info(path);
+            else
+                put(detail::frame(read_image(path, detail::reading_of(options)), options.framing), pixels,
+                    row);
         } catch (const Error& error) {
             reasons[static_cast<std::size_t>(row)] = skipped_for(path, error).reason;
         }
@@ -144,16 +148,24 @@ ImageData load_image_data(const ImageListing& listing, const DataOptions& option
 
     auto store = std::make_shared<ImageData::Store>();
     SplitRows split;
+    std::vector<std::filesystem::path> paths;
     for (const auto& sample : kept.samples) {
         part_of(split, sample.split).push_back(std::ssize(store->labels));
         store->labels.push_back(sample.label);
         store->names.push_back(sample.path.string());
+        store->groups.push_back(sample.group);
+        paths.push_back(sample.path);
     }
-    store->pixels = compact(pixels, reasons);
+    if (std::ranges::all_of(store->groups, &std::string::empty)) store->groups.clear();
     store->classes = kept.classes;
     store->skipped = kept.skipped;
     store->framing = options.framing;
-    return {std::move(store), std::move(split)};
+    auto pictures = std::make_shared<ImageData::Pictures>();
+    if (options.on_demand)
+        pictures->reader = std::make_unique<detail::PictureReader>(std::move(paths), options);
+    else
+        pictures->pixels = compact(pixels, reasons);
+    return {std::move(pictures), std::move(store), std::move(split)};
 }
 
 ImageData from_raw_images(const RawImages& images, std::vector<std::string> classes,

@@ -71,6 +71,84 @@ std::string images_text(std::size_t count, const std::string& kind = "") {
     return std::to_string(count) + " " + kind + (count == 1 ? "image" : "images");
 }
 
+/// Rows that stay together, and how many of each class they are.
+struct Group {
+    Rows rows;
+    std::vector<double> counts;
+};
+
+std::vector<Group> groups_of(std::span<const std::int64_t> labels, std::span<const std::string> names,
+                             std::span<const std::int64_t> rows, std::uint64_t seed, Purpose purpose) {
+    if (names.size() != labels.size())
+        throw InvalidOption(std::to_string(names.size()) + " groups for " + std::to_string(labels.size()) +
+                            " labels; one each is needed");
+    const auto classes = labels.empty() ? 0 : *std::ranges::max_element(labels) + 1;
+    std::map<std::string, std::size_t> known;
+    std::vector<Group> groups;
+    for (const auto row : rows) {
+        if (row < 0 || static_cast<std::size_t>(row) >= labels.size())
+            throw InvalidOption("row " + std::to_string(row) + " is outside [0, " +
+                                std::to_string(labels.size()) + ")");
+        const auto& name = names[static_cast<std::size_t>(row)];
+        const auto [place, is_new] =
+            known.emplace(name.empty() ? fmt::format("#{}", row) : fmt::format("={}", name), groups.size());
+        if (is_new) groups.push_back({{}, std::vector<double>(static_cast<std::size_t>(classes))});
+        groups[place->second].rows.push_back(row);
+        ++groups[place->second].counts[static_cast<std::size_t>(labels[static_cast<std::size_t>(row)])];
+    }
+    detail::RandomStream stream{seed, purpose};
+    stream.shuffle(groups);
+    // Large ones first: small ones then even out what these could not meet.
+    std::ranges::stable_sort(groups, std::ranges::greater{}, [](const Group& g) { return g.rows.size(); });
+    return groups;
+}
+
+/// Deals groups to parts of these shares (their sum is 1), each to the part that lacks most of its classes.
+std::vector<Rows> deal(const std::vector<Group>& groups, const std::vector<double>& shares) {
+    std::vector<double> totals(groups.empty() ? 0 : groups[0].counts.size());
+    for (const auto& group : groups)
+        for (std::size_t k = 0; k < totals.size(); ++k) totals[k] += group.counts[k];
+    std::vector<std::vector<double>> held(shares.size(), std::vector<double>(totals.size()));
+    std::vector<Rows> parts(shares.size());
+    // How much nearer to (or farther from) its share of each class a part comes with the group.
+    const auto cost = [&](const Group& group, std::size_t part) {
+        double change = 0;
+        for (std::size_t k = 0; k < totals.size(); ++k) {
+            if (group.counts[k] == 0) continue;
+            const double wanted = shares[part] * totals[k];
+            const double before = (held[part][k] - wanted) / wanted;
+            const double after = (held[part][k] + group.counts[k] - wanted) / wanted;
+            change += (after * after - before * before) * shares[part];
+        }
+        return change;
+    };
+    for (const auto& group : groups) {
+        std::size_t best = shares.size();
+        for (std::size_t part = 0; part < shares.size(); ++part)
+            if (shares[part] > 0 && (best == shares.size() || cost(group, part) < cost(group, best)))
+                best = part;
+        append(parts[best], group.rows.begin(), group.rows.end());
+        for (std::size_t k = 0; k < totals.size(); ++k) held[best][k] += group.counts[k];
+    }
+    return parts;
+}
+
+std::vector<SplitRows> grouped_folds(const ImageData& data, const Rows& rows, std::int64_t folds,
+                                     std::uint64_t seed) {
+    const auto groups = groups_of(data.labels(), data.groups(), rows, seed, folds_purpose);
+    if (std::ssize(groups) < folds)
+        throw InvalidOption("the data has " + std::to_string(groups.size()) + " groups, fewer than the " +
+                            std::to_string(folds) + " folds");
+    const auto parts =
+        deal(groups, std::vector<double>(static_cast<std::size_t>(folds), 1 / static_cast<double>(folds)));
+    std::vector<SplitRows> splits(parts.size());
+    for (std::size_t fold = 0; fold < parts.size(); ++fold)
+        for (std::size_t part = 0; part < parts.size(); ++part)
+            append(part == fold ? splits[fold].validation : splits[fold].train, parts[part].begin(),
+                   parts[part].end());
+    return splits;
+}
+
 }  // namespace
 
 void SplitShares::validate() const {
@@ -104,13 +182,29 @@ SplitRows stratified_split(std::span<const std::int64_t> labels, std::span<const
     return split;
 }
 
+SplitRows grouped_split(std::span<const std::int64_t> labels, std::span<const std::string> groups,
+                        std::span<const std::int64_t> rows, const SplitShares& shares, std::uint64_t seed) {
+    shares.validate();
+    auto parts = deal(groups_of(labels, groups, rows, seed, split_purpose),
+                      {1 - shares.validation - shares.test, shares.validation, shares.test});
+    SplitRows split{std::move(parts[0]), std::move(parts[1]), std::move(parts[2])};
+    if (split.train.empty() || (shares.validation > 0 && split.validation.empty()) ||
+        (shares.test > 0 && split.test.empty()))
+        throw InvalidOption("the rows have too few groups for a split into " +
+                            std::string(shares.test > 0 ? "three parts" : "two parts"));
+    sort_parts(split);
+    return split;
+}
+
 ImageData complete_split(const ImageData& data, const SplitShares& shares, std::uint64_t seed) {
     SplitRows split = data.split();
     SplitShares missing = shares;
     if (!split.validation.empty()) missing.validation = 0;
     if (!split.test.empty()) missing.test = 0;
     if (missing.validation == 0 && missing.test == 0) return data;
-    SplitRows made = stratified_split(data.labels(), split.train, missing, seed, data.classes());
+    SplitRows made = data.groups().empty()
+                         ? stratified_split(data.labels(), split.train, missing, seed, data.classes())
+                         : grouped_split(data.labels(), data.groups(), split.train, missing, seed);
     split.train = std::move(made.train);
     if (!made.validation.empty()) split.validation = std::move(made.validation);
     if (!made.test.empty()) split.test = std::move(made.test);
@@ -140,8 +234,11 @@ std::vector<ImageData> cross_validation(const ImageData& data, std::int64_t fold
     Rows rows = data.split().train;
     append(rows, data.split().validation.begin(), data.split().validation.end());
     std::vector<SplitRows> splits(static_cast<std::size_t>(folds));
+    if (!data.groups().empty()) splits = grouped_folds(data, rows, folds, seed);
     std::size_t next = 0;  // goes on from class to class, so that fold sizes differ by one at most
-    for (const auto& [label, members] : shuffled_classes(data.labels(), rows, seed, folds_purpose)) {
+    for (const auto& [label, members] : data.groups().empty()
+                                            ? shuffled_classes(data.labels(), rows, seed, folds_purpose)
+                                            : std::map<std::int64_t, Rows>{}) {
         if (std::ssize(members) < folds)
             throw InvalidOption(class_text(label, data.classes()) + " has " + images_text(members.size()) +
                                 ", fewer than the " + std::to_string(folds) + " folds");

@@ -20,14 +20,16 @@ torch::Tensor view_logits(Network& network, const ImageData& data, std::span<con
                           const EvaluateOptions& options, const View& view) {
     const auto stages = network.stages().size();
     const bool kept = options.features != nullptr && options.frozen_stages > 0;
+    const auto device = network.parameters().front().device();
     std::vector<torch::Tensor> parts;
     for (std::size_t done = 0; done < rows.size();) {
         const auto size = std::min(static_cast<std::size_t>(options.batch_size), rows.size() - done);
         const auto batch = rows.subspan(done, size);
-        auto x = kept ? network.forward_stages(options.features->features(options.frozen_stages, view, batch),
-                                               options.frozen_stages, stages)
+        auto x = kept ? network.forward_stages(
+                            options.features->features(options.frozen_stages, view, batch).to(device),
+                            options.frozen_stages, stages)
                       : compute_features(network, data, stages, view, batch, options.batch_size);
-        parts.push_back(network.forward_head(x));
+        parts.push_back(network.forward_head(x).to(torch::kCPU));
         done += size;
     }
     return parts.size() == 1 ? parts[0] : torch::cat(parts);

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <map>
+#include <string>
 #include <tuple>
+#include <vector>
 
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/network.hpp"
@@ -11,6 +14,7 @@
 #include "attune/finetune/study/compute_threads.hpp"
 #include "attune/finetune/study/recipe_space.hpp"
 #include "attune/finetune/train/fit.hpp"
+#include "attune/finetune/train/fit_heads.hpp"
 
 namespace attune {
 namespace {
@@ -24,6 +28,14 @@ std::mutex& building_mutex() {
 
 constexpr const char* accuracy_name = "validation_accuracy";
 constexpr const char* loss_name = "validation_loss";
+constexpr const char* checkpoint_name = "fit.safetensors";
+
+/// Of a trial that is over; what others put into its folder stays.
+void remove_checkpoint(const std::filesystem::path& place) {
+    std::error_code ignored;
+    std::filesystem::remove(place / checkpoint_name, ignored);
+    std::filesystem::remove(place, ignored);
+}
 
 FineTuningScore score_of(const TrialRecord& trial) {
     return {trial.metric(accuracy_name), trial.metric(loss_name)};
@@ -48,8 +60,10 @@ NetworkPtr FineTuningTask::make_network() const {
 
 Objective fine_tuning_aim() { return maximize(accuracy_name).then(minimize(loss_name)); }
 
-FineTuningObjective::FineTuningObjective(FineTuningTask task)
-    : task_(std::move(task)), stage_count_(task_.make_network()->stages().size()) {
+FineTuningObjective::FineTuningObjective(FineTuningTask task) : task_(std::move(task)), stage_count_(0) {
+    const NetworkPtr network = task_.make_network();
+    stage_count_ = network->stages().size();
+    has_plain_head_ = has_plain_linear_head(*network);
     if (!task_.models_folder.empty()) std::filesystem::create_directories(task_.models_folder);
 }
 
@@ -106,6 +120,19 @@ void FineTuningObjective::give_back(NetworkPtr network, const Recipe& recipe) {
     idle_.push_back(std::move(network));
 }
 
+EpochCallback FineTuningObjective::reporter(Trial& trial) const {
+    const bool pauses = trial.checkpoint().has_value();
+    return [&trial, pauses](const EpochReport& report) {
+        if (!report.numbers.contains(accuracy_name)) return EpochAnswer::proceed;
+        Metrics metrics(report.numbers.begin(), report.numbers.end());
+        const Decision decision = trial.report(static_cast<double>(report.epoch), metrics);
+        // A run that is cancelled answers stop, which is no judgement on the trial.
+        const bool leaves_off = decision == Decision::stop && trial.stop_requested();
+        if ((decision == Decision::pause || leaves_off) && pauses) return EpochAnswer::pause;
+        return decision == Decision::proceed ? EpochAnswer::proceed : EpochAnswer::stop;
+    };
+}
+
 void FineTuningObjective::operator()(Trial& trial) {
     const Recipe recipe = recipe_for(trial.configuration(), task_.recipe, stage_count_);
     // A head on kept features is a small matrix product: starting a second thread for it costs more than it
@@ -115,26 +142,98 @@ void FineTuningObjective::operator()(Trial& trial) {
     NetworkPtr network = take_network(recipe);
     FitOptions options;
     options.stop = trial.stop_token();
-    options.on_epoch = [&](const EpochReport& report) {
-        if (!report.numbers.contains(accuracy_name)) return EpochAnswer::proceed;
-        Metrics metrics(report.numbers.begin(), report.numbers.end());
-        const Decision decision = trial.report(static_cast<double>(report.epoch), metrics);
-        return decision == Decision::proceed ? EpochAnswer::proceed : EpochAnswer::stop;
-    };
+    const auto place = trial.checkpoint();
+    if (place) {
+        std::filesystem::create_directories(*place);
+        options.checkpoint = *place / checkpoint_name;
+    }
+    options.on_epoch = reporter(trial);
     const FitResult result = fit(*network, {task_.data, task_.features}, recipe, options);
-    if (result.end == FitEnd::cancelled || result.end == FitEnd::not_finite) {
+    if (result.end == FitEnd::paused || (result.end == FitEnd::stopped && trial.stop_requested())) {
         give_back(std::move(network), recipe);
+        const Trial left(std::move(trial));  // without a result: it is gone on with from its checkpoint
+        return;
+    }
+    try {
+        conclude(trial, recipe, result, *network);
+    } catch (...) {
+        give_back(std::move(network), recipe);
+        throw;
+    }
+    give_back(std::move(network), recipe);
+    if (place) remove_checkpoint(*place);
+}
+
+/// Keeps the model where it is the best, then tells what the trial came to.
+void FineTuningObjective::conclude(Trial& trial, const Recipe& recipe, const FitResult& result,
+                                   Network& network) {
+    if (result.end == FitEnd::cancelled || result.end == FitEnd::not_finite)
         throw TrialFailure(
             result.end == FitEnd::cancelled ? FailureKind::environment : FailureKind::configuration,
             result.message);
-    }
     const FineTuningScore score{result.validation_accuracy, result.validation_loss};
-    keep_if_best(trial.number(), score, *network, card(recipe, trial.number(), score));
-    give_back(std::move(network), recipe);
+    keep_if_best(trial.number(), score, network, card(recipe, trial.number(), score));
     trial.tell(Metrics{{accuracy_name, score.accuracy},
                        {loss_name, score.loss},
                        {"best_epoch", static_cast<double>(result.best_epoch)},
                        {"train_loss", result.last_train_loss}});
+}
+
+void FineTuningObjective::operator()(std::span<Trial> trials) {
+    std::map<std::string, std::vector<Trial*>> groups;
+    for (Trial& trial : trials) {
+        const Recipe recipe = recipe_for(trial.configuration(), task_.recipe, stage_count_);
+        const std::string key = task_.features == nullptr ? "" : head_group_key(recipe, stage_count_);
+        // Those that train alone have a group each.
+        groups[key.empty() ? fmt::format("trial {}", trial.number()) : key].push_back(&trial);
+    }
+    for (const auto& [key, members] : groups) {
+        if (members.size() > 1 && has_plain_head_) {
+            train_together(members);
+            continue;
+        }
+        for (Trial* trial : members) alone(*trial);
+    }
+}
+
+/// A trial of a group; what it throws is its own failure and does not touch the others.
+void FineTuningObjective::alone(Trial& trial) {
+    try {
+        (*this)(trial);
+    } catch (const TrialFailure& failure) {
+        if (trial.stop_requested()) throw;
+        trial.fail(failure.what(), failure.kind());
+    } catch (const InvalidOption& refusal) {
+        trial.fail(refusal.what());
+    }
+}
+
+void FineTuningObjective::train_together(std::span<Trial* const> trials) {
+    set_compute_threads(1);
+    std::vector<Recipe> recipes;
+    std::vector<FitOptions> options(trials.size());
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+        recipes.push_back(recipe_for(trials[i]->configuration(), task_.recipe, stage_count_));
+        options[i].stop = trials[i]->stop_token();
+        options[i].on_epoch = reporter(*trials[i]);
+    }
+    NetworkPtr network = take_network(recipes.front());
+    const auto heads = fit_heads(*network, {task_.data, task_.features}, recipes, options);
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+        const FitEnd end = heads[i].result.end;
+        if (end == FitEnd::cancelled || end == FitEnd::paused ||
+            (end == FitEnd::stopped && trials[i]->stop_requested())) {
+            const Trial left(std::move(*trials[i]));  // without a result: it is gone on with later
+            continue;
+        }
+        try {
+            put_head(*network, heads[i]);
+            conclude(*trials[i], recipes[i], heads[i].result, *network);
+        } catch (const TrialFailure& failure) {
+            trials[i]->fail(failure.what(), failure.kind());
+        }
+    }
+    give_back(std::move(network), recipes.front());
 }
 
 void FineTuningObjective::keep_if_best(std::int64_t trial, FineTuningScore score, Network& network,

@@ -34,8 +34,8 @@ void fill(torch::Tensor parameter, Draw draw) {
 }  // namespace
 
 void start_head(Network& network, std::int64_t classes, HeadStart start, std::uint64_t seed) {
-    if (classes < 2)
-        throw InvalidOption("classes " + std::to_string(classes) + " of a head must be at least 2");
+    if (classes < 1)
+        throw InvalidOption("outputs " + std::to_string(classes) + " of a head must be at least 1");
     if (start == HeadStart::keep) {
         if (network.classes() != classes)
             throw InvalidOption("head_start keep: the head tells " +

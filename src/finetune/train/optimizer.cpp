@@ -1,55 +1,18 @@
 #include "attune/finetune/train/optimizer.hpp"
 
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
-#include <torch/optim/rmsprop.h>
-#include <torch/optim/sgd.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
+#include "attune/error.hpp"
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/network.hpp"
 
 namespace attune {
 namespace {
-
-using torch::optim::OptimizerParamGroup;
-
-std::unique_ptr<torch::optim::OptimizerOptions> options_of(const Recipe& recipe,
-                                                           const OptimizerGroup& group) {
-    const std::tuple<double, double> betas{recipe.betas[0], recipe.betas[1]};
-    switch (recipe.optimizer) {
-        case OptimizerKind::sgd:
-            return std::make_unique<torch::optim::SGDOptions>(torch::optim::SGDOptions(group.learning_rate)
-                                                                  .momentum(recipe.momentum)
-                                                                  .dampening(recipe.dampening)
-                                                                  .nesterov(recipe.nesterov)
-                                                                  .weight_decay(group.weight_decay));
-        case OptimizerKind::adam:
-            return std::make_unique<torch::optim::AdamOptions>(torch::optim::AdamOptions(group.learning_rate)
-                                                                   .betas(betas)
-                                                                   .eps(recipe.epsilon)
-                                                                   .amsgrad(recipe.amsgrad)
-                                                                   .weight_decay(group.weight_decay));
-        case OptimizerKind::adamw:
-            return std::make_unique<torch::optim::AdamWOptions>(
-                torch::optim::AdamWOptions(group.learning_rate)
-                    .betas(betas)
-                    .eps(recipe.epsilon)
-                    .amsgrad(recipe.amsgrad)
-                    .weight_decay(group.weight_decay));
-        case OptimizerKind::rmsprop:
-            break;
-    }
-    return std::make_unique<torch::optim::RMSpropOptions>(torch::optim::RMSpropOptions(group.learning_rate)
-                                                              .alpha(recipe.rmsprop_alpha)
-                                                              .eps(recipe.epsilon)
-                                                              .momentum(recipe.momentum)
-                                                              .centered(recipe.rmsprop_centered)
-                                                              .weight_decay(group.weight_decay));
-}
 
 OptimizerGroup matching(const ParameterGroup& group, bool one_dimensional) {
     OptimizerGroup result;
@@ -58,7 +21,101 @@ OptimizerGroup matching(const ParameterGroup& group, bool one_dimensional) {
     return result;
 }
 
+/// Calls `use(parameter)` for every parameter of the groups that has a gradient.
+template <typename Groups, typename Use>
+void for_each_gradient(Groups& groups, const Use& use) {
+    for (auto& group : groups)
+        for (auto& parameter : group.parameters)
+            if (parameter.grad().defined()) use(parameter);
+}
+
+double total_norm(const std::vector<OptimizerGroup>& groups, double exponent) {
+    double sum = 0;
+    for_each_gradient(groups, [&](const torch::Tensor& parameter) {
+        const auto norm = parameter.grad().norm(exponent).template item<double>();
+        sum = std::isinf(exponent) ? std::max(sum, norm) : sum + std::pow(norm, exponent);
+    });
+    return std::isinf(exponent) ? sum : std::pow(sum, 1 / exponent);
+}
+
 }  // namespace
+
+void Optimizer::zero_grad() {
+    for (auto& group : groups_)
+        for (auto& parameter : group.parameters) parameter.mutable_grad().reset();
+}
+
+ParameterwiseOptimizer::ParameterwiseOptimizer(std::vector<OptimizerGroup> groups,
+                                               std::vector<std::string> tensors,
+                                               std::vector<std::string> numbers)
+    : Optimizer(std::move(groups)), tensors_(std::move(tensors)), numbers_(std::move(numbers)) {
+    for (const auto& group : this->groups())
+        for (std::size_t i = 0; i < group.parameters.size(); ++i)
+            states_.push_back(
+                {0, std::vector<torch::Tensor>(tensors_.size()), std::vector<double>(numbers_.size())});
+}
+
+void ParameterwiseOptimizer::step(const LossClosure&) {
+    const torch::NoGradGuard no_gradients;
+    begin_step();
+    std::size_t at = 0;
+    for (auto& group : groups())
+        for (auto& parameter : group.parameters) {
+            auto& state = states_[at++];
+            if (!parameter.grad().defined()) continue;
+            ++state.steps;
+            update(parameter, parameter.grad(), state, group.learning_rate * group.factor, group);
+        }
+}
+
+NamedTensors ParameterwiseOptimizer::state() const {
+    NamedTensors result;
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        const auto& state = states_[i];
+        const std::string prefix = std::to_string(i) + ".";
+        result.emplace_back(prefix + "steps", torch::tensor({state.steps}, torch::kInt64));
+        for (std::size_t k = 0; k < tensors_.size(); ++k)
+            if (state.tensors[k].defined()) result.emplace_back(prefix + tensors_[k], state.tensors[k]);
+        if (state.steps == 0) continue;
+        for (std::size_t k = 0; k < numbers_.size(); ++k)
+            result.emplace_back(prefix + numbers_[k], torch::tensor({state.numbers[k]}, torch::kFloat64));
+    }
+    return result;
+}
+
+void ParameterwiseOptimizer::load(const NamedTensors& saved) {
+    std::map<std::string, torch::Tensor> left(saved.begin(), saved.end());
+    const auto take = [&](const std::string& name) {
+        auto found = left.extract(name);
+        return found.empty() ? torch::Tensor{} : found.mapped();
+    };
+    std::size_t at = 0;
+    for (auto& group : groups())
+        for (auto& parameter : group.parameters) {
+            const std::string prefix = std::to_string(at) + ".";
+            auto& state = states_[at++];
+            const auto steps = take(prefix + "steps");
+            if (!steps.defined()) throw FileError("the optimizer's state has no entry " + prefix + "steps");
+            state.steps = steps.item<std::int64_t>();
+            for (std::size_t k = 0; k < tensors_.size(); ++k) {
+                const auto tensor = take(prefix + tensors_[k]);
+                if (tensor.defined() && tensor.sizes() != parameter.sizes())
+                    throw FileError("the optimizer's state " + prefix + tensors_[k] +
+                                    " has not the shape of its parameter");
+                // In the parameter's own layout, which the arithmetic of the next steps depends on.
+                state.tensors[k] = tensor.defined()
+                                       ? torch::empty_like(parameter, tensor.scalar_type()).copy_(tensor)
+                                       : tensor;
+            }
+            for (std::size_t k = 0; k < numbers_.size(); ++k) {
+                const auto value = take(prefix + numbers_[k]);
+                if (value.defined()) state.numbers[k] = value.item<double>();
+            }
+        }
+    if (!left.empty())
+        throw FileError("the optimizer's state has an entry " + left.begin()->first +
+                        ", which belongs to none of its parameters");
+}
 
 std::vector<OptimizerGroup> optimizer_groups(Network& network, std::size_t frozen, const Recipe& recipe) {
     const auto head = network.stages().size();
@@ -72,70 +129,21 @@ std::vector<OptimizerGroup> optimizer_groups(Network& network, std::size_t froze
             if (part.parameters.empty()) continue;
             part.learning_rate = recipe.learning_rate * factor;
             part.weight_decay = one_dimensional && !recipe.decay_biases_and_norms ? 0 : recipe.weight_decay;
+            part.stage = group.stage;
             groups.push_back(std::move(part));
         }
     }
     return groups;
 }
 
-std::unique_ptr<torch::optim::Optimizer> make_optimizer(const Recipe& recipe,
-                                                        const std::vector<OptimizerGroup>& groups) {
-    std::vector<OptimizerParamGroup> parts;
-    for (const auto& group : groups) parts.emplace_back(group.parameters, options_of(recipe, group));
-    switch (recipe.optimizer) {
-        case OptimizerKind::sgd:
-            return std::make_unique<torch::optim::SGD>(parts, torch::optim::SGDOptions(recipe.learning_rate));
-        case OptimizerKind::adam:
-            return std::make_unique<torch::optim::Adam>(parts, torch::optim::AdamOptions());
-        case OptimizerKind::adamw:
-            return std::make_unique<torch::optim::AdamW>(parts, torch::optim::AdamWOptions());
-        case OptimizerKind::rmsprop:
-            break;
-    }
-    return std::make_unique<torch::optim::RMSprop>(parts, torch::optim::RMSpropOptions());
-}
-
-void scale_learning_rates(torch::optim::Optimizer& optimizer, const std::vector<OptimizerGroup>& groups,
-                          double factor) {
-    for (std::size_t i = 0; i < groups.size(); ++i)
-        optimizer.param_groups()[i].options().set_lr(groups[i].learning_rate * factor);
-}
-
-double clip_gradients(const std::vector<OptimizerGroup>& groups, double limit) {
+double clip_gradients(const std::vector<OptimizerGroup>& groups, double limit, double norm) {
+    if (!(norm >= 1)) throw InvalidOption("norm " + std::to_string(norm) + " must be at least 1");
     const torch::NoGradGuard no_gradients;
-    double square = 0;
-    for (const auto& group : groups)
-        for (const auto& parameter : group.parameters)
-            if (parameter.grad().defined()) square += std::pow(parameter.grad().norm().item<double>(), 2);
-    const double norm = std::sqrt(square);
-    const double factor = limit / (norm + 1e-6);  // torch's guard against a norm of 0
-    if (factor >= 1) return norm;
-    for (const auto& group : groups)
-        for (const auto& parameter : group.parameters)
-            if (parameter.grad().defined()) parameter.grad().mul_(factor);
-    return norm;
-}
-
-WeightAverage::WeightAverage(std::vector<torch::Tensor> parameters, double decay)
-    : parameters_(std::move(parameters)), decay_(decay) {}
-
-void WeightAverage::update() {
-    const torch::NoGradGuard no_gradients;
-    if (averages_.empty()) {
-        for (const auto& parameter : parameters_) averages_.push_back(parameter.detach().clone());
-        return;
-    }
-    for (std::size_t i = 0; i < parameters_.size(); ++i)
-        averages_[i].mul_(decay_).add_(parameters_[i].detach(), 1 - decay_);
-}
-
-void WeightAverage::swap() {
-    const torch::NoGradGuard no_gradients;
-    for (std::size_t i = 0; i < averages_.size(); ++i) {
-        const auto kept = parameters_[i].detach().clone();
-        parameters_[i].copy_(averages_[i]);
-        averages_[i].copy_(kept);
-    }
+    const double before = total_norm(groups, norm);
+    const double factor = limit / (before + 1e-6);  // torch's guard against a norm of 0
+    if (factor >= 1) return before;
+    for_each_gradient(groups, [&](const torch::Tensor& parameter) { parameter.grad().mul_(factor); });
+    return before;
 }
 
 }  // namespace attune

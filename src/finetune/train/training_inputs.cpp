@@ -4,8 +4,13 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
+#include <fmt/format.h>
+
+#include "attune/error.hpp"
 #include "attune/finetune/freeze.hpp"
+#include "evaluation_mode.hpp"
 
 namespace attune::detail {
 namespace {
@@ -24,6 +29,38 @@ std::shared_ptr<FeatureCache> own_cache(Network& network, const ImageData& data,
                                           data.with_split(std::move(split)),
                                           FeatureCacheOptions{.memory_limit_bytes = bytes});
 }
+
+/// Features of rows, each through the view that the epoch shows it through.
+torch::Tensor kept_batch(FeatureCache& features, std::size_t cut, const std::vector<View>& views,
+                         const Recipe& recipe, std::span<const std::int64_t> rows, std::int64_t epoch) {
+    if (views.size() == 1) return features.features(cut, views[0], rows);
+    std::map<std::size_t, std::pair<std::vector<std::int64_t>, std::vector<std::int64_t>>> by_view;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        auto& [members, places] = by_view[choose_view(recipe.augmentation, recipe.seed, epoch, rows[i])];
+        members.push_back(rows[i]);
+        places.push_back(static_cast<std::int64_t>(i));
+    }
+    torch::Tensor result;
+    for (const auto& [view, chosen] : by_view) {
+        const auto part = features.features(cut, views[view], chosen.first);
+        if (!result.defined()) {
+            auto sizes = part.sizes().vec();
+            sizes[0] = std::ssize(rows);
+            result = torch::empty(sizes, part.options());
+        }
+        result.index_copy_(0, torch::tensor(chosen.second, torch::kInt64), part);
+    }
+    return result;
+}
+
+/// The pictures of rows as the epoch shows them, in [0, 255].
+torch::Tensor shown_pixels(const ImageData& data, const Recipe& recipe, std::span<const std::int64_t> rows,
+                           std::int64_t epoch) {
+    return augment(data.pixels_of(rows), rows, recipe.augmentation, recipe.seed, epoch, data.image_size(),
+                   recipe.image_size);
+}
+
+torch::Device device_of(const Network& network) { return network.parameters().front().device(); }
 
 }  // namespace
 
@@ -50,37 +87,14 @@ TrainingInputs::TrainingInputs(Network& network, const TrainingSet& set, const R
 }
 
 torch::Tensor TrainingInputs::batch(std::span<const std::int64_t> rows, std::int64_t epoch) const {
-    if (train_features_ != nullptr) return kept_batch(rows, epoch);
     const torch::NoGradGuard no_gradients;
-    auto index = torch::empty({std::ssize(rows)}, torch::kInt64);
-    std::ranges::copy(rows, index.data_ptr<std::int64_t>());
-    const auto pixels = augment(data_.pixels().index_select(0, index), rows, recipe_.augmentation,
-                                recipe_.seed, epoch, data_.image_size(), recipe_.image_size);
-    const auto images = normalise(pixels, network_.input);
-    if (cut_ == 0) return images;
+    if (train_features_ != nullptr)
+        return kept_batch(*train_features_, cut_, views_, recipe_, rows, epoch).to(device_of(network_));
+    auto images =
+        normalise(shown_pixels(data_, recipe_, rows, epoch), network_.input).to(device_of(network_));
+    if (cut_ == 0) return recipe_.channels_last ? images.contiguous(at::MemoryFormat::ChannelsLast) : images;
     // The same layout as kept features are computed in, so that keeping them changes no bit of the training.
     return network_.forward_stages(images.contiguous(at::MemoryFormat::ChannelsLast), 0, cut_).contiguous();
-}
-
-torch::Tensor TrainingInputs::kept_batch(std::span<const std::int64_t> rows, std::int64_t epoch) const {
-    if (views_.size() == 1) return train_features_->features(cut_, views_[0], rows);
-    std::map<std::size_t, std::pair<std::vector<std::int64_t>, std::vector<std::int64_t>>> by_view;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        auto& [members, places] = by_view[choose_view(recipe_.augmentation, recipe_.seed, epoch, rows[i])];
-        members.push_back(rows[i]);
-        places.push_back(static_cast<std::int64_t>(i));
-    }
-    torch::Tensor result;
-    for (const auto& [view, chosen] : by_view) {
-        const auto part = train_features_->features(cut_, views_[view], chosen.first);
-        if (!result.defined()) {
-            auto sizes = part.sizes().vec();
-            sizes[0] = std::ssize(rows);
-            result = torch::empty(sizes, part.options());
-        }
-        result.index_copy_(0, torch::tensor(chosen.second, torch::kInt64), part);
-    }
-    return result;
 }
 
 EvaluateOptions TrainingInputs::evaluate_options(bool quick) const {
@@ -91,6 +105,35 @@ EvaluateOptions TrainingInputs::evaluate_options(bool quick) const {
     options.features = validation_features_;
     options.frozen_stages = cut_;
     return options;
+}
+
+Teacher::Teacher(const TrainingSet& set, const Recipe& recipe, std::int64_t cache_bytes)
+    : network_(set.teacher),
+      data_(set.data),
+      recipe_(recipe),
+      views_(sized(views_of(recipe.augmentation), recipe.image_size)) {
+    if (network_ == nullptr)
+        throw InvalidOption("recipe.distillation_weight needs a teacher in the training set");
+    if (network_->classes() != data_.class_count())
+        throw InvalidOption(fmt::format("the teacher tells {} classes apart, the data has {}",
+                                        network_->classes(), data_.class_count()));
+    network_->eval();
+    if (!recipe.augmentation.cacheable() || cache_bytes == 0) return;
+    SplitRows split;
+    split.train = data_.split().train;
+    features_ = std::make_shared<FeatureCache>(network_, data_.with_split(std::move(split)),
+                                               FeatureCacheOptions{.memory_limit_bytes = cache_bytes});
+    if (!features_->fits(network_->stages().size(), views_)) features_ = nullptr;
+}
+
+torch::Tensor Teacher::logits(std::span<const std::int64_t> rows, std::int64_t epoch) const {
+    const torch::NoGradGuard no_gradients;
+    if (features_ != nullptr)
+        return network_->forward_head(
+            kept_batch(*features_, network_->stages().size(), views_, recipe_, rows, epoch)
+                .to(device_of(*network_)));
+    return network_->forward(
+        normalise(shown_pixels(data_, recipe_, rows, epoch), network_->input).to(device_of(*network_)));
 }
 
 }  // namespace attune::detail

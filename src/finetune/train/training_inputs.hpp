@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cstdint>
 #include <memory>
@@ -18,10 +18,11 @@ namespace attune::detail {
 /// images.
 class TrainingInputs {
   public:
+    /// `cut`: stages that are frozen now.
     TrainingInputs(Network& network, const TrainingSet& set, const Recipe& recipe, std::size_t cut,
                    std::int64_t own_cache_bytes);
 
-    /// What enters stage `cut`, augmented for the epoch. Gradients are not recorded.
+    /// What enters stage `cut`, augmented for the epoch, on the network's device. Gradients are not recorded.
     [[nodiscard]] torch::Tensor batch(std::span<const std::int64_t> rows, std::int64_t epoch) const;
 
     /// How validation images are to be read: through all test views, or through the first alone.
@@ -30,8 +31,6 @@ class TrainingInputs {
     [[nodiscard]] bool uses_features() const { return train_features_ != nullptr; }
 
   private:
-    [[nodiscard]] torch::Tensor kept_batch(std::span<const std::int64_t> rows, std::int64_t epoch) const;
-
     Network& network_;
     const ImageData& data_;
     const Recipe& recipe_;
@@ -39,6 +38,22 @@ class TrainingInputs {
     std::vector<View> views_;
     std::shared_ptr<FeatureCache> train_features_;
     std::shared_ptr<FeatureCache> validation_features_;
+};
+
+/// Logits of a teacher for the very pictures that a training shows.
+class Teacher {
+  public:
+    /// Keeps the teacher's features where the augmentation has few views and they fit in so many bytes.
+    Teacher(const TrainingSet& set, const Recipe& recipe, std::int64_t cache_bytes);
+
+    [[nodiscard]] torch::Tensor logits(std::span<const std::int64_t> rows, std::int64_t epoch) const;
+
+  private:
+    std::shared_ptr<Network> network_;
+    const ImageData& data_;
+    const Recipe& recipe_;
+    std::vector<View> views_;
+    std::shared_ptr<FeatureCache> features_;
 };
 
 }  // namespace attune::detail

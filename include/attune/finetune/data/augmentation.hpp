@@ -55,7 +55,13 @@ struct Augmentation {
     double brightness = 0;              ///< factor in [1 - b, 1 + b]; 0: off; in [0, 1]
     double contrast = 0;                ///< as brightness, about the mean grey
     double saturation = 0;              ///< as brightness, about the grey picture
-    double erase_probability = 0;       ///< of a rectangle of 2 % to 20 % of the area set to the mean colour
+    double hue = 0;                     ///< turned by a share of the colour circle in [-h, h]; in [0, 0.5]
+    /// RandAugment (Cubuk et al. 2020): this many operations in a row, drawn from fourteen (shear, shift,
+    /// turn, colours, levels); 0: off; at most 14.
+    int random_augment = 0;
+    int random_augment_magnitude = 9;  ///< strength of each, in [0, 30]
+    bool trivial_augment = false;      ///< one operation of any strength (Mueller and Hutter 2021)
+    double erase_probability = 0;      ///< of a rectangle of 2 % to 20 % of the area set to the mean colour
 
     /// Throws InvalidOption that names the field, its value and the rule.
     void validate() const;

@@ -56,7 +56,14 @@ struct DataOptions {
     Framing framing{};
     int threads = 0;                              ///< 0: one for each core
     std::int64_t memory_limit_bytes = 8LL << 30;  ///< of the decoded, resized pictures
-    std::int64_t max_pixels = 100'000'000;        ///< of one picture; larger ones count as damaged
+    /// Read the pictures when they are asked for, as many as the memory limit permits being kept; else all
+    /// are read at once, and a set that passes the limit is refused. The pixels are the same either way.
+    bool on_demand = false;
+    bool apply_orientation = false;  ///< turn pictures as their EXIF data says; else as stored
+    /// Let JPEGs come at 1/2, 1/4 or 1/8 where that is no smaller than they are resized to: faster, and a
+    /// little softer than resizing them in full.
+    bool scaled_decoding = false;
+    std::int64_t max_pixels = 100'000'000;  ///< of one picture; larger ones count as damaged
     std::function<void(std::int64_t done, std::int64_t total)> progress{};  ///< one thread at a time
     std::stop_token stop{};
 
@@ -84,7 +91,15 @@ class ImageData {
     ImageData(at::Tensor pixels, std::vector<std::int64_t> labels, std::vector<std::string> classes,
               std::vector<std::string> names = {}, SplitRows split = {}, Framing framing = {});
 
+    /// All of them; where they are read on demand this reads those that are not kept.
     [[nodiscard]] at::Tensor pixels() const;
+    /// Those of `rows`, in that order. Where they are read on demand: by several threads, throwing FileError
+    /// for a picture that cannot be read. Throws InvalidOption for rows that do not exist.
+    [[nodiscard]] at::Tensor pixels_of(std::span<const std::int64_t> rows) const;
+    /// Begins to read `rows` in the background where they are read on demand; they then wait in memory until
+    /// pixels_of() takes them.
+    void prefetch(std::span<const std::int64_t> rows) const;
+    [[nodiscard]] bool on_demand() const;
     [[nodiscard]] std::int64_t size() const;
     [[nodiscard]] std::int64_t stored_size() const;  ///< S
     [[nodiscard]] std::int64_t image_size() const { return framing().image_size; }
@@ -93,6 +108,8 @@ class ImageData {
     [[nodiscard]] const std::vector<std::string>& classes() const;
     [[nodiscard]] std::int64_t class_count() const;
     [[nodiscard]] std::string name(std::int64_t row) const;  ///< path or "#row"
+    /// What each row must not be parted from, empty for nothing; none where no row has a group.
+    [[nodiscard]] const std::vector<std::string>& groups() const;
     [[nodiscard]] const SplitRows& split() const { return split_; }
     [[nodiscard]] const std::vector<SkippedFile>& skipped()
         const;  ///< files that could not be read, with the reason
@@ -100,29 +117,36 @@ class ImageData {
     /// The picture as stored, for reports.
     [[nodiscard]] Image picture(std::int64_t row) const;
 
+    /// The same images with groups, one for each row or none. Throws InvalidOption for another number.
+    [[nodiscard]] ImageData with_groups(std::vector<std::string> groups) const;
+
     /// The same images with another split. Throws InvalidOption for rows that do not exist, repeat or are in
     /// two parts.
     [[nodiscard]] ImageData with_split(SplitRows split) const;
 
     /// Whether the images are the very same in memory (whatever the splits).
-    [[nodiscard]] bool same_images(const ImageData& other) const { return store_ == other.store_; }
+    [[nodiscard]] bool same_images(const ImageData& other) const { return pictures_ == other.pictures_; }
 
     /// Samples of each class in a part.
     [[nodiscard]] std::vector<std::int64_t> class_counts(Split part) const;
 
-    /// Over pixels, labels, classes and split: changes when any of them does.
+    /// Over pixels (names of files where these are read on demand), labels, classes and split: changes when
+    /// any of them does.
     [[nodiscard]] std::uint64_t fingerprint() const;
 
   private:
     friend ImageData load_image_data(const ImageListing&, const DataOptions&);
     struct Store;
-    ImageData(std::shared_ptr<const Store> store, SplitRows split);
+    struct Pictures;
+    ImageData(std::shared_ptr<const Pictures> pictures, std::shared_ptr<const Store> store, SplitRows split);
+    std::shared_ptr<const Pictures> pictures_;
     std::shared_ptr<const Store> store_;
     SplitRows split_;
 };
 
 /// Decodes and frames every picture of a listing, in parallel. The split is the listing's; where it has none,
-/// all rows are training rows until a split is made. Damaged files are left out and named in `skipped()`.
+/// all rows are training rows until a split is made. Damaged files are left out and named in `skipped()`
+/// (where pictures are read on demand: those whose header is damaged).
 /// Throws FileError when a class loses all its pictures (or all its training pictures), InvalidOption when
 /// the memory limit would be passed, InvalidState when stopped.
 [[nodiscard]] ImageData load_image_data(const ImageListing& listing, const DataOptions& options = {});

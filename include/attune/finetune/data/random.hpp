@@ -40,6 +40,14 @@ class RandomStream {
     /// Beta(alpha, alpha), alpha > 0, as a ratio of gamma variates (Marsaglia and Tsang 2000).
     [[nodiscard]] double symmetric_beta(double alpha);
 
+    /// Where the stream stands; `at` gives a stream that goes on from there.
+    [[nodiscard]] std::uint64_t position() const { return state_; }
+    [[nodiscard]] static RandomStream at(std::uint64_t position) {
+        RandomStream stream{0};
+        stream.state_ = position;
+        return stream;
+    }
+
     /// Fisher and Yates.
     template <typename T>
     void shuffle(std::vector<T>& values) {

@@ -25,8 +25,17 @@ struct SplitShares {
                                          std::span<const std::int64_t> rows, const SplitShares& shares,
                                          std::uint64_t seed, std::span<const std::string> classes = {});
 
+/// The same for images in groups (patients, scenes, sources of augmented copies), none of which is in two
+/// parts: each group goes as a whole to the part that then comes nearest to its share of every class.
+/// `groups` has an entry for each label; an empty one is a group of its own. Parts meet their shares as well
+/// as whole groups can. Throws InvalidOption for lengths that differ and where no group is left for a part
+/// that has a share.
+[[nodiscard]] SplitRows grouped_split(std::span<const std::int64_t> labels,
+                                      std::span<const std::string> groups, std::span<const std::int64_t> rows,
+                                      const SplitShares& shares, std::uint64_t seed);
+
 /// What a training needs of a split: keeps the parts that are there and draws the missing ones (validation
-/// always, test where shares.test > 0) from the training rows.
+/// always, test where shares.test > 0) from the training rows; by groups where the data has them.
 [[nodiscard]] ImageData complete_split(const ImageData& data, const SplitShares& shares, std::uint64_t seed);
 
 /// `count` training rows of each class, drawn by seed; validation and test rows stay. A class with fewer rows
@@ -34,7 +43,7 @@ struct SplitShares {
 [[nodiscard]] ImageData few_shot(const ImageData& data, std::int64_t count, std::uint64_t seed);
 
 /// Stratified folds for cross-validation: copy f has the f-th part of the training and validation rows as
-/// validation rows. At least two folds.
+/// validation rows. At least two folds. Data with groups keep each group in one fold.
 [[nodiscard]] std::vector<ImageData> cross_validation(const ImageData& data, std::int64_t folds,
                                                       std::uint64_t seed);
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "attune/files/tensor_data.hpp"
 #include "attune/finetune/data/image_data.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
+#include "attune/finetune/train/fit.hpp"
 #include "attune/finetune/train/model_file.hpp"
 #include "attune/finetune/train/recipe.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
@@ -59,6 +61,10 @@ struct TrialModel {
 /// recipe_for), reports every epoch, stops when told to and ends with `validation_accuracy` and
 /// `validation_loss` (see fine_tuning_aim) and `best_epoch`.
 ///
+/// Where the trial has a place for a checkpoint (TunerOptions::checkpoint_folder) its training is kept there
+/// after each epoch: a trial that was killed or paused goes on exactly, and ends with the bits that it would
+/// have ended with. The checkpoint is removed when the trial is over.
+///
 /// The model of a trial that is the best so far is on disk before the study hears of the result, so a crash
 /// between the two loses nothing; models that are neither the best nor trial 0 (the default recipe, for
 /// comparison) are removed again. A loss that is not finite fails the trial. Trials that train the head alone
@@ -74,6 +80,12 @@ class FineTuningObjective {
 
     void operator()(Trial& trial);
 
+    /// The same for several trials at once (TunerOptions::group_size): those that train the head alone on
+    /// shared features with recipes of one kind (see head_group_key) train as one computation, in a fraction
+    /// of the time and with results equal to rounding; the others one after the other. Trials that have a
+    /// place for checkpoints are gone on with from the start where they train together: they take seconds.
+    void operator()(std::span<Trial> trials);
+
     [[nodiscard]] const FineTuningTask& task() const { return task_; }
     [[nodiscard]] std::size_t stage_count() const { return stage_count_; }
     [[nodiscard]] std::filesystem::path model_path(std::int64_t trial) const;
@@ -86,6 +98,10 @@ class FineTuningObjective {
     [[nodiscard]] TrialModel saved_model(const TrialRecord& trial) const;
     [[nodiscard]] std::pair<NetworkPtr, ModelCard> refit(const TrialRecord& trial) const;
     [[nodiscard]] bool may_share_network(const Recipe& recipe) const;
+    void train_together(std::span<Trial* const> trials);
+    void alone(Trial& trial);
+    void conclude(Trial& trial, const Recipe& recipe, const FitResult& result, Network& network);
+    [[nodiscard]] EpochCallback reporter(Trial& trial) const;
     [[nodiscard]] NetworkPtr take_network(const Recipe& recipe);
     void give_back(NetworkPtr network, const Recipe& recipe);
     void keep_if_best(std::int64_t trial, FineTuningScore score, Network& network, const ModelCard& card);
@@ -93,6 +109,7 @@ class FineTuningObjective {
 
     FineTuningTask task_;
     std::size_t stage_count_;
+    bool has_plain_head_ = false;
     std::mutex mutex_;
     std::optional<std::pair<FineTuningScore, std::int64_t>> best_;  // guarded by mutex_
     std::mutex idle_mutex_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,10 +12,16 @@
 #include "attune/finetune/data/image_data.hpp"
 #include "attune/finetune/train/recipe.hpp"
 
+namespace at {
+class Tensor;
+}
+
 namespace attune {
 
 class FeatureCache;
 class Network;
+class Optimizer;
+struct OptimizerGroup;
 
 /// What a network is trained on: images with a training and a validation part, and features shared with
 /// others.
@@ -22,17 +29,34 @@ struct TrainingSet {
     ImageData data;
     std::shared_ptr<FeatureCache>
         features{};  ///< may be null; must have been made of the same images and weights
+    /// Of recipes whose targets are labels or numbers: rows of the data x K float32; labels are 0 or 1.
+    std::shared_ptr<const at::Tensor> targets{};
+    /// Of recipes with a distillation_weight: a network that tells the data's classes apart.
+    std::shared_ptr<Network> teacher{};
 };
 
-/// The numbers of one epoch, named: train_loss, learning_rate, seconds always; validation_loss,
-/// validation_accuracy and validation_top5 (with more than five classes) in epochs that were validated.
-/// `epoch` counts from 1.
+/// The numbers of one epoch, named: train_loss, learning_rate, seconds always; validation_loss in epochs that
+/// were validated, and with it validation_accuracy and validation_top5 (with more than five classes) of
+/// classes; validation_accuracy (share of right labels) and validation_average_precision (mean over labels)
+/// of labels; validation_mae, validation_rmse and validation_r2 (mean over outputs) of numbers. `epoch`
+/// counts from 1.
 struct EpochReport {
     std::int64_t epoch = 0;
     std::map<std::string, double> numbers;
 };
 
-enum class EpochAnswer { proceed, stop };
+enum class EpochAnswer {
+    proceed,
+    stop,
+    pause,  ///< leave off, to be gone on with from the checkpoint
+};
+
+/// One update of the weights.
+struct UpdateReport {
+    std::int64_t step = 0;  ///< updates before it
+    double loss = 0;        ///< mean over its samples
+    double learning_rate = 0;
+};
 
 /// Called after every epoch, on the thread of `fit`; exceptions end the fit and are passed on.
 using EpochCallback = std::function<EpochAnswer(const EpochReport&)>;
@@ -41,7 +65,8 @@ enum class FitEnd {
     completed,   ///< all epochs
     patience,    ///< no improvement for `patience` epochs
     stopped,     ///< the callback said so
-    cancelled,   ///< the stop token said so
+    paused,      ///< the callback said so, and the checkpoint is written
+    cancelled,   ///< the stop token said so; the checkpoint, where there is one, is of the last update
     not_finite,  ///< the loss became NaN or infinite: such a configuration is bad, not an error
 };
 
@@ -50,9 +75,29 @@ enum class FitEnd {
 struct FitOptions {
     EpochCallback on_epoch{};
     std::stop_token stop{};
+    std::function<void(const UpdateReport&)> on_update{};  ///< after each update, on the thread of `fit`
     /// Frozen stages' outputs are kept for the length of the fit even without a shared cache, where they fit
     /// in this many bytes; 0: computed anew in each epoch.
     std::int64_t own_cache_bytes = 2LL << 30;
+
+    /// A file that holds all that the training cannot be continued without: weights, optimizer, schedule,
+    /// gradient scale, averages, best weights, random state and the place among the samples. It is written
+    /// after each epoch (after the callback, so that a report is repeated rather than lost), each so many
+    /// updates, and where the fit is paused or cancelled; each time whole or not at all. Where it is there at
+    /// the start the fit goes on from it and ends with the bits that an unbroken one has (on one kind of
+    /// processor, with the same number of threads); epochs before it are not reported again. It is left when
+    /// the fit ends: another call then gives the same result at once. Empty: none.
+    std::filesystem::path checkpoint{};
+    std::int64_t checkpoint_every_steps = 0;  ///< updates; 0: after each epoch only
+
+    /// An optimizer of one's own in place of the recipe's, over the groups of parameters that train.
+    std::function<std::unique_ptr<Optimizer>(std::vector<OptimizerGroup> groups)> make_optimizer{};
+    /// A schedule of one's own in place of the recipe's: the factor on all learning rates, at least 0.
+    std::function<double(const ScheduleMoment&)> learning_rate_factor{};
+
+    /// Where the network computes, such as "cuda:0" (it is brought back to the CPU at the end); features are
+    /// computed there too where the cache's network is.
+    std::string device = "cpu";
 };
 
 /// What happened in a fit, best and last epoch, and all numbers by epoch.
@@ -77,19 +122,23 @@ struct FitResult {
 
 /// Fine-tunes `network` in place by a recipe.
 ///
-/// A head of another number of classes is replaced (HeadStart::keep excepted). Frozen stages are not touched,
+/// A head of another number of outputs is replaced (HeadStart::keep excepted). Frozen stages are not touched,
 /// their batch-norm statistics included (unless the recipe's policy says otherwise). Without a validation
 /// part the last epoch's weights are kept. All randomness comes from the recipe's seed and generators of its
 /// own: the same network, data, recipe and number of torch threads give the same bits, whatever else runs
 /// beside it. On return the network is in evaluation mode and requires no gradients; also when an exception
 /// passes (its weights are then those of the moment).
 ///
+/// Numbers are learnt in units of their spread over the training rows, which the head's weights are rid of at
+/// the end.
+///
 /// Throws InvalidOption for a recipe that cannot be used with this network and data, InvalidState for
-/// features that were made of other weights or images. Thread safety: one network, one fit at a time; data
+/// features or a checkpoint that were made of other weights, images or recipes, FileError for a checkpoint
+/// that cannot be read or written. Thread safety: one network, one fit at a time; data
 /// and features are shared freely.
 FitResult fit(Network& network, const TrainingSet& set, const Recipe& recipe, const FitOptions& options = {});
 
-/// A head for `classes` classes whose start is drawn from `seed` alone (see HeadStart; keep only checks the
+/// A head for `classes` outputs whose start is drawn from `seed` alone (see HeadStart; keep only checks the
 /// number).
 void start_head(Network& network, std::int64_t classes, HeadStart start, std::uint64_t seed);
 

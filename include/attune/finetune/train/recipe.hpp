@@ -18,9 +18,26 @@ enum class BatchNormPolicy;  // of attune/finetune/freeze.hpp
 [[nodiscard]] BatchNormPolicy batch_norm_policy_from_name(const std::string& name);
 [[nodiscard]] std::string to_string(BatchNormPolicy policy);
 
-enum class OptimizerKind { sgd, adam, adamw, rmsprop };
+/// The library's own (see the headers of `optimizers/`); for others see FitOptions::make_optimizer.
+enum class OptimizerKind {
+    sgd,
+    asgd,
+    adam,
+    adamw,
+    adamax,
+    nadam,
+    radam,
+    adagrad,
+    adadelta,
+    rmsprop,
+    rprop,
+    lion,
+    lamb,
+    lars,
+    lbfgs,
+};
 
-/// "sgd", "adam", "adamw" or "rmsprop"; "nag" is sgd (set `nesterov`). Throws UnknownName that lists them.
+/// By the names above; "nag" is sgd (set `nesterov`). Throws UnknownName that lists them.
 [[nodiscard]] OptimizerKind optimizer_from_name(const std::string& name);
 [[nodiscard]] std::string to_string(OptimizerKind kind);
 
@@ -36,7 +53,60 @@ enum class HeadStart {
 [[nodiscard]] HeadStart head_start_from_name(const std::string& name);
 [[nodiscard]] std::string to_string(HeadStart start);
 
-/// Which number decides about the best epoch and patience.
+/// What the head says about an image.
+enum class TargetKind {
+    classes,  ///< one of several classes; the data's labels
+    labels,   ///< any of several labels, each with a probability of its own; targets of 0 and 1
+    numbers,  ///< numbers: regression
+};
+
+/// Throws UnknownName that lists the known ones.
+[[nodiscard]] TargetKind target_kind_from_name(const std::string& name);
+[[nodiscard]] std::string to_string(TargetKind kind);
+
+/// How errors of regression are weighed.
+enum class RegressionLoss { squared, absolute, huber };
+
+/// Throws UnknownName that lists the known ones.
+[[nodiscard]] RegressionLoss regression_loss_from_name(const std::string& name);
+[[nodiscard]] std::string to_string(RegressionLoss loss);
+
+/// Number format of the network's products (weights, gradients and sums stay float32).
+enum class Precision {
+    float32,
+    bfloat16,  ///< by torch's autocast
+    float16,   ///< the same, with scaled gradients; on CUDA devices only
+};
+
+/// Throws UnknownName that lists the known ones.
+[[nodiscard]] Precision precision_from_name(const std::string& name);
+[[nodiscard]] std::string to_string(Precision precision);
+
+/// What single optimizers have beside the options of Recipe; see their headers.
+struct OptimizerDetails {
+    double asgd_decay = 1e-4;
+    double asgd_power = 0.75;
+    double asgd_average_from = 1e6;
+    double nadam_momentum_decay = 0.004;
+    double adagrad_learning_rate_decay = 0;
+    double adagrad_initial_accumulator = 0;
+    double adagrad_epsilon = 1e-10;
+    double adadelta_rho = 0.9;
+    double adadelta_epsilon = 1e-6;
+    double rprop_shrink = 0.5;
+    double rprop_grow = 1.2;
+    double rprop_smallest = 1e-6;
+    double rprop_largest = 50;
+    std::array<double, 2> lion_betas{0.9, 0.99};
+    double lamb_epsilon = 1e-6;
+    double lamb_largest_gradient_norm = 1;
+    double lars_trust = 1e-3;
+    bool clip_trust = false;  ///< of lamb and lars
+    std::int64_t lbfgs_iterations = 20;
+    std::int64_t lbfgs_history = 10;
+};
+
+/// Which number decides about the best epoch and patience. Where numbers are learnt it is always the loss.
 enum class WatchedMetric { validation_accuracy, validation_loss };
 
 /// How a network is fine-tuned. The default trains the head alone, on features that are computed once.
@@ -47,6 +117,17 @@ struct Recipe {
     std::optional<double> frozen_share{};    ///< instead: share of the stages, rounded; 1: head only
     BatchNormPolicy batch_norm{};            ///< default: frozen_in_frozen_stages
     HeadStart head_start = HeadStart::normal;
+    /// Step-by-step thawing (Howard and Ruder 2018): at first the head trains alone, and after each so many
+    /// epochs one more stage, from the last to the first that is not frozen for good, with a warm-up of its
+    /// own; 0: all train from the start.
+    std::int64_t thaw_every_epochs = 0;
+    /// Rank of low-rank corrections (LoRA, Hu et al. 2022) that train in place of the weights of linear and
+    /// convolution layers in stages that are not frozen; merged into the weights at the end. Their biases and
+    /// norms stay as they are. 0: the weights themselves train.
+    std::int64_t lora_rank = 0;
+    double lora_alpha = 0;  ///< corrections count alpha / rank; 0: once
+    TargetKind targets = TargetKind::classes;
+    RegressionLoss regression_loss = RegressionLoss::squared;
 
     // ---- how it moves
     OptimizerKind optimizer = OptimizerKind::adamw;
@@ -63,10 +144,22 @@ struct Recipe {
     double epsilon = 1e-8;                    ///< of adam, adamw and rmsprop
     double weight_decay = 0;             ///< coupled in sgd, adam, rmsprop; decoupled in adamw; at least 0
     bool decay_biases_and_norms = true;  ///< weight decay for one-dimensional parameters too
-    double gradient_clip_norm = 0;       ///< of the whole gradient's 2-norm; 0: off
+    double l1 = 0;                       ///< times the sum of absolute weights, part of the loss
+    /// Times half the squared distance from the pretrained weights (L2-SP, Li et al. 2018), part of the loss,
+    /// for all that trains but the head.
+    double l2_pretrained = 0;
+    double gradient_clip_norm = 0;        ///< of the whole gradient; 0: off
+    double gradient_clip_exponent = 2;    ///< of that norm, at least 1; infinity: the largest value
+    std::int64_t accumulation_steps = 1;  ///< batches to an update
     double ema_decay =
         0;  ///< of averaged weights, which are then the ones judged and kept; 0: off; in [0, 1)
+    /// Instead: the mean of the weights after each epoch from this share of the training on (SWA), with batch
+    /// statistics made anew for it at the end; 0: off; in [0, 1).
+    double swa_from = 0;
+    OptimizerDetails optimizer_details{};
     Schedule schedule{};
+    Precision precision = Precision::float32;
+    bool channels_last = false;  ///< memory layout of weights and images
 
     // ---- how long
     std::int64_t epochs = 20;   ///< at least 1
@@ -90,10 +183,20 @@ struct Recipe {
     // ---- what is learnt from it
     double label_smoothing = 0;  ///< in [0, 1)
     double head_dropout = 0;     ///< of features in front of the head, in [0, 1)
+    /// Of the last residual branch, less towards the first (Huang et al. 2016), in [0, 1); none: the
+    /// network's own.
+    std::optional<double> stochastic_depth{};
     double mixup_alpha = 0;  ///< Zhang 2018, lambda ~ Beta(alpha, alpha) a batch; at the cut (manifold mixup)
                              ///< where stages are frozen; 0: off
-    std::vector<double> class_weights{};  ///< of the loss, one a class; empty: equal
+    /// Yun 2019, lambda ~ Beta(alpha, alpha) a batch; in what enters the first stage that trains. With mixup
+    /// too, each batch takes one of them. 0: off.
+    double cutmix_alpha = 0;
+    std::vector<double> class_weights{};  ///< of the loss, one a class; empty: equal. Of labels: of the ones
     bool balance_classes = false;         ///< weights inverse to the classes' training counts instead
+    bool balance_sampling = false;   ///< instead: each class is shown as often as any, in as many samples
+    double focal_gamma = 0;          ///< Lin et al. 2017: less weight on what is certain; 0: off
+    double distillation_weight = 0;  ///< share of the loss that is the teacher's (FitOptions); in [0, 1]
+    double distillation_temperature = 2;  ///< Hinton et al. 2015, above 0
 
     std::uint64_t seed = 1;
 

@@ -1,0 +1,432 @@
+#include "fit_run.hpp"
+
+#include <torch/cuda.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "attune/error.hpp"
+#include "attune/finetune/evaluate/evaluation.hpp"
+#include "attune/finetune/freeze.hpp"
+#include "autocast.hpp"
+#include "fit_messages.hpp"
+#include "network_randomness.hpp"
+
+namespace attune::detail {
+namespace {
+
+double clock_seconds() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::vector<torch::Tensor> parameters_of(const std::vector<OptimizerGroup>& groups) {
+    std::vector<torch::Tensor> parameters;
+    for (const auto& group : groups)
+        parameters.insert(parameters.end(), group.parameters.begin(), group.parameters.end());
+    return parameters;
+}
+
+torch::Device device_named(const std::string& name) {
+    try {
+        const torch::Device device(name);
+        if (device.is_cpu() || (device.is_cuda() && torch::cuda::is_available())) return device;
+    } catch (const c10::Error&) {
+        throw InvalidOption("device \"" + name + "\" must be cpu, cuda or cuda:<number>");
+    }
+    throw InvalidOption("device \"" + name + "\" is not to be had here");
+}
+
+/// Weights of convolutions from stage `first` on in the layout that is asked for.
+void lay_out(Network& network, std::size_t first, at::MemoryFormat format) {
+    for (auto& item : network.named_parameters())
+        if (item.value().dim() == 4 && stage_of(network, item.key()) >= first)
+            item.value().set_data(item.value().detach().contiguous(format));
+}
+
+std::vector<torch::nn::BatchNorm2dImpl*> gathering_norms(Network& network) {
+    std::vector<torch::nn::BatchNorm2dImpl*> norms;
+    for (const auto& module : network.modules(/*include_self=*/false))
+        if (auto* norm = module->as<torch::nn::BatchNorm2d>(); norm != nullptr && norm->is_training())
+            norms.push_back(norm);
+    return norms;
+}
+
+}  // namespace
+
+Settled::~Settled() {
+    network_.zero_grad();
+    for (auto& parameter : network_.parameters()) parameter.requires_grad_(false);
+    network_.eval();
+}
+
+FitRun::FitRun(Network& network, const TrainingSet& set, const Recipe& recipe, const FitOptions& options)
+    : network_(network),
+      set_(set),
+      data_(set.data),
+      recipe_(recipe),
+      options_(options),
+      device_(device_named(options.device)),
+      settled_(network) {
+    check();
+    if (!options.checkpoint.empty()) identity_ = identify(network, set, recipe);
+    cut_ = recipe.frozen_in(network.stages().size());
+    targets_.emplace(set, recipe);
+    start_head(network, targets_->outputs(), recipe.head_start, recipe.seed);
+    targets_->enter(network);
+    // Dropout in front of the head is drawn here: a module's own would draw from torch's shared generator.
+    network.set_head_dropout(0);
+    if (!device_.is_cpu()) network.to(device_);
+    if (recipe.channels_last) lay_out(network, cut_, at::MemoryFormat::ChannelsLast);
+    part_.emplace(network, recipe, cut_);
+    step_.emplace(network, set, recipe, options, *part_, *targets_);
+    plan_.emplace(data_, recipe);
+    const auto parameters = parameters_of(part_->groups());
+    if (recipe.ema_decay > 0) average_.emplace(parameters, recipe.ema_decay);
+    if (recipe.swa_from > 0) average_.emplace(parameters, WeightAverage::equal);
+    best_.emplace(part_->live());
+    at_.learning_rate = recipe.learning_rate;
+    result_.message = detail::all_epochs_run(recipe.epochs);
+    result_.frozen_stages = cut_;
+    result_.trained_parameters = part_->trained_parameters();
+}
+
+void FitRun::check() const {
+    recipe_.validate();
+    if (data_.split().train.empty()) throw InvalidOption("the data has no training images");
+    const auto size = recipe_.image_size > 0 ? recipe_.image_size : data_.image_size();
+    if (size < network_.input.minimum_size)
+        throw InvalidOption(fmt::format("images of {} pixels are smaller than the network's minimum of {}",
+                                        size, network_.input.minimum_size));
+    if (recipe_.precision == Precision::float16 && device_.is_cpu())
+        throw InvalidOption("recipe.precision float16 needs a CUDA device; bfloat16 runs on the CPU too");
+    if (options_.checkpoint_every_steps < 0)
+        throw InvalidOption(
+            fmt::format("checkpoint_every_steps {} must be at least 0", options_.checkpoint_every_steps));
+}
+
+FitResult FitRun::run() {
+    began_ = clock_seconds();
+    if (identity_) resume();
+    if (!at_.ended) run_epochs();
+    if (result_.end != FitEnd::paused) settle_weights();
+    part_->merge();
+    targets_->leave(network_);
+    if (recipe_.channels_last) lay_out(network_, cut_, at::MemoryFormat::Contiguous);
+    if (!device_.is_cpu()) network_.to(torch::kCPU);
+    result_.duration_seconds += clock_seconds() - began_;
+    return std::move(result_);
+}
+
+void FitRun::run_epochs() {
+    for (; at_.epoch <= recipe_.epochs; ++at_.epoch) {
+        begin_epoch();
+        if (!run_epoch()) break;
+        at_.update = 0;
+        at_.loss_sum = 0;
+        if (at_.epoch == recipe_.epochs) break;
+        if (identity_) {
+            ++at_.epoch;  // what is saved is the beginning of the next one
+            save();
+            --at_.epoch;
+        }
+    }
+    const bool unfinished = result_.end == FitEnd::cancelled || result_.end == FitEnd::paused;
+    at_.ended = !unfinished;
+    if (identity_) save();
+}
+
+/// Freezes and thaws; where another stage trains than before, batches enter the network at another place.
+void FitRun::begin_epoch() {
+    epoch_began_ = clock_seconds();
+    const auto first = part_->first_trained(at_.epoch);
+    part_->begin_epoch(at_.epoch);
+    plan_->begin_epoch(at_.epoch);
+    if (inputs_ && first == first_) return step_->set_inputs(&*inputs_, first);
+    first_ = first;
+    const bool lasts = recipe_.thaw_every_epochs != 1 && recipe_.epochs > 1;
+    inputs_.emplace(network_, set_, recipe_, first, lasts && device_.is_cpu() ? options_.own_cache_bytes : 0);
+    part_->begin_epoch(at_.epoch);  // a cache of its own ran the network in evaluation mode
+    step_->set_inputs(&*inputs_, first);
+    result_.used_cached_features = inputs_->uses_features();
+}
+
+/// False where the fit ends with this epoch.
+bool FitRun::run_epoch() {
+    const auto updates = plan_->updates();
+    for (; at_.update < updates; ++at_.update) {
+        if (options_.stop.stop_requested())
+            return end(FitEnd::cancelled, fmt::format("cancelled in epoch {}", at_.epoch));
+        const bool is_due = identity_ && options_.checkpoint_every_steps > 0 && at_.update > 0 &&
+                            result_.steps % options_.checkpoint_every_steps == 0;
+        if (is_due) save();
+        const double loss = run_update();
+        if (!std::isfinite(loss)) return end_not_finite("training", loss);
+    }
+    result_.epochs_run = at_.epoch;
+    result_.last_train_loss = at_.loss_sum / static_cast<double>(plan_->samples());
+    return conclude_epoch();
+}
+
+double FitRun::run_update() {
+    set_rates();
+    const auto count = static_cast<std::size_t>(recipe_.accumulation_steps);
+    const auto first = static_cast<std::size_t>(at_.update) * count;
+    const auto last = std::min(first + count, plan_->batches());
+    std::vector<std::span<const std::int64_t>> batches;
+    double samples = 0;
+    for (auto i = first; i < last; ++i) {
+        batches.push_back(plan_->batch(i));
+        samples += static_cast<double>(batches.back().size());
+    }
+    // The next pictures are read while these are learnt from.
+    if (!inputs_->uses_features() && last < plan_->batches()) data_.prefetch(plan_->batch(last));
+    const double loss = step_->run(batches, at_.epoch, result_.steps);
+    ++result_.steps;
+    if (options_.on_update) options_.on_update({result_.steps - 1, loss, at_.learning_rate});
+    if (!std::isfinite(loss)) return loss;
+    at_.loss_sum += loss * samples;
+    if (average_ && recipe_.ema_decay > 0) average_->update();
+    return loss;
+}
+
+void FitRun::set_rates() {
+    const auto per_epoch = plan_->updates();
+    const ScheduleMoment moment{result_.steps, per_epoch, recipe_.epochs, at_.validation_losses};
+    const double factor = options_.learning_rate_factor ? options_.learning_rate_factor(moment)
+                                                        : learning_rate_factor(recipe_.schedule, moment);
+    at_.learning_rate = recipe_.learning_rate * factor;
+    for (auto& group : step_->optimizer().groups()) {
+        const auto since = result_.steps - (part_->thawed_in(group.stage) - 1) * per_epoch;
+        const double warm_up = recipe_.schedule.warm_up_epochs * static_cast<double>(per_epoch);
+        const bool thaws = since < result_.steps && static_cast<double>(since) < warm_up;
+        group.factor = thaws ? factor * schedule::linear(static_cast<double>(since), warm_up,
+                                                         recipe_.schedule.warm_up_start)
+                             : factor;
+    }
+    if (recipe_.schedule.lowest_momentum > 0) {
+        const bool has_betas =
+            recipe_.optimizer == OptimizerKind::adam || recipe_.optimizer == OptimizerKind::adamw;
+        step_->optimizer().set_momentum(
+            momentum_at(recipe_.schedule, has_betas ? recipe_.betas[0] : recipe_.momentum, moment));
+    }
+}
+
+bool FitRun::conclude_epoch() {
+    EpochReport report{at_.epoch,
+                       {{"train_loss", result_.last_train_loss}, {"learning_rate", at_.learning_rate}}};
+    if (average_ && recipe_.swa_from > 0 && averages_now()) average_->update();
+    const bool last = at_.epoch == recipe_.epochs;
+    bool goes_on = true;
+    if (!data_.split().validation.empty() && (last || at_.epoch % recipe_.validate_every == 0))
+        goes_on = validate(report);
+    report.numbers["seconds"] = clock_seconds() - epoch_began_;
+    result_.history.push_back(report);
+    const auto answer = options_.on_epoch ? options_.on_epoch(report) : EpochAnswer::proceed;
+    if (!goes_on) return false;
+    if (last || answer == EpochAnswer::proceed) return true;
+    if (answer == EpochAnswer::stop)
+        return end(FitEnd::stopped, fmt::format("stopped by the callback after epoch {}", at_.epoch));
+    end(FitEnd::paused, fmt::format("paused by the callback after epoch {}", at_.epoch));
+    at_.update = 0;
+    at_.loss_sum = 0;
+    ++at_.epoch;
+    return false;
+}
+
+bool FitRun::averages_now() const {
+    return static_cast<double>(at_.epoch) > recipe_.swa_from * static_cast<double>(recipe_.epochs);
+}
+
+bool FitRun::watches_loss() const {
+    return recipe_.watched == WatchedMetric::validation_loss || recipe_.targets == TargetKind::numbers;
+}
+
+bool FitRun::validate(EpochReport& report) {
+    // The mean of weights is judged at the end, once its batch statistics are made.
+    const bool averaged = average_ && recipe_.ema_decay > 0;
+    if (averaged) average_->swap();
+    const Validation seen = measure(recipe_.quick_validation);
+    report.numbers.insert(seen.numbers.begin(), seen.numbers.end());
+    at_.validation_losses.push_back(seen.loss);
+    const bool finite = std::isfinite(seen.loss);
+    if (finite && is_best(seen)) {
+        result_.best_epoch = at_.epoch;
+        result_.best_validation_accuracy = seen.accuracy;
+        result_.best_validation_loss = seen.loss;
+        if (recipe_.restore_best) best_->take();
+    }
+    if (finite && (!recipe_.restore_best || result_.best_epoch == at_.epoch)) keep(seen);
+    if (averaged) average_->swap();
+    if (!finite) return end_not_finite("validation", seen.loss);
+    return has_patience(seen);
+}
+
+void FitRun::keep(const Validation& seen) {
+    result_.validation_accuracy = seen.accuracy;
+    result_.validation_loss = seen.loss;
+}
+
+FitRun::Validation FitRun::measure(bool quick) {
+    const torch::NoGradGuard no_gradients;
+    part_->prepare();
+    const auto& rows = data_.split().validation;
+    const Autocast precision(recipe_.precision, device_.type());
+    const auto outputs = compute_logits(network_, data_, rows, inputs_->evaluate_options(quick));
+    Validation seen;
+    seen.numbers = targets_->judge(outputs, rows);
+    seen.loss = seen.numbers.at("validation_loss");
+    if (const auto found = seen.numbers.find("validation_accuracy"); found != seen.numbers.end())
+        seen.accuracy = found->second;
+    return seen;
+}
+
+bool FitRun::is_best(const Validation& seen) const {
+    if (result_.best_epoch == 0) return true;
+    if (watches_loss()) return seen.loss < result_.best_validation_loss;
+    return seen.accuracy > result_.best_validation_accuracy ||
+           (seen.accuracy == result_.best_validation_accuracy && seen.loss < result_.best_validation_loss);
+}
+
+bool FitRun::has_patience(const Validation& seen) {
+    const double value = watches_loss() ? -seen.loss : seen.accuracy;
+    if (value > at_.watched_best + recipe_.min_delta) {
+        at_.watched_best = value;
+        at_.improved_in = at_.epoch;
+    }
+    if (recipe_.patience == 0 || at_.epoch - at_.improved_in < recipe_.patience ||
+        at_.epoch == recipe_.epochs)
+        return true;
+    return end(FitEnd::patience, detail::out_of_patience(recipe_.patience, at_.improved_in));
+}
+
+bool FitRun::end(FitEnd how, std::string message) {
+    result_.end = how;
+    result_.message = std::move(message);
+    return false;
+}
+
+bool FitRun::end_not_finite(const char* what, double loss) {
+    return end(FitEnd::not_finite,
+               fmt::format("the {} loss became {} in epoch {}, update {} (learning rate {})", what, loss,
+                           at_.epoch, result_.steps, at_.learning_rate));
+}
+
+/// The weights that the recipe keeps, and what is known of them.
+void FitRun::settle_weights() {
+    const bool has_end = result_.end != FitEnd::cancelled && result_.end != FitEnd::not_finite;
+    if (average_ && recipe_.swa_from > 0 && average_->updates() > 0) {
+        average_->swap();
+        if (!has_end) return;
+        if (!inputs_) begin_epoch();
+        renew_statistics();
+        if (!data_.split().validation.empty()) keep(measure(false));
+        return;
+    }
+    if (recipe_.restore_best && result_.best_epoch > 0)
+        best_->put_back();
+    else if (average_)
+        average_->swap();
+    if (has_end) judge_kept_weights();
+}
+
+/// Batch statistics as means over the training samples with the weights of now (Izmailov et al. 2018).
+void FitRun::renew_statistics() {
+    part_->begin_epoch(at_.epoch);
+    plan_->begin_epoch(at_.epoch);
+    const auto norms = gathering_norms(network_);
+    if (norms.empty()) return;
+    const torch::NoGradGuard no_gradients;
+    std::vector<c10::optional<double>> momenta;
+    for (auto* norm : norms) {
+        norm->reset_running_stats();
+        momenta.push_back(norm->options.momentum());
+        norm->options.momentum(c10::nullopt);  // plain means
+    }
+    part_->prepare();
+    std::optional<SeededGenerator> generator;
+    if (draws_randomly(network_)) generator.emplace(recipe_.seed);
+    const auto stages = network_.stages().size();
+    for (std::size_t i = 0; i < plan_->batches(); ++i)
+        (void)network_.forward_stages(inputs_->batch(plan_->batch(i), at_.epoch), first_, stages);
+    for (std::size_t i = 0; i < norms.size(); ++i) norms[i]->options.momentum(momenta[i]);
+}
+
+void FitRun::judge_kept_weights() {
+    if (!recipe_.quick_validation || recipe_.test_views.size() < 2 || result_.best_epoch == 0) return;
+    if (!inputs_) begin_epoch();  // all epochs were run before this call
+    keep(measure(false));
+}
+
+void FitRun::save() {
+    FitCheckpoint checkpoint;
+    const auto add = [&](const std::string& prefix, const std::string& name, const torch::Tensor& tensor) {
+        checkpoint.tensors.emplace_back(prefix + name, tensor);
+    };
+    for (const auto& [name, tensor] : part_->live()) add("live.", name, tensor.detach());
+    for (std::size_t i = 0; i < best_->kept().size(); ++i)
+        add("best.", best_->live()[i].first, best_->kept()[i]);
+    if (average_) {
+        for (std::size_t i = 0; i < average_->averages().size(); ++i)
+            add("average.", std::to_string(i), average_->averages()[i]);
+        at_.average_updates = average_->updates();
+    }
+    for (const auto& [name, tensor] : step_->optimizer().state()) add("optimizer.", name, tensor.detach());
+    at_.gradient_scale = step_->scale().scale;
+    at_.good_updates = step_->scale().good_updates;
+    at_.dropout_position = step_->dropout().position();
+    checkpoint.progress = at_;
+    checkpoint.progress.result = result_;
+    checkpoint.progress.result.duration_seconds += clock_seconds() - began_;
+    if (!at_.ended) {  // how this call ends is no part of the training
+        checkpoint.progress.result.end = FitEnd::completed;
+        checkpoint.progress.result.message = detail::all_epochs_run(recipe_.epochs);
+    }
+    write_checkpoint(options_.checkpoint, *identity_, checkpoint);
+}
+
+void FitRun::resume() {
+    const auto found = read_checkpoint(options_.checkpoint, *identity_);
+    if (!found) return;
+    const torch::NoGradGuard no_gradients;
+    const auto load = [&](const NamedTensors& from, const NamedTensors& to) {
+        if (from.size() != to.size())
+            throw FileError(options_.checkpoint.string() + ": the checkpoint has " +
+                            std::to_string(from.size()) + " tensors of weights, the training " +
+                            std::to_string(to.size()));
+        for (std::size_t i = 0; i < to.size(); ++i) {
+            if (from[i].first != to[i].first || from[i].second.sizes() != to[i].second.sizes())
+                throw FileError(options_.checkpoint.string() + ": the checkpoint's " + from[i].first +
+                                " does not fit the training's " + to[i].first);
+            auto tensor = to[i].second;
+            tensor.copy_(from[i].second);
+        }
+    };
+    // Best weights pass through the live ones, whose type, layout and device they take.
+    if (const auto best = found->part("best."); !best.empty()) {
+        load(best, part_->live());
+        best_->take();
+    }
+    load(found->part("live."), part_->live());
+    auto optimizer_state = found->part("optimizer.");
+    for (auto& [name, tensor] : optimizer_state) tensor = tensor.to(device_);
+    step_->optimizer().load(optimizer_state);
+    at_ = found->progress;
+    result_ = at_.result;
+    result_.frozen_stages = cut_;
+    result_.trained_parameters = part_->trained_parameters();
+    step_->scale().scale = at_.gradient_scale;
+    step_->scale().good_updates = at_.good_updates;
+    step_->dropout() = RandomStream::at(at_.dropout_position);
+    if (!average_) return;
+    std::vector<torch::Tensor> averages;
+    for (const auto& [name, tensor] : found->part("average.")) averages.push_back(tensor.to(device_));
+    average_->load(averages, at_.average_updates);
+}
+
+}  // namespace attune::detail

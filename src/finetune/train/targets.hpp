@@ -1,0 +1,62 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+
+#include "attune/finetune/network.hpp"
+#include "attune/finetune/train/fit.hpp"
+#include "attune/finetune/train/loss.hpp"
+
+namespace attune::detail {
+
+/// What a network is taught about each sample, how its answers are judged, and in which units it answers.
+class Targets {
+  public:
+    /// Throws InvalidOption where the set has not what the recipe's kind of targets needs.
+    Targets(const TrainingSet& set, const Recipe& recipe);
+
+    /// Outputs that a head needs.
+    [[nodiscard]] std::int64_t outputs() const;
+
+    /// Targets of rows in the head's units: labels (int64) of classes, else rows x outputs.
+    [[nodiscard]] torch::Tensor of(std::span<const std::int64_t> rows) const;
+
+    /// `targets` as a table that can be mixed: one-hot classes; others as they are.
+    [[nodiscard]] torch::Tensor mixable(const torch::Tensor& targets) const;
+
+    /// Mean loss of logits for targets, which may be mixed ones.
+    [[nodiscard]] torch::Tensor loss(const torch::Tensor& logits, const torch::Tensor& targets) const;
+
+    /// Named numbers of a validation (see EpochReport) from the outputs for rows.
+    [[nodiscard]] std::map<std::string, double> judge(const torch::Tensor& outputs,
+                                                      std::span<const std::int64_t> rows) const;
+
+    /// Lets a head that answers in the targets' units answer in units of their spread, and back.
+    void enter(Network& network) const;
+    void leave(Network& network) const;
+
+  private:
+    [[nodiscard]] bool are_classes() const { return recipe_.targets == TargetKind::classes; }
+    [[nodiscard]] torch::Tensor class_weights() const;
+    void measure_numbers();
+    void rescale(Network& network, const torch::Tensor& factor, const torch::Tensor& shift) const;
+    [[nodiscard]] std::map<std::string, double> judge_classes(const torch::Tensor& logits,
+                                                              std::span<const std::int64_t> rows) const;
+    [[nodiscard]] std::map<std::string, double> judge_labels(const torch::Tensor& logits,
+                                                             const torch::Tensor& truth) const;
+    [[nodiscard]] std::map<std::string, double> judge_numbers(const torch::Tensor& outputs,
+                                                              const torch::Tensor& truth) const;
+
+    const ImageData& data_;
+    const Recipe& recipe_;
+    torch::Tensor table_;   ///< rows of the data x outputs
+    torch::Tensor mean_;    ///< of numbers over the training rows
+    torch::Tensor spread_;  ///< their standard deviation, 1 where they are all alike
+    LossOptions loss_options_;
+};
+
+}  // namespace attune::detail

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "attune/finetune/data/random.hpp"
+#include "attune/finetune/network.hpp"
+#include "attune/finetune/train/fit.hpp"
+#include "attune/finetune/train/gradient_scale.hpp"
+#include "attune/finetune/train/optimizer.hpp"
+#include "targets.hpp"
+#include "trained_part.hpp"
+#include "training_inputs.hpp"
+
+namespace attune::detail {
+
+/// One update of a training: from the rows of its batches to weights that have moved.
+class TrainingStep {
+  public:
+    TrainingStep(Network& network, const TrainingSet& set, const Recipe& recipe, const FitOptions& options,
+                 TrainedPart& part, const Targets& targets);
+
+    /// Where batches come from and where the network is entered, which changes as stages thaw. To be called
+    /// whenever modes of the network were set.
+    void set_inputs(const TrainingInputs* inputs, std::size_t first_stage);
+
+    /// An update from one or several batches (gradients of these are those of their union), with the groups'
+    /// learning rates as they are set. Returns the mean loss; where that is not finite nothing has moved.
+    /// `step` keys the random draws.
+    double run(const std::vector<std::span<const std::int64_t>>& batches, std::int64_t epoch,
+               std::int64_t step);
+
+    [[nodiscard]] Optimizer& optimizer() { return *optimizer_; }
+    [[nodiscard]] GradientScale& scale() { return scale_; }
+    [[nodiscard]] RandomStream& dropout() { return dropout_; }
+
+  private:
+    struct Batch {
+        torch::Tensor x;
+        torch::Tensor targets;
+        torch::Tensor teacher;  ///< softened probabilities; undefined without one
+        double share = 1;       ///< of the update's samples
+        std::uint64_t key = 0;  ///< of what the network draws itself
+    };
+
+    [[nodiscard]] Batch batch_of(std::span<const std::int64_t> rows, std::int64_t epoch, std::int64_t step,
+                                 std::size_t index) const;
+    void mix(Batch& batch, std::int64_t step, std::size_t index) const;
+    [[nodiscard]] torch::Tensor loss_of(const Batch& batch);
+    [[nodiscard]] torch::Tensor logits_of(const Batch& batch);
+    double backward(std::vector<Batch>& batches);
+    void add_penalties();
+    [[nodiscard]] double penalty() const;
+    void update();
+
+    Network& network_;
+    const Recipe& recipe_;
+    TrainedPart& part_;
+    const Targets& targets_;
+    const TrainingInputs* inputs_ = nullptr;
+    std::size_t first_ = 0;
+    bool draws_ = false;  ///< whether layers of the network draw random numbers
+    std::unique_ptr<Optimizer> optimizer_;
+    GradientScale scale_;
+    RandomStream dropout_;
+    std::optional<Teacher> teacher_;
+    std::vector<std::vector<torch::Tensor>> pretrained_;  ///< by group; empty without l2_pretrained
+};
+
+}  // namespace attune::detail
