@@ -299,6 +299,17 @@ class GaussianProcessRegression {
     void differentiate(const Eigen::RowVectorXd& point, const Eigen::VectorXd& by_mean,
                        const Eigen::VectorXd& by_variance, PredictionGradient& result) const {
         const auto d = static_cast<Eigen::Index>(metric_.dimensions());
+        if (metric_.is_plain()) {
+            // sum_i w_i 2 (x - x_i) / l^2, as one product with all points.
+            const auto rows = points_.topRows(count_);
+            const Eigen::ArrayXd x = point.transpose().array();
+            const Eigen::ArrayXd twice = 2.0 * weights_.head(d).array();
+            const Eigen::ArrayXd seen_mean = (rows.transpose() * by_mean).array();
+            const Eigen::ArrayXd seen_variance = (rows.transpose() * by_variance).array();
+            result.mean_gradient = (twice * (by_mean.sum() * x - seen_mean)).matrix();
+            result.variance_gradient = (twice * (by_variance.sum() * x - seen_variance)).matrix();
+            return;
+        }
         result.mean_gradient = Eigen::VectorXd::Zero(d);
         result.variance_gradient = Eigen::VectorXd::Zero(d);
         for (Eigen::Index i = 0; i < count_; ++i)
