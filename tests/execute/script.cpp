@@ -41,6 +41,21 @@ struct StopAtTwo {
     }
 };
 
+/// Begins one trial until step 2, then goes on with it to its end.
+struct PauseAtTwo {
+    static constexpr bool needs_pauses = true;
+    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
+        if (request.only_resume) {
+            Suggestion on{study.trial(0).configuration, "go on", "promoted", ""};
+            on.resume = 0;
+            return on;
+        }
+        auto begun = RandomSearch{}.suggest(study, request);
+        begun->until = 2;
+        return begun;
+    }
+};
+
 }  // namespace
 
 TEST_CASE("a program's reports become the trial's, and what no report had is told with its value") {
@@ -115,19 +130,6 @@ TEST_CASE(
     ScriptOptions options = script(program);
     options.command.extractor = RegexMetrics({{"acc", "acc=([0-9.]+)"}, {"step", "step=([0-9]+)"}});
     options.command.collector.step_metric = "step";
-    struct PauseAtTwo {
-        static constexpr bool needs_pauses = true;
-        std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
-            if (request.only_resume) {
-                Suggestion on{study.trial(0).configuration, "go on", "promoted", ""};
-                on.resume = 0;
-                return on;
-            }
-            auto begun = RandomSearch{}.suggest(study, request);
-            begun->until = 2;
-            return begun;
-        }
-    };
     SearchSpace space;
     (void)space.continuous("x", 1, 2);
     TunerOptions tuner_options{.seed = 3, .resumable = true};
