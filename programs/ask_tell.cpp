@@ -48,6 +48,11 @@ as worse than any number, so a policy may stop the trial. Where such a trial is 
 Results: tell takes the objective from the reports where its metrics lack it (the best report, or with several objectives the
 last one); where the reports lack it too it is an error and the trial stays open. A result of NaN makes the trial failed.
 
+Pauses: with "resumable": true in create, the answer to a report may be "pause", and the trial is paused then: keep what is needed
+to go on with it, and ask on (a tell is answered by "paused": true and leaves it paused). An ask may then give it again, with
+"resume": true; "until" is the step whose report will be answered by "pause" at the latest. Its next report takes the place of
+earlier ones of that step and beyond, so a trainer that kept nothing may begin it anew.
+
 Exit codes:
   0 the input has ended, whatever the answers were
   2 wrong arguments, or the answers can no longer be written)");

@@ -44,7 +44,8 @@ Json full_best(const Study& study, std::int64_t number) {
 /// Reports are kept as they come and each counts, so one of a step that was reported would count twice:
 /// refused, but for metrics that the step does not have yet. Throws InvalidOption.
 void check_step(const TrialRecord& trial, double step, const Metrics& metrics) {
-    if (trial.finished() || trial.reports.empty()) return;  // the first report, or one that is refused anyway
+    // The first report, one that is refused anyway, or one that takes the place of those before a pause.
+    if (trial.finished() || trial.reports.empty() || trial.carried_reports > 0) return;
     const double last = trial.reports.back().step;
     const auto refuse = [&](const std::string& what) {
         throw InvalidOption(
@@ -70,7 +71,8 @@ std::string remark_on(const Objective& objective, const Metrics& metrics) {
 /// A result without the objective is a mistake of the teller rather than a failure of the trial. Throws
 /// InvalidOption; what is NaN is a result, of a trial that failed.
 void check_told(const Study& study, const TrialRecord& trial, const Metrics& metrics) {
-    if (trial.finished()) return;  // refused as such
+    // Refused as such, or it stays paused.
+    if (trial.finished() || trial.state == TrialState::paused) return;
     const Metrics final = study.final_metrics(trial, metrics);
     for (const Objective& objective : study.objectives())
         if (!final.contains(objective.metric))
@@ -174,10 +176,17 @@ Json AskTellSession::ask(const Json& json) {
         const std::int64_t number = trial->number();
         std::string reason =
             tuner().with_study([&](const Study& study) { return study.trial(number).suggestion_reason; });
-        if (trial->resumed()) reason += "; was begun before and cut off: run it again from its beginning";
-        asked.push_back({{"trial", number},
-                         {"configuration", values_to_json(trial->configuration().values())},
-                         {"reason", std::move(reason)}});
+        const bool goes_on = trial->resumed() && trial->reported_step();
+        if (goes_on)
+            reason += "; goes on after step " + plain_number(*trial->reported_step()).dump();
+        else if (trial->resumed())
+            reason += "; was begun before and cut off: run it again from its beginning";
+        Json answer{{"trial", number},
+                    {"configuration", values_to_json(trial->configuration().values())},
+                    {"reason", std::move(reason)}};
+        if (goes_on) answer["resume"] = true;
+        if (trial->until()) answer["until"] = plain_number(*trial->until());
+        asked.push_back(std::move(answer));
         open_.erase(number);
         open_.emplace(number, *std::move(trial));
     }
@@ -205,6 +214,11 @@ Json AskTellSession::report(const Json& json) {
         return remark_on(study.objective(), metrics);
     });
     const Verdict verdict = tuner().report(number, step, metrics);
+    if (verdict.decision ==
+        Decision::pause) {  // at once, since the protocol has no word of the trainer's for it
+        (void)tuner().pause(number, {});
+        open_.erase(number);
+    }
     Json out{{"decision", to_string(verdict.decision)}};
     if (verdict.decision != Decision::proceed)
         out["reason"] = verdict.reason;
@@ -230,6 +244,7 @@ Json AskTellSession::tell(const Json& json) {
     open_.erase(number);
     Json out{{"told", number}};
     if (trial.state == TrialState::failed) out["failed"] = trial.reason;
+    if (trial.state == TrialState::paused) out["paused"] = true;
     tuner().with_study([&](const Study& study) {
         Json best = Json::array();
         for (const std::int64_t winner : winners(study)) best.push_back(with_metrics(study, winner));

@@ -102,6 +102,7 @@ TunerOptions StudySetup::tuner_options() const {
     options.duplicates = duplicates;
     options.resumable = resumable;
     options.checkpoint_folder = checkpoints;
+    options.checkpoint_quota_bytes = checkpoint_quota_bytes;
     options.change_space = change_space;
     options.old_trials = old_trials;
     options.settings = {{"strategy", strategy.name},

@@ -25,6 +25,7 @@ class WithFixed {
     WithFixed(AnyStrategy strategy, event::Values fixed)
         : strategy_(std::move(strategy)), fixed_(std::move(fixed)) {}
     [[nodiscard]] std::string name() const { return strategy_.name(); }
+    [[nodiscard]] bool needs_pauses() const { return strategy_.needs_pauses(); }
     std::optional<Suggestion> suggest(const Study& study, SuggestionRequest request);
 
   private:
@@ -47,8 +48,9 @@ struct StudySetup {
     std::string storage = "memory:";
     Duplicates duplicates = Duplicates::forbid();
     bool resumable = false;
-    std::string checkpoints{};   ///< folder of the trials' checkpoints; none where empty
-    bool change_space = false;   ///< of a study that exists and has another one
+    std::string checkpoints{};                 ///< folder of the trials' checkpoints; none where empty
+    std::uint64_t checkpoint_quota_bytes = 0;  ///< room in that folder; 0: no limit
+    bool change_space = false;                 ///< of a study that exists and has another one
     event::Values old_trials{};  ///< what its trials are taken to have had for parameters that they lack
     /// Which of strategy, strategy_options, stopping, stopping_options, fixed, seed, duplicates and name were
     /// said; an existing study fills in the rest.

@@ -12,8 +12,8 @@ namespace {
 
 std::string line_of(const Study& study, const TrialRecord& trial) {
     std::string line = fmt::format("trial {} {}", trial.number, to_string(trial.state));
-    if (trial.state == TrialState::stopped && !trial.reports.empty())
-        line += " at step " + short_number(trial.reports.back().step);
+    const bool early = trial.state == TrialState::stopped || trial.state == TrialState::paused;
+    if (early && !trial.reports.empty()) line += " at step " + short_number(trial.reports.back().step);
     if (trial.state != TrialState::failed) {
         line += ":";
         for (std::size_t i = 0; i < study.objectives().size(); ++i)

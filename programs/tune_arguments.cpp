@@ -123,6 +123,18 @@ double seconds_from(const std::string& text, const std::string& option) {
     return sum > 0 ? sum : refuse();
 }
 
+std::uint64_t bytes_from(const std::string& text, const std::string& option) {
+    constexpr std::string_view units = "KMGT";
+    const std::size_t unit = units.find(text.empty() ? '-' : text.back());
+    const auto number = parse_number(unit == std::string_view::npos ? text : text.substr(0, text.size() - 1));
+    double bytes = number.value_or(0);
+    for (std::size_t i = 0; unit != std::string_view::npos && i <= unit; ++i) bytes *= 1024;
+    if (!(bytes >= 1) || bytes > 1e18)
+        throw InvalidOption(option + " '" + text +
+                            "' must be a number of bytes above 0, such as 500000, 500M or 20G");
+    return static_cast<std::uint64_t>(bytes);
+}
+
 void TuneArguments::add_to(CLI::App& c) {
     c.add_option("space", space_word,
                  "JSON file of the space: a list of parameters, or an object as ask-tell's \"create\"");
@@ -154,12 +166,15 @@ void TuneArguments::add_to(CLI::App& c) {
 
     c.add_option(
         "--strategy", strategy,
-        "What proposes: gaussian_process, grid, random, sobol, tree_parzen (default gaussian_process)");
+        "What proposes: asynchronous_halving, gaussian_process, grid, hyperband, random, sobol, tree_parzen "
+        "(default gaussian_process)");
     c.add_option("--strategy-option", strategy_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);
-    c.add_option("--stopping", stopping,
-                 "What ends hopeless trials early: median, off, patience (default median)");
+    c.add_option(
+        "--stopping", stopping,
+        "What ends hopeless trials early: all_of, any_of, dominated, hyperband, median, off, "
+        "paired_test, patience, patient, percentile, successive_halving, threshold (default median)");
     c.add_option("--stopping-option", stopping_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);
@@ -203,9 +218,14 @@ void TuneArguments::add_to(CLI::App& c) {
         ->allow_extra_args(false);
     c.add_option("--report", report, "The HTML page at the end (default: the journal's name with .html)");
     c.add_option("--logs", logs, "Folder for the trials' output (default: the journal's name with .logs)");
-    c.add_option("--checkpoints", checkpoints,
-                 "Folder for the trials' checkpoint folders, handed over as {checkpoint_dir} and in "
-                 "ATTUNE_CHECKPOINT; a trial whose worker was killed finds its own again");
+    c.add_option(
+        "--checkpoints", checkpoints,
+        "Folder for the trials' checkpoint folders, handed over as {checkpoint_dir} and in "
+        "ATTUNE_CHECKPOINT; a trial whose worker was killed, or that was paused, finds its own again");
+    c.add_option(
+        "--checkpoint-quota", checkpoint_quota,
+        "Room in that folder, such as 500M or 20G: ended trials' checkpoints go first, then those of "
+        "paused trials that are least worth keeping");
     c.add_option("--tensorboard", tensorboard,
                  "Folder for TensorBoard's event files, written while trials run: a run for each trial");
     c.add_flag("--quiet", quiet, "No line for each trial, and no live line on a terminal");
@@ -244,6 +264,10 @@ StudySetup TuneArguments::setup() const {
     for (auto& [name, value] : typed(out.space, pairs_from(fixed, "--fixed"), "--fixed"))
         out.fixed.emplace_back(name, value);
     out.checkpoints = checkpoints;
+    if (!checkpoint_quota.empty()) {
+        if (checkpoints.empty()) throw InvalidOption("--checkpoint-quota: goes with --checkpoints");
+        out.checkpoint_quota_bytes = bytes_from(checkpoint_quota, "--checkpoint-quota");
+    }
     out.change_space = out.change_space || change_space;
     for (auto& [name, value] : typed(out.space, pairs_from(old_trials, "--old-trials"), "--old-trials"))
         out.old_trials.emplace_back(name, value);
@@ -293,8 +317,9 @@ ScriptOptions TuneArguments::script(const StudySetup& setup) const {
         command.collector.objectives.push_back(objective.metric);
     }
     if (!step_metric.empty()) metrics.require(step_metric, "--step-metric");
-    if (const auto watched = setup.stopping.options.find("metric"); watched != setup.stopping.options.end())
-        metrics.require(to_string(watched->second), "stopping option metric");
+    for (const auto& [name, value] : setup.stopping.options)
+        if (name == "metric" || name.ends_with(".metric"))
+            metrics.require(to_string(value), "stopping option " + name);
     command.collector.step_metric = step_metric;
     if (report_on == "next-step") command.collector.completion = ReportCompletion::on_next_step;
     if (!trial_time_limit.empty())

@@ -28,7 +28,7 @@ struct TuneArguments {
     std::string strategy, stopping, duplicates;
     std::optional<std::uint64_t> seed;
     std::string study;
-    std::string report, logs, checkpoints, tensorboard;
+    std::string report, logs, checkpoints, checkpoint_quota, tensorboard;
     std::optional<std::int64_t> trials, no_improvement;
     std::string time_limit, trial_time_limit, silence_limit;
     std::optional<double> target;
@@ -54,5 +54,8 @@ struct TuneArguments {
 
 /// Seconds of "90", "90s", "15m", "2h", "1d" or sums such as "1h30m". Throws InvalidOption naming the option.
 [[nodiscard]] double seconds_from(const std::string& text, const std::string& option);
+
+/// Bytes of "500000", "500M" or "1.5G" (powers of 1024). Throws InvalidOption naming the option.
+[[nodiscard]] std::uint64_t bytes_from(const std::string& text, const std::string& option);
 
 }  // namespace attune::program

@@ -107,8 +107,10 @@ TunePlan plan_of(const TuneArguments& arguments) {
         plan.setup.adopt(*plan.existing);
         check_same_settings(plan.setup, *plan.existing, plan.journal);
     }
-    (void)plan.setup.make_strategy();
-    (void)plan.setup.make_stopping();
+    // A program that is started again goes on from its checkpoint, or begins anew where it has none.
+    plan.setup.resumable = plan.setup.resumable || !plan.setup.checkpoints.empty() ||
+                           plan.setup.make_strategy().needs_pauses() ||
+                           plan.setup.make_stopping().wants_pauses();
     return plan;
 }
 

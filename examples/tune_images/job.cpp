@@ -39,14 +39,6 @@ AnyStrategy strategy_of(const Options& options) {
     return Grid{GridOptions{.levels = 3}};
 }
 
-AnyStoppingPolicy stopping_of(const Options& options, std::int64_t epochs) {
-    if (options.stopping == "median")
-        return MedianRule{{.warmup_steps = static_cast<double>(epochs / 3), .minimum_trials = 3}};
-    if (options.stopping == "patience")
-        return Patience{{.patience = static_cast<int>(std::max<std::int64_t>(3, epochs / 4))}};
-    return NeverStop{};
-}
-
 std::int64_t epochs_of(const Options& options, const ImageData& data) {
     if (options.epochs) return *options.epochs;
     const auto train = std::max<std::int64_t>(1, static_cast<std::int64_t>(data.split().train.size()));
@@ -309,6 +301,7 @@ Settings settings_known_before(const Options& options, const std::string& model,
     settings["seed"] = std::to_string(options.seed);
     settings["strategy"] = options.strategy;
     settings["stopping"] = options.stopping;
+    for (const std::string& option : options.stopping_options) settings["stopping"] += " " + option;
     settings["validation_share"] = to_string(options.validation_share);
     settings["test_share"] = to_string(options.test_share);
     return settings;
@@ -358,7 +351,7 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
     Tuner tuner{fine_tuning_space(depths),
                 fine_tuning_aim(),
                 strategy_of(options),
-                stopping_of(options, task.recipe.epochs),
+                options.stopping_policy(task.recipe.epochs),
                 Threads{static_cast<int>(options.parallel)},
                 Journal{folder.journal()},
                 line.observer(),

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "attune/error.hpp"
+#include "attune/metrics/number.hpp"
+#include "attune/stopping/by_name.hpp"
 #include "exit_code.hpp"
 
 namespace {
@@ -75,11 +77,34 @@ void Options::validate() const {
     check_positive("--memory", memory_gib);
     check_range<std::int64_t>("--parallel", parallel, 1, 64);
     check_word("--strategy", strategy, {"gaussian_process", "tree_parzen", "sobol", "random", "grid"});
-    check_word("--stopping", stopping, {"median", "patience", "off"});
+    (void)stopping_policy(epochs.value_or(1));
     check_word("--views", views, {"auto", "none", "flip", "dihedral"});
     check_word("--resize", resize, {"squash", "crop", "pad"});
     if (out.empty()) throw attune::InvalidOption("--out is empty; it must name a folder");
     if (draws_its_data()) check_without_data(*this);
+}
+
+attune::AnyStoppingPolicy Options::stopping_policy(std::int64_t epochs_of_a_trial) const {
+    attune::StoppingPolicyRegistry::Options given;
+    // What suits trainings of so many epochs, where nothing else is said.
+    if (stopping == "median")
+        given = {{"warmup_steps", epochs_of_a_trial / 3}, {"minimum_trials", std::int64_t{3}}};
+    if (stopping == "patience") given = {{"patience", std::max<std::int64_t>(3, epochs_of_a_trial / 4)}};
+    if (stopping == "successive_halving")
+        given = {{"minimum_resource", std::max<std::int64_t>(1, epochs_of_a_trial / 9)}};
+    if (stopping == "hyperband") given = {{"maximum_resource", std::max<std::int64_t>(1, epochs_of_a_trial)}};
+    for (const std::string& text : stopping_options) {
+        const auto equals = text.find('=');
+        if (equals == std::string::npos || equals == 0)
+            throw attune::InvalidOption(
+                fmt::format("--stopping-option is '{}'; it must be name=value", text));
+        const std::string value = text.substr(equals + 1);
+        if (const auto number = attune::parse_number(value))
+            given[text.substr(0, equals)] = *number;
+        else
+            given[text.substr(0, equals)] = value;
+    }
+    return attune::StoppingPolicyRegistry::standard().make(stopping, given);
 }
 
 std::optional<int> parse_options(int argc, char** argv, Options& options) {
@@ -107,7 +132,13 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         ->capture_default_str();
     app.add_option("--strategy", options.strategy, "gaussian_process, tree_parzen, sobol, random or grid")
         ->capture_default_str();
-    app.add_option("--stopping", options.stopping, "median, patience or off")->capture_default_str();
+    app.add_option("--stopping", options.stopping,
+                   "median, patience, off, or another policy of the library such as successive_halving, "
+                   "percentile, hyperband")
+        ->capture_default_str();
+    app.add_option("--stopping-option", options.stopping_options, "name=value of the policy; repeatable")
+        ->take_all()
+        ->allow_extra_args(false);
     app.add_option("--unfreeze", options.unfreeze,
                    "what trains: head, all, auto (the study chooses between the head and the last quarter), "
                    "any (these or everything), a number of stages, or the first stage that trains, such as "

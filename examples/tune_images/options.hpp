@@ -4,6 +4,9 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "attune/stopping/stopping_policy.hpp"
 
 /// What the command line of tune_images says.
 struct Options {
@@ -17,6 +20,7 @@ struct Options {
     std::int64_t seed = 1;
     std::string strategy = "gaussian_process";
     std::string stopping = "median";
+    std::vector<std::string> stopping_options;  ///< name=value
     std::string unfreeze = "auto";
     std::string views = "auto";
     std::string resize = "squash";
@@ -31,6 +35,9 @@ struct Options {
     std::int64_t parallel = 1;
     bool check_only = false;
     bool quiet = false;
+
+    /// The stopping policy for trials of so many epochs. Throws InvalidOption and UnknownName.
+    [[nodiscard]] attune::AnyStoppingPolicy stopping_policy(std::int64_t epochs_of_a_trial) const;
 
     [[nodiscard]] bool draws_its_data() const { return data.empty(); }
 

@@ -75,6 +75,7 @@ class ProgressLine::State {
                 study.count(TrialState::failed);
         running_ = study.count(TrialState::running);
         stopped_ = study.count(TrialState::stopped);
+        paused_ = study.count(TrialState::paused);
         failed_ = study.count(TrialState::failed);
         if (const TrialRecord* best = study.best())
             best_ = fmt::format("best {} (trial {})", detail::short_number(study.value(*best)), best->number);
@@ -111,6 +112,7 @@ class ProgressLine::State {
         if (!best_.empty()) add(best_);
         std::string states = fmt::format("{} running", running_);
         if (stopped_ > 0) states += fmt::format(", {} stopped", stopped_);
+        if (paused_ > 0) states += fmt::format(", {} paused", paused_);
         if (failed_ > 0) states += fmt::format(", {} failed", failed_);
         add(states);
         const std::optional<double> rest = ended_ ? std::nullopt : left(elapsed);
@@ -161,7 +163,7 @@ class ProgressLine::State {
     double started_seconds_;
     std::optional<double> drawn_seconds_;
     bool seen_ = false, ended_ = false;
-    std::size_t done_ = 0, running_ = 0, stopped_ = 0, failed_ = 0, finished_in_this_run_ = 0;
+    std::size_t done_ = 0, running_ = 0, stopped_ = 0, paused_ = 0, failed_ = 0, finished_in_this_run_ = 0;
     std::string best_, latest_;
 };
 

@@ -117,6 +117,7 @@ Json trial_json(const Study& study, const TrialRecord& trial, const ReportOption
              {"configuration", configuration},
              {"values", values},
              {"started", trial.started_seconds - study.created_seconds()}};
+    if (trial.finished() || trial.state == TrialState::paused) out["seconds"] = trial.duration_seconds();
     if (trial.finished()) out["finished"] = trial.finished_seconds - study.created_seconds();
     if (!trial.metrics.empty()) out["metrics"] = metrics_json(trial.metrics);
     if (!trial.reports.empty()) {
@@ -126,6 +127,7 @@ Json trial_json(const Study& study, const TrialRecord& trial, const ReportOption
         out["curves"] = curves_json(study, trial, options.max_points_per_curve);
     }
     if (!trial.reason.empty()) out["reason"] = trial.reason;
+    if (!trial.numbers.empty()) out["numbers"] = metrics_json(trial.numbers);
     if (trial.failure) out["failure"] = to_string(*trial.failure);
     if (!trial.suggestion_reason.empty()) out["why"] = trial.suggestion_reason;
     if (!trial.role.empty()) out["role"] = trial.role;

@@ -22,10 +22,6 @@ namespace attune::detail {
 [[nodiscard]] std::string section_html(const std::string& id, const std::string& title,
                                        const std::string& body);
 
-/// What early stopping saved: each stopped trial's seconds per report times the reports that it lacks to the
-/// median completed trial. 0 where nothing was stopped or nothing is known.
-[[nodiscard]] double seconds_saved(const Study& study);
-
 /// The style sheet and the scripts, in the order in which they stand in the page.
 [[nodiscard]] std::string_view report_style();
 [[nodiscard]] std::string_view report_script_base();    ///< elements, numbers, colours, tooltip

@@ -23,9 +23,10 @@ for (const t of trials) {
   t.until = t.finished ?? (t.state === "running" ? Math.max(data.now, t.started) : worked(Math.max(t.reported ?? t.began, t.began)));
   t.y = t.values.map(num);
   // A drawing counts a trial's value only where the trial ended well: a failed or running one stands for none.
-  t.ended = t.state === "completed" || t.state === "stopped";
+  // A paused one stands for what it has come to.
+  t.ended = t.state === "completed" || t.state === "stopped" || t.state === "paused";
   t.has = t.y.map(v => t.ended && Number.isFinite(v));
-  t.seconds = t.finished === undefined ? NaN : t.finished - t.started;
+  t.seconds = num(t.seconds);
 }
 const sign = k => objectives[k].direction === "maximize" ? -1 : 1;
 const isBest = t => data.front.length ? front.has(t.number) : t.number === data.best;

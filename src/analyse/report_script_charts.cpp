@@ -65,7 +65,7 @@ function curves() {
     const d = domain(all.map(p => p[1]), goal < 0 ? 0 : sign(goal), log, 12, .02);
     const f = frame(plot, {width, height: Math.min(440, 240 + width * .17), label: "Learning curves", xTitle: "step", yTitle: metric,
       x: {kind: "linear", integer: steps.every(Number.isInteger), low: high > low ? low : low - .5, high: high > low ? high : low + .5}, y: {kind: log ? "log" : "linear", ...d}});
-    const points = [], ends = [], stars = [], paths = new Map();
+    const points = [], ends = [], stars = [], forecasts = [], paths = new Map();
     lines.sort((p, q) => isBest(p.trial) - isBest(q.trial));
     for (const l of lines) {
       let path = "", open = false, last = null;
@@ -81,8 +81,16 @@ function curves() {
       const best = isBest(l.trial);
       f.plot.append(svg("path", {d: path, fill: "none", "stroke-linejoin": "round", "stroke-linecap": "round", stroke: best ? "var(--best)" : stateColour(l.trial.state),
         "stroke-width": best ? 2.6 : 1.4, "stroke-opacity": best ? 1 : lines.length > 400 ? .15 : lines.length > 100 ? .35 : .6}));
+      if (metric === goals[0] && l.trial.numbers && Number.isFinite(num(l.trial.numbers.forecast))) forecasts.push({trial: l.trial, from: last});
       if (best) stars.push(bestMark(last.x, last.y));
       else if (l.trial.state !== "completed" || !path.includes("L")) ends.push(last);
+    }
+    // Where a trial was ended on a forecast: the interval in which it was expected to end.
+    for (const {trial: t, from} of forecasts) {
+      const at = name => f.Y.clamp(num(t.numbers[name])), end = f.right - 3, colour = stateColour(t.state);
+      f.plot.append(svg("path", {d: `M${fixed(from.x)},${fixed(from.y)}L${fixed(end)},${fixed(at("forecast"))}`, fill: "none", stroke: colour, "stroke-dasharray": "2 3", "stroke-opacity": forecasts.length > 30 ? .25 : .6}));
+      if (Number.isFinite(num(t.numbers.low)) && Number.isFinite(num(t.numbers.high)))
+        f.plot.append(svg("path", {d: `M${fixed(end)},${fixed(at("low"))}V${fixed(at("high"))}`, stroke: colour, "stroke-width": 2, "stroke-opacity": forecasts.length > 30 ? .25 : .6}));
     }
     f.plot.append(...marks(ends, 3.4, .95), ...stars);
     plot.append(outsideNote(d.outside));

@@ -20,6 +20,7 @@ function trialTable() {
     any(t => t.report_count) && {name: "last step", of: t => num(t.last_step), show: t => t.last_step === undefined ? "" : text(num(t.last_step)), number: true},
     any(t => t.cost !== undefined) && {name: "cost", of: t => num(t.cost), show: t => t.cost === undefined ? "" : text(num(t.cost)), number: true},
     any(t => t.reason) && {name: "reason", of: t => t.reason ? (t.failure === "environment" ? "environment: " : "") + t.reason : "", words: true},
+    any(t => t.numbers) && {name: "decided by", of: t => Object.entries(t.numbers || {}).map(([name, v]) => name + " " + text(num(v), 4)).join(", "), words: true},
     any(t => t.role) && {name: "role", of: t => t.role || ""},
     any(t => t.why) && {name: "asked because", of: t => t.why || "", words: true},
     any(t => t.attributes) && {name: "attributes", of: t => Object.entries(t.attributes || {}).map(a => a.join("=")).join(", "), words: true},

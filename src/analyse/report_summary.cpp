@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "attune/analyse/savings.hpp"
 #include "attune/analyse/work_time.hpp"
 #include "attune/study/pareto.hpp"
 #include "report_parts.hpp"
@@ -54,6 +55,24 @@ std::string trials_tile(const Study& study) {
     }
     return tile("Trials", fmt::format("{}", study.trials().size()),
                 "<span class=\"statebar\">" + bar + "</span>" + counts);
+}
+
+std::string savings_tile(const Savings& saved) {
+    std::string about;
+    if (saved.steps > 0)
+        about += fmt::format("{} of about {} steps ({:.0f} %) not run: ", short_number(saved.steps),
+                             short_number(saved.steps / saved.share), 100 * saved.share);
+    if (saved.stopped > 0) about += counted(saved.stopped, "trial") + " stopped";
+    if (saved.paused > 0)
+        about += saved.stopped > 0 ? fmt::format(", {} paused", saved.paused)
+                                   : counted(saved.paused, "trial") + " paused";
+    if (saved.cost && *saved.cost > 0) about += "; a cost of about " + short_number(*saved.cost);
+    if (!saved.risked.empty())
+        about += fmt::format("; {} {} stopped although {} forecast reached the best", saved.risked.size(),
+                             saved.risked.size() == 1 ? "was" : "were",
+                             saved.risked.size() == 1 ? "its" : "their");
+    return tile("Saved by early stopping", short_duration(saved.seconds),
+                about + "; estimated at each trial's own pace");
 }
 
 /// The time of the search alone: what a program does before the first trial and after the last is not in the
@@ -173,24 +192,6 @@ std::string front_table(const Study& study, const std::vector<std::int64_t>& fro
 
 }  // namespace
 
-double seconds_saved(const Study& study) {
-    std::vector<std::size_t> complete;
-    for (const TrialRecord& trial : study.trials())
-        if (trial.state == TrialState::completed && !trial.reports.empty())
-            complete.push_back(trial.reports.size());
-    if (complete.empty()) return 0;
-    const auto middle = complete.begin() + static_cast<std::ptrdiff_t>(complete.size() / 2);
-    std::nth_element(complete.begin(), middle, complete.end());
-    double saved = 0;
-    for (const TrialRecord& trial : study.trials()) {
-        if (trial.state != TrialState::stopped || trial.reports.empty() || trial.reports.size() >= *middle)
-            continue;
-        const auto reports = static_cast<double>(trial.reports.size());
-        saved += trial.duration_seconds() / reports * (static_cast<double>(*middle) - reports);
-    }
-    return saved;
-}
-
 std::string section_html(const std::string& id, const std::string& title, const std::string& body) {
     return fmt::format("<section id=\"{}\" class=\"card\">\n<h2>{}</h2>\n{}</section>\n", id, safe(title),
                        body);
@@ -203,9 +204,7 @@ std::string summary_html(const Study& study) {
                 ? tile("Ended because", running ? "still running" : "not ended", "as of the latest event")
                 : tile("Ended because", "<span class=\"words\">" + safe(study.end_reason()) + "</span>", "");
     text += time_tile(study);
-    if (const double saved = seconds_saved(study); saved > 0)
-        text += tile("Saved by early stopping", short_duration(saved),
-                     "estimated: the reports that stopped trials lack, at their own seconds per report");
+    if (const auto saved = savings(study)) text += savings_tile(*saved);
     return "<div class=\"tiles\">\n" + text + "</div>\n";
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -37,6 +38,16 @@ std::vector<Ranked> ranking(const Study& study) {
     std::vector<Ranked> out;
     for (const std::size_t i : order)
         out.push_back({&study.trial(seen.trials[i]), several ? front[i] + 1 : out.size() + 1});
+    if (several) return out;
+    // Behind those that ended, what paused trials have come to.
+    std::vector<const TrialRecord*> paused;
+    for (const std::int64_t number : study.unfinished())
+        if (const TrialRecord& trial = study.trial(number);
+            trial.state == TrialState::paused && !std::isnan(study.value(trial)))
+            paused.push_back(&trial);
+    std::sort(paused.begin(), paused.end(),
+              [&](const TrialRecord* a, const TrialRecord* b) { return study.beats(*a, *b); });
+    for (const TrialRecord* trial : paused) out.push_back({trial, out.size() + 1});
     return out;
 }
 

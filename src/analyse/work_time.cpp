@@ -10,16 +10,18 @@ constexpr double longest_thought_seconds = 5;
 using Span = std::pair<double, double>;
 
 double end_of(const TrialRecord& trial, double latest) {
-    if (trial.finished()) return trial.finished_seconds;
+    if (trial.finished() || trial.state == TrialState::paused) return trial.finished_seconds;
     if (trial.state == TrialState::running) return latest;
     return trial.reports.empty() ? trial.started_seconds : trial.reports.back().time_seconds;
 }
 
 std::vector<Span> spans_of(const Study& study) {
     std::vector<Span> spans;
-    for (const TrialRecord& trial : study.trials())
+    for (const TrialRecord& trial : study.trials()) {
+        spans.insert(spans.end(), trial.earlier_work.begin(), trial.earlier_work.end());
         spans.emplace_back(trial.started_seconds,
                            std::max(trial.started_seconds, end_of(trial, study.latest_seconds())));
+    }
     std::sort(spans.begin(), spans.end());
     return spans;
 }

@@ -145,10 +145,14 @@ std::vector<std::pair<std::string, std::string>> Command::environment(
     if (!context.checkpoint_directory.empty())
         for (const char* name : {"ATTUNE_CHECKPOINT", "ATTUNE_CHECKPOINT_DIR"})
             result.emplace_back(name, context.checkpoint_directory.string());
+    if (context.until) result.emplace_back("ATTUNE_UNTIL", fmt::format("{}", *context.until));
+    if (context.reported_step)
+        result.emplace_back("ATTUNE_REPORTED_STEP", fmt::format("{}", *context.reported_step));
     if (!json_path.empty()) result.emplace_back("ATTUNE_CONFIG", json_path.string());
     if (!options_.environment_prefix) return result;
 
-    std::set<std::string> taken = {"ATTUNE_CHECKPOINT", "ATTUNE_CHECKPOINT_DIR", "ATTUNE_CONFIG"};
+    std::set<std::string> taken = {"ATTUNE_CHECKPOINT", "ATTUNE_CHECKPOINT_DIR", "ATTUNE_CONFIG",
+                                   "ATTUNE_UNTIL", "ATTUNE_REPORTED_STEP"};
     for (std::size_t i = first_own; i < result.size(); ++i) taken.insert(result[i].first);
     for (const auto& [name, value] : values) {
         std::string variable = environment_name(*options_.environment_prefix, name);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "attune/error.hpp"
 #include "attune/space/detail/nearest_name.hpp"
 #include "attune/space/value.hpp"
+#include "attune/study/objective.hpp"
 
 namespace attune::detail {
 
@@ -39,6 +41,13 @@ class OptionReader {
         if (!std::holds_alternative<std::string>(*value)) refuse(name, *value, "a string");
         field = std::get<std::string>(*value);
     }
+    void take(const std::string& name, std::optional<Direction>& field) {
+        Direction direction = Direction::minimize;
+        if (find(name) == nullptr) return;
+        take<Direction>(name, direction,
+                        {{"minimize", Direction::minimize}, {"maximize", Direction::maximize}});
+        field = direction;
+    }
     /// One of the words that `known` maps to enumerators.
     template <class E>
     void take(const std::string& name, E& field, const std::map<std::string, E>& known) {
@@ -64,6 +73,18 @@ class OptionReader {
             known_.erase(name);
             taken_.insert(name);
         }
+    }
+
+    /// All that begin with `prefix`, with the rest of their names.
+    [[nodiscard]] std::map<std::string, Value> take_prefixed(const std::string& prefix) {
+        known_.insert(prefix + "<option>");
+        std::map<std::string, Value> out;
+        for (const auto& [name, value] : values_) {
+            if (name.rfind(prefix, 0) != 0) continue;
+            out[name.substr(prefix.size())] = value;
+            taken_.insert(name);
+        }
+        return out;
     }
 
     /// Throws InvalidOption for a value that nothing took.

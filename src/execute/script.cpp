@@ -57,6 +57,8 @@ Metrics ScriptObjective::operator()(Trial& trial) const {
     if (!checkpoint_folder_.empty() && !trial.checkpoint())
         trial.set_checkpoint(checkpoint_folder_ / trial_name(trial));
     context.checkpoint_directory = trial.checkpoint().value_or("");
+    context.until = trial.until();
+    context.reported_step = trial.reported_step();
     if (!log_folder_.empty()) {
         std::error_code code;
         std::filesystem::create_directories(log_folder_, code);

@@ -1,12 +1,26 @@
+#include "attune/strategy/asynchronous_halving.hpp"
 #include "attune/strategy/by_name.hpp"
+#include "attune/strategy/freeze_thaw.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
+#include "attune/strategy/hyperband.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/tree_parzen.hpp"
 #include "option_reader.hpp"
 
 namespace attune {
+
+namespace {
+
+/// The strategy that says where trials begin, with its options as `begins.<option>`.
+AnyStrategy beginning(detail::OptionReader& reader) {
+    std::string name = "random";
+    reader.take("begins", name);
+    return StrategyRegistry::standard().make(name, reader.take_prefixed("begins."));
+}
+
+}  // namespace
 
 StrategyRegistry StrategyRegistry::standard() {
     using detail::OptionReader;
@@ -51,6 +65,40 @@ StrategyRegistry StrategyRegistry::standard() {
         reader.take("full_weight", parzen.full_weight);
         reader.finish();
         return AnyStrategy(TreeParzen(parzen));
+    });
+    registry.add("asynchronous_halving", [](const Options& options) {
+        OptionReader reader("asynchronous_halving", options);
+        AsynchronousHalvingOptions halving;
+        reader.take("minimum_resource", halving.minimum_resource);
+        reader.take("maximum_resource", halving.maximum_resource);
+        reader.take("factor", halving.factor);
+        const AnyStrategy begins = beginning(reader);
+        reader.finish();
+        return AnyStrategy(AsynchronousHalving(begins, halving));
+    });
+    registry.add("hyperband", [](const Options& options) {
+        OptionReader reader("hyperband", options);
+        HyperbandOptions hyperband;
+        reader.take("minimum_resource", hyperband.minimum_resource);
+        reader.take("maximum_resource", hyperband.maximum_resource);
+        reader.take("factor", hyperband.factor);
+        const AnyStrategy begins = beginning(reader);
+        reader.finish();
+        return AnyStrategy(Hyperband(begins, hyperband));
+    });
+    registry.add("freeze_thaw", [](const Options& options) {
+        OptionReader reader("freeze_thaw", options);
+        FreezeThawOptions freeze;
+        reader.take("horizon", freeze.horizon);
+        reader.take("budget_steps", freeze.budget_steps);
+        reader.take("trials", freeze.trials);
+        reader.take("first_steps", freeze.first_steps);
+        reader.take("increment", freeze.increment);
+        reader.take("look_share", freeze.look_share);
+        reader.take("confidence", freeze.confidence);
+        const AnyStrategy begins = beginning(reader);
+        reader.finish();
+        return AnyStrategy(FreezeThaw(begins, freeze));
     });
     return registry;
 }

@@ -41,6 +41,21 @@ struct StopAtTwo {
     }
 };
 
+/// Begins one trial until step 2, then goes on with it to its end.
+struct PauseAtTwo {
+    static constexpr bool needs_pauses = true;
+    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
+        if (request.only_resume) {
+            Suggestion on{study.trial(0).configuration, "go on", "promoted", ""};
+            on.resume = 0;
+            return on;
+        }
+        auto begun = RandomSearch{}.suggest(study, request);
+        begun->until = 2;
+        return begun;
+    }
+};
+
 }  // namespace
 
 TEST_CASE("a program's reports become the trial's, and what no report had is told with its value") {
@@ -99,4 +114,34 @@ TEST_CASE("a program that does not exist ends the run, whatever starts it") {
     check_error<RunFailure>(
         [&] { (void)tuner_of().run({.max_trials = 5}, ScriptObjective{script("/nowhere/trainer --fast")}); },
         {"the command's program cannot be run", "/nowhere/trainer"});
+}
+
+TEST_CASE(
+    "a program that is paused is ended politely, and goes on from its checkpoint when it is started again") {
+    const test::TemporaryFolder folder;
+    // Counts epochs in its checkpoint folder; SIGTERM makes it note that it was asked to end.
+    const std::string program =
+        "cd \"$ATTUNE_CHECKPOINT_DIR\"; trap 'echo asked >> ended; exit 0' TERM;"
+        "echo \"until ${ATTUNE_UNTIL:-none} after ${ATTUNE_REPORTED_STEP:-none}\" >> starts;"
+        "epoch=$(cat epoch 2>/dev/null || echo 0);"
+        "while [ $epoch -lt 4 ]; do epoch=$((epoch+1)); echo $epoch > epoch; echo step=$epoch; echo "
+        "acc=0.$epoch;"
+        " if [ \"$epoch\" = \"${ATTUNE_UNTIL:-none}\" ]; then while :; do sleep 0.05; done; fi; done";
+    ScriptOptions options = script(program);
+    options.command.extractor = RegexMetrics({{"acc", "acc=([0-9.]+)"}, {"step", "step=([0-9]+)"}});
+    options.command.collector.step_metric = "step";
+    SearchSpace space;
+    (void)space.continuous("x", 1, 2);
+    TunerOptions tuner_options{.seed = 3, .resumable = true};
+    tuner_options.checkpoint_folder = folder.path();
+    Tuner tuner{space, maximize("acc"), PauseAtTwo{}, tuner_options};
+    const Outcome outcome = tuner.run({.max_trials = 1}, ScriptObjective{options});
+    const TrialRecord& trial = outcome.best();
+    CHECK(trial.state == TrialState::completed);
+    CHECK(trial.reports.size() == 4);
+    CHECK(trial.rewrites == 0);
+    CHECK(trial.metric("acc") == 0.4);
+    const auto place = folder.path() / "trial-0";
+    CHECK(contents(place / "ended") == "asked\n");
+    CHECK(contents(place / "starts") == "until 2 after none\nuntil none after 2\n");
 }

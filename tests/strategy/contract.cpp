@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
+#include "attune/strategy/asynchronous_halving.hpp"
+#include "attune/strategy/freeze_thaw.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
+#include "attune/strategy/hyperband.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
 #include "attune/strategy/tree_parzen.hpp"
@@ -21,4 +24,18 @@ TEST_CASE("the Gaussian process keeps the contract") {
 }
 TEST_CASE("the tree-structured Parzen estimator keeps the contract") {
     strategy_contract(TreeParzen{{.initial_trials = 4}}, "tree_parzen");
+}
+TEST_CASE("asynchronous halving keeps the contract") {
+    strategy_contract(AsynchronousHalving{}, "asynchronous_halving", {.pauses = true});
+    strategy_contract(AsynchronousHalving{TreeParzen{{.initial_trials = 4}}}, "asynchronous_halving",
+                      {.pauses = true});
+}
+TEST_CASE("Hyperband keeps the contract") {
+    strategy_contract(Hyperband{}, "hyperband", {.pauses = true});
+    strategy_contract(Hyperband{TreeParzen{{.initial_trials = 4}}}, "hyperband", {.pauses = true});
+}
+TEST_CASE("freeze-thaw keeps the contract") {
+    strategy_contract(FreezeThaw{{.horizon = 9}}, "freeze_thaw", {.pauses = true});
+    strategy_contract(FreezeThaw{TreeParzen{{.initial_trials = 4}}, {.horizon = 9, .budget_steps = 60}},
+                      "freeze_thaw", {.pauses = true});
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -21,7 +22,8 @@ namespace attune::test {
 struct StrategyContractOptions {
     int trials = 20;  ///< length of the studies
     bool ends_when_spent =
-        false;  ///< gives nothing once everything was asked, even where duplicates are allowed
+        false;            ///< gives nothing once everything was asked, even where duplicates are allowed
+    bool pauses = false;  ///< lets trials pause and goes on with them
     bool finds_rare_points =
         true;  ///< finds what constraints leave, however little; otherwise it may give nothing
 };
@@ -59,14 +61,19 @@ class StrategyRun {
         CHECK(study().space().configuration(c.values()) == c);
         CHECK(wanted.admits(study(), c));
         CHECK(wanted.complete(study().space(), c.native()) == c);  // the fixed values are there
+        begin(*suggestion, wanted);
+        return suggestion;
+    }
+    void begin(const Suggestion& suggestion, const SuggestionRequest& wanted) {
         event::Suggested suggested;
         suggested.trial = wanted.trial;
-        suggested.configuration = c.values();
+        suggested.configuration = suggestion.configuration.values();
         suggested.view = study().position();
-        suggested.role = suggestion->role;
-        suggested.fit = suggestion->fit;
+        suggested.role = suggestion.role;
+        suggested.fit = suggestion.fit;
+        suggested.until = suggestion.until;
+        suggested.resumable = wanted.resumable;
         apply(std::move(suggested));
-        return suggestion;
     }
     std::optional<Suggestion> ask() { return ask(request()); }
 
@@ -94,9 +101,9 @@ class StrategyRun {
         }
     }
 
-  private:
     void apply(EventBody body) { script_.apply(std::move(body), ++now_); }
 
+  private:
     AnyStrategy strategy_;
     StudyScript script_;
     double now_ = 0;
@@ -105,7 +112,7 @@ class StrategyRun {
 inline bool same(const std::optional<Suggestion>& a, const std::optional<Suggestion>& b) {
     if (!a || !b) return !a && !b;
     return a->configuration == b->configuration && a->reason == b->reason && a->role == b->role &&
-           a->fit == b->fit;
+           a->fit == b->fit && a->resume == b->resume && a->until == b->until;
 }
 
 /// 3 + 2 * 2 configurations, one of which the constraint takes away.
@@ -265,6 +272,51 @@ inline void contract_of_narrow_constraints(const AnyStrategy& fresh) {
     run.go(8);
 }
 
+/// Trials that can pause: what it goes on with is paused, to a step that lies ahead, and the same for a copy;
+/// with no new trials to begin it comes to an end.
+inline void contract_of_pauses(const AnyStrategy& fresh, bool pauses) {
+    StrategyRun run(fresh, mixed_space());
+    AnyStrategy used = fresh;
+    int gone_on = 0;
+    const auto trial_until = [&](const Suggestion& suggestion, std::int64_t number) {
+        const auto& before = run.study().trial(number).reports;
+        const double from = before.empty() ? 0 : before.back().step;
+        if (suggestion.until) REQUIRE(*suggestion.until > from);
+        const double last = std::min(suggestion.until.value_or(9), 9.0);
+        for (double step = from + 1; step <= last; ++step)
+            run.apply(event::Reported{
+                number, step, {{"loss", bowl(run.study().trial(number).configuration) + 1 / step}}});
+        const bool ends = !suggestion.until || last < *suggestion.until;
+        run.apply(event::Finished{
+            number, ends ? TrialState::completed : TrialState::paused, {}, {}, "", {}, {}, {}});
+    };
+    for (int i = 0; i < 80; ++i) {
+        SuggestionRequest request = run.request();
+        request.resumable = true;
+        request.only_resume = i >= 40;
+        const Study seen = run.study();
+        const auto suggestion = used.suggest(run.study(), request);
+        CHECK(same(suggestion, AnyStrategy(fresh).suggest(seen, request)));
+        if (!suggestion || (request.only_resume && !suggestion->resume)) {
+            REQUIRE(request.only_resume);
+            break;
+        }
+        std::int64_t number = request.trial;
+        if (suggestion->resume) {
+            number = *suggestion->resume;
+            REQUIRE(run.study().trial(number).state == TrialState::paused);
+            CHECK(run.study().trial(number).configuration == suggestion->configuration);
+            run.apply(event::Resumed{number, false, 0, suggestion->until});
+            ++gone_on;
+        } else {
+            run.begin(*suggestion, request);
+        }
+        trial_until(*suggestion, number);
+        REQUIRE(i < 79);
+    }
+    CHECK((gone_on > 0) == pauses);
+}
+
 inline void strategy_contract(const AnyStrategy& strategy, const std::string& name,
                               const StrategyContractOptions& options = {}) {
     INFO(name);
@@ -276,6 +328,7 @@ inline void strategy_contract(const AnyStrategy& strategy, const std::string& na
     contract_of_small_spaces(strategy);
     contract_of_duplicates(strategy, options);
     contract_of_objectives(strategy, options.trials);
+    contract_of_pauses(strategy, options.pauses);
     if (options.finds_rare_points) contract_of_narrow_constraints(strategy);
 }
 

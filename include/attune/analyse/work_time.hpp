@@ -20,8 +20,9 @@ struct WorkTime {
 /// Time at work as the trials' times tell it: a study that is killed in the evening and gone on with in the
 /// morning did not work all night.
 ///
-/// A finished trial is at work from its start to its end, a running one until the study's latest event, an
-/// interrupted, paused or waiting one until its latest report. An attempt that was lost and begun again from
+/// A finished or paused trial is at work from its start to its end, but for the time between a pause and its
+/// being gone on with; a running one until the study's latest event, an interrupted or waiting one until its
+/// latest report. An attempt that was lost and begun again from
 /// the start counts from its new start. Gaps of up to 5 seconds between trials, in which the next one is
 /// thought out, count as work. Thread-safe for a study that is not being changed.
 [[nodiscard]] WorkTime work_time(const Study& study);

@@ -64,7 +64,8 @@ struct CommandOptions {
     /// Where given, each hyperparameter is in the environment too, as this prefix and its name in capitals,
     /// other characters as `_`: with `ATTUNE_`, `lr` is `ATTUNE_LR`. Always set: ATTUNE_TRIAL,
     /// ATTUNE_ATTEMPT, ATTUNE_SEED, and ATTUNE_CHECKPOINT (also called ATTUNE_CHECKPOINT_DIR) where there
-    /// is one.
+    /// is one; ATTUNE_UNTIL, the step at which it will be asked to pause, where there is one; and
+    /// ATTUNE_REPORTED_STEP, the last step that was reported before, for one that is gone on with.
     std::optional<std::string> environment_prefix{};
     std::vector<std::pair<std::string, std::string>> environment{};  ///< more of it
     /// Write the JSON file even without `{json}`; its path is in ATTUNE_CONFIG.
@@ -103,6 +104,8 @@ struct CommandContext {
     std::uint64_t seed = 0;                        ///< for the program, and for the jitter of pauses
     std::filesystem::path checkpoint_directory{};  ///< made if it is missing; none where empty
     std::filesystem::path log_file{};              ///< gets the output of all attempts; none where empty
+    std::optional<double> until{};                 ///< the step at which it is to pause
+    std::optional<double> reported_step{};  ///< the last one that was reported before it was gone on with
 };
 
 /// The answer to a report.

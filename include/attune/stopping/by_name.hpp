@@ -11,6 +11,11 @@ namespace attune {
 
 /// Stopping policies by name, for programs that read them from a command line or a file. A value, not a
 /// global: take the standard ones and add your own. Thread-safe to read.
+///
+/// The standard ones but "off" also take `after` (a step), `at_least` (completed trials), which keep them
+/// silent until then, and, where they look at one metric, `objectives`: "any" or "all" for a policy for each
+/// of the study's objectives. "any_of" and "all_of" take `policies`, their names with commas between, and
+/// `<name>.<option>` for the options of each; "patient" takes `policy` and its options in the same way.
 class StoppingPolicyRegistry {
   public:
     using Options = std::map<std::string, Value>;

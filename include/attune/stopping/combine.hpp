@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,10 @@ namespace attune {
 class AnyOfPolicies {
   public:
     explicit AnyOfPolicies(std::vector<AnyStoppingPolicy> policies) : policies_(std::move(policies)) {}
+    [[nodiscard]] bool wants_pauses() const {
+        return std::any_of(policies_.begin(), policies_.end(),
+                           [](const AnyStoppingPolicy& policy) { return policy.wants_pauses(); });
+    }
     [[nodiscard]] static constexpr std::string_view name() { return "any_of"; }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         Verdict answer;
@@ -46,6 +51,10 @@ class AnyOfPolicies {
 class AllOfPolicies {
   public:
     explicit AllOfPolicies(std::vector<AnyStoppingPolicy> policies) : policies_(std::move(policies)) {}
+    [[nodiscard]] bool wants_pauses() const {
+        return std::any_of(policies_.begin(), policies_.end(),
+                           [](const AnyStoppingPolicy& policy) { return policy.wants_pauses(); });
+    }
     [[nodiscard]] static constexpr std::string_view name() { return "all_of"; }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         Verdict answer;
@@ -80,6 +89,7 @@ class AfterStep {
         if (std::isnan(step)) throw InvalidOption("after: step (nan) must be a number");
     }
     [[nodiscard]] std::string name() const { return policy_.name(); }
+    [[nodiscard]] bool wants_pauses() const { return policy_.wants_pauses(); }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         return trial.reports.back().step <= step_ ? Verdict{} : policy_.decide(study, trial);
     }
@@ -100,6 +110,7 @@ class AtLeastTrials {
             throw InvalidOption(fmt::format("at_least: trials ({}) must be at least 0", completed));
     }
     [[nodiscard]] std::string name() const { return policy_.name(); }
+    [[nodiscard]] bool wants_pauses() const { return policy_.wants_pauses(); }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         const bool enough = study.count(TrialState::completed) >= static_cast<std::size_t>(completed_);
         return enough ? policy_.decide(study, trial) : Verdict{};
@@ -121,6 +132,7 @@ class EachObjective {
     using Make = std::function<AnyStoppingPolicy(const std::string& metric)>;
     EachObjective(Combine combine, Make make) : combine_(combine), make_(std::move(make)) {}
     [[nodiscard]] std::string name() const { return make_("").name(); }
+    [[nodiscard]] bool wants_pauses() const { return make_("").wants_pauses(); }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         return combined(study).decide(study, trial);
     }

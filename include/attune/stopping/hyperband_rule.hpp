@@ -19,9 +19,9 @@ struct HyperbandRuleOptions {
     double minimum_resource = 1;  ///< step of the first rung of the first bracket; above 0
     double maximum_resource = 0;  ///< step at which trials end; 0: one past the last step of the first trial
                                   ///< to complete, and no decision before there is one
-    double factor = 3;         ///< above 1
-    int brackets = 0;          ///< 0: as many as fit between the resources
-    int bootstrap_trials = 0;  ///< a rung lets nobody pass while it has no more values than these
+    double factor = 3;            ///< above 1
+    int brackets = 0;             ///< 0: as many as fit between the resources
+    int bootstrap_trials = 0;     ///< a rung lets nobody pass while it has no more values than these
     HalvingKind kind = HalvingKind::stop;
     BracketAssignment assign = drawn_bracket;  ///< to which bracket each trial belongs
     std::string metric{};                      ///< empty: the study's first objective
@@ -55,6 +55,7 @@ class HyperbandRule {
         options_.validate();
     }
 
+    [[nodiscard]] bool wants_pauses() const { return options_.kind == HalvingKind::pause; }
     [[nodiscard]] static constexpr std::string_view name() { return "hyperband"; }
 
     [[nodiscard]] Verdict decide(const Study& study, const TrialRecord& trial) {

@@ -66,6 +66,7 @@ class Patient {
                             objective.metric, window, lately, before),
                 {{"lately", lately}, {"before", before}, {"step", points.back().step}}};
     }
+    [[nodiscard]] bool wants_pauses() const { return policy_ && policy_->wants_pauses(); }
     [[nodiscard]] std::optional<Resumption> resume(const Study& study) {
         return policy_ ? policy_->resume(study) : std::nullopt;
     }

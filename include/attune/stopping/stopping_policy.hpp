@@ -35,7 +35,8 @@ struct Resumption {
 ///
 /// A policy that pauses may also say when a paused trial is to go on, whatever the strategy: by a member
 /// `resume(study)` that gives std::optional<Resumption>, asked before the strategy is. Paused trials that
-/// neither it nor the strategy goes on with stay paused.
+/// neither it nor the strategy goes on with stay paused. One that pauses where it can says so by a member
+/// `wants_pauses()`.
 template <class P>
 concept StoppingPolicy = std::copy_constructible<std::remove_cvref_t<P>> &&
     requires(std::remove_cvref_t<P>& policy, const Study& study, const TrialRecord& trial) {
@@ -69,6 +70,8 @@ class AnyStoppingPolicy {
     Verdict decide(const Study& study, const TrialRecord& trial) { return held_->decide(study, trial); }
     /// The paused trial that it wants gone on with now; none where it has no such member.
     std::optional<Resumption> resume(const Study& study) { return held_->resume(study); }
+    /// Whether it pauses trials that can; false where it has no such member.
+    [[nodiscard]] bool wants_pauses() const { return held_->wants_pauses(); }
     /// What it calls itself: its `name()` member, or "custom" where it has none.
     [[nodiscard]] std::string name() const { return held_->name(); }
 
@@ -77,6 +80,7 @@ class AnyStoppingPolicy {
         virtual ~Interface() = default;
         virtual Verdict decide(const Study&, const TrialRecord&) = 0;
         virtual std::optional<Resumption> resume(const Study&) = 0;
+        [[nodiscard]] virtual bool wants_pauses() const = 0;
         [[nodiscard]] virtual std::string name() const = 0;
         [[nodiscard]] virtual std::unique_ptr<Interface> clone() const = 0;
     };
@@ -92,6 +96,12 @@ class AnyStoppingPolicy {
                 return policy.resume(study);
             else
                 return std::nullopt;
+        }
+        [[nodiscard]] bool wants_pauses() const override {
+            if constexpr (requires { bool(policy.wants_pauses()); })
+                return policy.wants_pauses();
+            else
+                return false;
         }
         [[nodiscard]] std::string name() const override {
             if constexpr (requires { std::string(policy.name()); })

@@ -104,6 +104,7 @@ class SuccessiveHalving {
         options_.validate();
     }
 
+    [[nodiscard]] bool wants_pauses() const { return options_.kind == HalvingKind::pause; }
     [[nodiscard]] static constexpr std::string_view name() { return "successive_halving"; }
 
     [[nodiscard]] Verdict decide(const Study& study, const TrialRecord& trial) {

@@ -172,6 +172,24 @@ class Study {
         return found;
     }
 
+    /// A copy in which these trials have completed with these values of the first objective, whatever became
+    /// of them; other objectives have what was told or reported. What a model takes for evidence while trials
+    /// are paused.
+    [[nodiscard]] Study supposing(const std::map<std::int64_t, double>& values) const {
+        Study out = *this;
+        for (const auto& [number, value] : values) {
+            TrialRecord& record = out.known(number);
+            record.metrics = out.final_metrics(record, record.metrics);
+            record.metrics[objective().metric] = value;
+            record.failure.reset();
+            if (!record.finished()) out.unfinished_.erase(number);
+            out.set_state(record, TrialState::completed);
+        }
+        out.best_ = -1;
+        for (const TrialRecord& record : out.trials_) out.note_best(record);
+        return out;
+    }
+
     /// How many trials that count (failures of the environment do not) were asked with this configuration.
     [[nodiscard]] int times_asked(const Configuration& configuration) const {
         const auto found = asked_.find(configuration.duplicate_key());

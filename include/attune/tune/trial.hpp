@@ -49,6 +49,7 @@ class Trial {
           resumed_(other.resumed_),
           threads_(other.threads_),
           until_(other.until_),
+          reported_step_(other.reported_step_),
           answer_(other.answer_),
           saw_stop_(other.saw_stop_),
           stop_(std::move(other.stop_)),
@@ -88,6 +89,9 @@ class Trial {
 
     /// Whether this trial was begun before and cut off or paused.
     [[nodiscard]] bool resumed() const { return resumed_; }
+    /// The highest step that was reported before it was gone on with; none where its reports were left behind
+    /// or it was begun just now.
+    [[nodiscard]] std::optional<double> reported_step() const { return reported_step_; }
     /// The step whose report will be answered with pause, if no earlier one is; none: it runs to its end.
     [[nodiscard]] std::optional<double> until() const { return until_; }
     /// Where it keeps its checkpoint: the same for every worker that goes on with it, which finds there what
@@ -126,7 +130,7 @@ class Trial {
   private:
     friend class Tuner;
     Trial(Tuner& tuner, std::int64_t number, Configuration configuration, std::uint64_t seed, bool resumed,
-          int threads, std::optional<double> until, std::stop_token stop)
+          int threads, std::optional<double> until, std::optional<double> reported_step, std::stop_token stop)
         : tuner_(&tuner),
           number_(number),
           configuration_(std::move(configuration)),
@@ -134,6 +138,7 @@ class Trial {
           resumed_(resumed),
           threads_(threads),
           until_(until),
+          reported_step_(reported_step),
           stop_(std::move(stop)) {}
 
     Tuner& owner() const;
@@ -145,6 +150,7 @@ class Trial {
     bool resumed_;
     int threads_;
     std::optional<double> until_;
+    std::optional<double> reported_step_;
     Decision answer_ = Decision::proceed;
     mutable bool saw_stop_ = false;  // was told by stop_requested()
     std::stop_token stop_;

@@ -39,6 +39,11 @@ void Tuner::take(Part&& part) {
 inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
     options_.validate();
     space.validate();
+    if (strategy_.needs_pauses() && !options_.resumable)
+        throw InvalidOption(
+            fmt::format("strategy {}: lets trials pause and goes on with them, so they must be able to: set "
+                        "resumable of the tuner's options, or put a stopping policy in its place",
+                        strategy_.name()));
     if (!storage_) storage_.emplace(Memory{});
     space_ = std::move(space);
     refresh();
@@ -51,11 +56,6 @@ inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
         // Where another process was quicker, its study is there now and is gone on with.
         (void)commit(EventBody(std::move(created)));
     }
-    if (strategy_.needs_pauses() && !options_.resumable)
-        throw InvalidOption(
-            fmt::format("strategy {}: lets trials pause and goes on with them, so they must be able to: set "
-                        "resumable of the tuner's options, or put a stopping policy in its place",
-                        strategy_.name()));
     check_same(objectives);
     if (options_.change_space && !study_.space().differences(space_).empty())
         change_space(space_, options_.old_trials);
@@ -352,7 +352,8 @@ inline std::optional<Trial> Tuner::take_interrupted() {
         }
         const std::uint64_t worker = worker_->number(study_.latest_worker() + 1);
         const bool from_start = study_.trial(number).checkpoint().empty();
-        if (commit(EventBody(event::Resumed{number, from_start, worker}))) return hand_out(number, true);
+        if (commit(EventBody(event::Resumed{number, from_start, worker, study_.trial(number).until})))
+            return hand_out(number, true);
     }
     return std::nullopt;
 }
@@ -397,6 +398,9 @@ inline std::vector<double> Tuner::natives(const event::Values& fixed) const {
 inline Trial Tuner::hand_out(std::int64_t number, bool resumed) {
     held_[number] = study_.trial(number).claim;
     static const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    std::optional<double> reported;
+    for (const Report& report : study_.trial(number).reports)
+        if (!reported || report.step > *reported) reported = report.step;
     return {*this,
             number,
             study_.trial(number).configuration,
@@ -404,6 +408,7 @@ inline Trial Tuner::hand_out(std::int64_t number, bool resumed) {
             resumed,
             std::max(1, cores / executor_.slots()),
             study_.trial(number).until,
+            reported,
             run_ != nullptr ? run_->stop.get_token() : std::stop_token{}};
 }
 
