@@ -80,8 +80,8 @@ TEST_CASE("curve prediction decides nothing too early, and nothing good of NaN")
 }
 
 TEST_CASE("curve prediction refuses its options by name") {
-    check_error<InvalidOption>([] { CurvePrediction{{.least_chance = 0.7}}; }, "least_chance (0.7)");
-    check_error<InvalidOption>([] { CurvePrediction{{.horizon = -1}}; }, "horizon (-1)");
-    check_error<InvalidOption>([] { CurvePrediction{{.warmup_share = 1}}; }, "warmup_share (1)");
-    check_error<InvalidOption>([] { CurvePrediction{{.minimum_trials = 0}}; }, "minimum_trials (0)");
+    check_error<InvalidOption>([] { CurvePrediction{{.least_chance = 0.7}}; }, {"least_chance (0.7)"});
+    check_error<InvalidOption>([] { CurvePrediction{{.horizon = -1}}; }, {"horizon (-1)"});
+    check_error<InvalidOption>([] { CurvePrediction{{.warmup_share = 1}}; }, {"warmup_share (1)"});
+    check_error<InvalidOption>([] { CurvePrediction{{.minimum_trials = 0}}; }, {"minimum_trials (0)"});
 }

@@ -86,9 +86,9 @@ TEST_CASE("freeze-thaw with a model: first looks are evidence, and the replay is
 }
 
 TEST_CASE("freeze-thaw refuses its options by name") {
-    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 0}}; }, "horizon (0)");
-    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 10, .budget_steps = 5}}; }, "budget_steps (5)");
-    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 10, .first_steps = 11}}; }, "first_steps (11)");
-    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 10, .look_share = 0}}; }, "look_share (0)");
-    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 10, .trials = -1}}; }, "trials (-1)");
+    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 0}}; }, {"horizon (0)"});
+    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 10, .budget_steps = 5}}; }, {"budget_steps (5)"});
+    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 10, .first_steps = 11}}; }, {"first_steps (11)"});
+    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 10, .look_share = 0}}; }, {"look_share (0)"});
+    check_error<InvalidOption>([] { FreezeThaw{{.horizon = 10, .trials = -1}}; }, {"trials (-1)"});
 }
