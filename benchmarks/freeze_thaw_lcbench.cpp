@@ -49,7 +49,7 @@ AnyStrategy strategy(const std::string& name, double budget) {
     AnyStrategy inner = RandomSearch{};
     if (name.find("gaussian_process") != std::string::npos) inner = GaussianProcess{};
     if (name.rfind("freeze_thaw", 0) != 0) return inner;
-    return FreezeThaw{{.horizon = LcbenchSurrogate::epochs, .budget_steps = budget}, inner};
+    return FreezeThaw{inner, {.horizon = LcbenchSurrogate::epochs, .budget_steps = budget}};
 }
 
 /// Epochs until a fully trained trial was as good as `target`, or nothing within the budget; and the best.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attune/stopping/combine.hpp"
+#include "attune/stopping/curve_prediction.hpp"
 #include "attune/stopping/dominated.hpp"
 #include "attune/stopping/hyperband_rule.hpp"
 #include "attune/stopping/median_rule.hpp"
@@ -103,6 +104,14 @@ void add_rules(StoppingPolicyRegistry& registry) {
             reader.take("minimum_trials_at_step", options.minimum_trials_at_step);
             take_steps(reader, options.steps);
             take_pool(reader, options.pool);
+        });
+    add_of_metric<CurvePrediction, CurvePredictionOptions>(
+        registry, "curve_prediction", [](OptionReader& reader, CurvePredictionOptions& options) {
+            reader.take("horizon", options.horizon);
+            reader.take("least_chance", options.least_chance);
+            reader.take("warmup_share", options.warmup_share);
+            reader.take("minimum_trials", options.minimum_trials);
+            reader.take("pauses", options.pauses);
         });
     add_of_metric<Patience, PatienceOptions>(registry, "patience",
                                              [](OptionReader& reader, PatienceOptions& options) {

@@ -2,6 +2,7 @@
 #include "attune/strategy/automatic.hpp"
 #include "attune/strategy/by_name.hpp"
 #include "attune/strategy/cma_es.hpp"
+#include "attune/strategy/freeze_thaw.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
 #include "attune/strategy/halton.hpp"
@@ -133,6 +134,20 @@ StrategyRegistry StrategyRegistry::standard() {
         const AnyStrategy begins = beginning(reader);
         reader.finish();
         return AnyStrategy(Hyperband(begins, hyperband));
+    });
+    registry.add("freeze_thaw", [](const Options& options) {
+        OptionReader reader("freeze_thaw", options);
+        FreezeThawOptions freeze;
+        reader.take("horizon", freeze.horizon);
+        reader.take("budget_steps", freeze.budget_steps);
+        reader.take("trials", freeze.trials);
+        reader.take("first_steps", freeze.first_steps);
+        reader.take("increment", freeze.increment);
+        reader.take("look_share", freeze.look_share);
+        reader.take("confidence", freeze.confidence);
+        const AnyStrategy begins = beginning(reader);
+        reader.finish();
+        return AnyStrategy(FreezeThaw(begins, freeze));
     });
     return registry;
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "attune/stopping/combine.hpp"
+#include "attune/stopping/curve_prediction.hpp"
 #include "attune/stopping/dominated.hpp"
 #include "attune/stopping/hyperband_rule.hpp"
 #include "attune/stopping/median_rule.hpp"
@@ -160,6 +161,9 @@ TEST_CASE("every policy keeps the contract") {
     keeps_contract(SuccessiveHalving{{.factor = 2, .bootstrap_trials = 2}});
     keeps_contract(SuccessiveHalving{{.minimum_resource = 0, .factor = 2}});
     keeps_contract(SuccessiveHalving{{.factor = 2, .kind = HalvingKind::pause}});
+    keeps_contract(CurvePrediction{{.minimum_trials = 1}});
+    keeps_contract(CurvePrediction{{.horizon = 12, .least_chance = 0.3, .minimum_trials = 2}});
+    keeps_contract(CurvePrediction{{.horizon = 12, .least_chance = 0.3, .pauses = false}});
     keeps_contract(HyperbandRule{});
     keeps_contract(HyperbandRule{{.maximum_resource = 9, .kind = HalvingKind::pause}});
     keeps_contract(HyperbandRule{{.maximum_resource = 9, .assign = bracket_in_turn}});

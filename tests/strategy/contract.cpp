@@ -3,6 +3,7 @@
 #include "attune/strategy/asynchronous_halving.hpp"
 #include "attune/strategy/automatic.hpp"
 #include "attune/strategy/cma_es.hpp"
+#include "attune/strategy/freeze_thaw.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
 #include "attune/strategy/halton.hpp"
@@ -49,4 +50,9 @@ TEST_CASE("asynchronous halving keeps the contract") {
 TEST_CASE("Hyperband keeps the contract") {
     strategy_contract(Hyperband{}, "hyperband", {.pauses = true});
     strategy_contract(Hyperband{TreeParzen{{.initial_trials = 4}}}, "hyperband", {.pauses = true});
+}
+TEST_CASE("freeze-thaw keeps the contract") {
+    strategy_contract(FreezeThaw{{.horizon = 9}}, "freeze_thaw", {.pauses = true});
+    strategy_contract(FreezeThaw{TreeParzen{{.initial_trials = 4}}, {.horizon = 9, .budget_steps = 60}},
+                      "freeze_thaw", {.pauses = true});
 }

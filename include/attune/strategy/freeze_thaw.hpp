@@ -66,7 +66,9 @@ class FreezeThaw {
     static constexpr bool needs_pauses = true;
 
     /// Throws InvalidOption.
-    explicit FreezeThaw(FreezeThawOptions options, AnyStrategy configurations = RandomSearch{})
+    explicit FreezeThaw(FreezeThawOptions options) : FreezeThaw(RandomSearch{}, options) {}
+    /// `configurations` says what new trials are begun with.
+    FreezeThaw(AnyStrategy configurations, FreezeThawOptions options)
         : options_(options), configurations_(std::move(configurations)) {
         options_.validate();
         if (options_.increment == 0) options_.increment = std::max(1.0, std::round(options_.horizon / 52));
@@ -74,7 +76,7 @@ class FreezeThaw {
         if (options_.first_steps == 0) options_.first_steps = default_first_steps();
     }
 
-    [[nodiscard]] std::string name() const { return "freeze_thaw+" + configurations_.name(); }
+    [[nodiscard]] static constexpr std::string_view name() { return "freeze_thaw"; }
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) {
         if (!request.resumable) return configurations_.suggest(study, request);
