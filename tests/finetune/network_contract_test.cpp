@@ -1,6 +1,6 @@
 #include "support/doctest_torch.hpp"
 
-#include <c10/core/CPUAllocator.h>
+#include <c10/util/Flags.h>
 #include <torch/nn/modules/batchnorm.h>
 
 #include <algorithm>
@@ -15,6 +15,9 @@
 #include "attune/finetune/parameters.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
+
+// Of libtorch's allocator: fresh memory is filled with a pattern that reads as NaN.
+C10_DECLARE_bool(caffe2_cpu_allocator_do_junk_fill);
 
 using namespace attune;
 

@@ -173,7 +173,7 @@ TEST_CASE("the file of another network is refused with a guess") {
     TensorFile foreign;
     foreign.tensors.emplace_back("conv1.weight", to_tensor_data(torch::zeros({20, 1, 5, 5})));
     CHECK(contains(message_of([&] { load_state_dict(*target, foreign); }), "like no network of the zoo"));
-    CHECK(contains(message_of([&] { load_state_dict(*target, {}); }), "like no network of the zoo"));
+    CHECK(contains(message_of([&] { load_state_dict(*target, TensorFile{}); }), "like no network of the zoo"));
 }
 
 TEST_CASE("the nearest network is found, whatever its head") {
