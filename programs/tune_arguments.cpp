@@ -16,6 +16,12 @@
 namespace attune::program {
 namespace {
 
+std::string listed(const std::vector<std::string>& names) {
+    std::string out;
+    for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+    return out;
+}
+
 std::pair<std::string, std::string> split(const std::string& text, char at, const std::string& option,
                                           const std::string& form) {
     const auto place = text.find(at);
@@ -163,16 +169,15 @@ void TuneArguments::add_to(CLI::App& c) {
         ->check(one_of({"objective", "next-step"}))
         ->capture_default_str();
 
-    c.add_option("--strategy", strategy,
-                 "What proposes: asynchronous_halving, auto, cma_es, gaussian_process, grid, halton, "
-                 "hyperband, latin_hypercube, random, sobol, tpe (default gaussian_process)");
+    c.add_option(
+        "--strategy", strategy,
+        "What proposes: " + listed(StrategyRegistry::standard().names()) + " (default gaussian_process)");
     c.add_option("--strategy-option", strategy_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);
-    c.add_option(
-        "--stopping", stopping,
-        "What ends hopeless trials early: all_of, any_of, dominated, hyperband, median, off, "
-        "paired_test, patience, patient, percentile, successive_halving, threshold (default median)");
+    c.add_option("--stopping", stopping,
+                 "What ends hopeless trials early: " + listed(StoppingPolicyRegistry::standard().names()) +
+                     " (default median)");
     c.add_option("--stopping-option", stopping_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);

@@ -41,10 +41,11 @@ TEST_CASE("registries say which name was meant, where one is near") {
     const auto strategies = attune::StrategyRegistry::standard();
     CHECK_THROWS_WITH_AS((void)strategies.make("gird"), doctest::Contains("did you mean 'grid'?"),
                          attune::UnknownName);
-    CHECK_THROWS_WITH_AS((void)strategies.make("magic"),
-                         "strategy 'magic' is unknown; known: auto, cma_es, gaussian_process, grid, "
-                         "halton, latin_hypercube, random, sobol, tpe",
-                         attune::UnknownName);
+    std::string known;
+    for (const std::string& name : strategies.names()) known += (known.empty() ? "" : ", ") + name;
+    CHECK(known.find("gaussian_process") != std::string::npos);
+    const std::string message = "strategy 'magic' is unknown; known: " + known;
+    CHECK_THROWS_WITH_AS((void)strategies.make("magic"), message.c_str(), attune::UnknownName);
     CHECK_THROWS_WITH_AS((void)strategies.make("grid", {{"level", std::int64_t{3}}}),
                          doctest::Contains("did you mean 'levels'?"), attune::InvalidOption);
     const auto policies = attune::StoppingPolicyRegistry::standard();
