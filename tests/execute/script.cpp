@@ -122,11 +122,11 @@ TEST_CASE(
     // Counts epochs in its checkpoint folder; SIGTERM makes it note that it was asked to end.
     const std::string program =
         "cd \"$ATTUNE_CHECKPOINT_DIR\"; trap 'echo asked >> ended; exit 0' TERM;"
-        "echo \"until ${ATTUNE_UNTIL:-none} after ${ATTUNE_REPORTED_STEP:-none}\" >> starts;"
+        "echo \"until ${{ATTUNE_UNTIL:-none}} after ${{ATTUNE_REPORTED_STEP:-none}}\" >> starts;"
         "epoch=$(cat epoch 2>/dev/null || echo 0);"
         "while [ $epoch -lt 4 ]; do epoch=$((epoch+1)); echo $epoch > epoch; echo step=$epoch; echo "
         "acc=0.$epoch;"
-        " if [ \"$epoch\" = \"${ATTUNE_UNTIL:-none}\" ]; then while :; do sleep 0.05; done; fi; done";
+        " if [ \"$epoch\" = \"${{ATTUNE_UNTIL:-none}}\" ]; then while :; do sleep 0.05; done; fi; done";
     ScriptOptions options = script(program);
     options.command.extractor = RegexMetrics({{"acc", "acc=([0-9.]+)"}, {"step", "step=([0-9]+)"}});
     options.command.collector.step_metric = "step";
@@ -136,8 +136,9 @@ TEST_CASE(
     tuner_options.checkpoint_folder = folder.path();
     Tuner tuner{space, maximize("acc"), PauseAtTwo{}, tuner_options};
     const Outcome outcome = tuner.run({.max_trials = 1}, ScriptObjective{options});
-    const TrialRecord& trial = outcome.best();
-    CHECK(trial.state == TrialState::completed);
+    const TrialRecord& trial = outcome.study().trial(0);
+    INFO(trial.reason);
+    REQUIRE(trial.state == TrialState::completed);
     CHECK(trial.reports.size() == 4);
     CHECK(trial.rewrites == 0);
     CHECK(trial.metric("acc") == 0.4);
