@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "attune/error.hpp"
@@ -157,7 +158,8 @@ TEST_CASE("the published weights of a network are those of its name, one of them
         int usual = 0;
         for (const auto& weights : entry.published) {
             CHECK(weights.model == entry.name);
-            CHECK(weights.sha256_prefix().size() == 8);
+            CHECK(weights.sha256_prefix().size() >= 8);
+            CHECK(weights.sha256_prefix().find_first_not_of("0123456789abcdef") == std::string_view::npos);
             usual += weights.is_default ? 1 : 0;
         }
         CHECK(usual == (entry.published.empty() ? 0 : 1));
@@ -217,9 +219,13 @@ TEST_CASE("a vision transformer goes on seeing the same at another size") {
     positions = network->named_parameters()["encoder.pos_embedding"];
     REQUIRE(positions.size(1) == 50);
     CHECK(positions.select(1, 0).equal(token));
-    for (int i = 0; i < 49; ++i)
-        CHECK(positions[0][i + 1][0].item<double>() ==
-              doctest::Approx(i / 7 * 0.5 + 10 * (i % 7) * 0.5).epsilon(1e-3));
+    // Old places keep their value; between them the plane goes on where four old ones lie around.
+    const auto known = [](int place) { return place % 2 == 0 || place == 3; };
+    for (int row = 0; row < 7; ++row)
+        for (int column = 0; column < 7; ++column)
+            if (known(row) && known(column))
+                CHECK(positions[0][7 * row + column + 1][0].item<double>() ==
+                      doctest::Approx(0.5 * row + 5 * column).epsilon(1e-4));
     CHECK(network->forward(torch::zeros({1, 3, 56, 56})).size(1) == 3);
     CHECK_THROWS_AS(network->forward(torch::zeros({1, 3, 32, 32})), InvalidOption);
     CHECK_THROWS_AS(network->set_image_size(57), InvalidOption);
