@@ -64,6 +64,71 @@ std::string scalar(std::string_view tag, double value) {
     return out;
 }
 
+std::string text_value(unsigned field, std::string_view text) {
+    std::string out;
+    put_bytes(out, field, text);
+    return out;
+}
+
+/// A hyperparameter as google.protobuf.Value: its HParams page knows numbers, texts and booleans.
+std::string hyperparameter(const Value& value) {
+    std::string out;
+    if (const auto* flag = std::get_if<bool>(&value)) {
+        put_key(out, 4, 0);
+        put_count(out, *flag ? 1 : 0);
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+        put_bytes(out, 3, *text);
+    } else {
+        const auto* whole = std::get_if<std::int64_t>(&value);
+        put_double(out, 2, whole != nullptr ? static_cast<double>(*whole) : std::get<double>(value));
+    }
+    return out;
+}
+
+/// A summary that the HParams plugin reads: `content` is its HParamsPluginData behind the version.
+std::string for_hparams(std::string_view tag, const std::string& content) {
+    std::string metadata;
+    put_bytes(metadata, 1, text_value(1, "hparams") + text_value(2, content));
+    std::string value;
+    put_bytes(value, 1, tag);
+    put_bytes(value, 9, metadata);
+    return text_value(1, value);
+}
+
+/// Begins a row of the HParams page: the trial's values.
+std::string session_start(const TrialRecord& trial, double time_seconds) {
+    std::string info;
+    for (const auto& [name, value] : trial.configuration.values()) {
+        std::string entry;
+        put_bytes(entry, 1, name);
+        put_bytes(entry, 2, hyperparameter(value));
+        put_bytes(info, 1, entry);
+    }
+    put_bytes(info, 4, "trial " + std::to_string(trial.number));
+    put_double(info, 5, time_seconds);
+    return for_hparams("_hparams_/session_start_info", text_value(3, info));
+}
+
+/// Ends it: 1 is success, 2 failure.
+std::string session_end(const TrialRecord& trial, double time_seconds) {
+    std::string info;
+    put_key(info, 1, 0);
+    put_count(info, trial.state == TrialState::failed ? 2 : 1);
+    put_double(info, 2, time_seconds);
+    return for_hparams("_hparams_/session_end_info", text_value(4, info));
+}
+
+/// An event with this summary.
+std::string event_record(double time_seconds, double step, const std::string& summary) {
+    std::string data;
+    put_double(data, 1, time_seconds);
+    put_key(data, 2, 0);
+    put_count(data, static_cast<std::uint64_t>(
+                        static_cast<std::int64_t>(std::llround(std::isfinite(step) ? step : 0))));
+    put_bytes(data, 5, summary);
+    return record(data);
+}
+
 [[noreturn]] void fail(const std::filesystem::path& path, const char* action, int code) {
     throw FileError(path.string() + ": " + action + ": " + std::generic_category().message(code));
 }
@@ -94,39 +159,35 @@ void TensorBoardFiles::operator()(const Study& study, const Event& event) {
         file_name_ = "events.out.tfevents." + std::to_string(static_cast<std::int64_t>(event.time_seconds)) +
                      ".attune." + std::to_string(::getpid());
     if (const auto* report = std::get_if<event::Reported>(&event.body))
-        add(report->trial, event.time_seconds, report->step, report->metrics, "");
+        add(study.trial(report->trial), event.time_seconds, report->step, report->metrics, "");
     if (const auto* finished = std::get_if<event::Finished>(&event.body)) {
         const TrialRecord& trial = study.trial(finished->trial);
         if (trial.finished())
-            add(trial.number, event.time_seconds, trial.reports.empty() ? 0 : trial.reports.back().step,
-                trial.metrics, "final/");
+            add(trial, event.time_seconds, trial.reports.empty() ? 0 : trial.reports.back().step,
+                trial.state == TrialState::failed ? Metrics{} : trial.metrics, "final/");
     }
 }
 
-void TensorBoardFiles::add(std::int64_t trial, double time_seconds, double step, const Metrics& metrics,
+void TensorBoardFiles::add(const TrialRecord& trial, double time_seconds, double step, const Metrics& metrics,
                            const std::string& prefix) {
-    std::string number = std::to_string(trial);
+    std::string number = std::to_string(trial.number);
     number.insert(0, number.size() < 5 ? 5 - number.size() : 0, '0');  // sorted as they were asked
     const std::filesystem::path run = folder_ / ("trial-" + number);
     std::string bytes;
-    if (begun_.insert(trial).second) {
+    if (begun_.insert(trial.number).second) {
         std::error_code error;
         std::filesystem::create_directories(run, error);
         if (error) fail(run, "cannot be made", error.value());
         std::string first;
         put_double(first, 1, time_seconds);
         put_bytes(first, 3, "brain.Event:2");
-        bytes += record(first);
+        bytes += record(first) + event_record(time_seconds, 0, session_start(trial, time_seconds));
     }
     std::string summary;
     for (const auto& [name, value] : metrics) put_bytes(summary, 1, scalar(prefix + name, value));
-    std::string data;
-    put_double(data, 1, time_seconds);
-    put_key(data, 2, 0);
-    put_count(data, static_cast<std::uint64_t>(
-                        static_cast<std::int64_t>(std::llround(std::isfinite(step) ? step : 0))));
-    put_bytes(data, 5, summary);
-    append(run / file_name_, bytes + record(data));
+    bytes += event_record(time_seconds, step, summary);
+    if (trial.finished()) bytes += event_record(time_seconds, step, session_end(trial, time_seconds));
+    append(run / file_name_, bytes);
 }
 
 }  // namespace attune

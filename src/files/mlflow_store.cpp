@@ -73,7 +73,7 @@ void write_run(const Study& study, const TrialRecord& trial, const fs::path& exp
         for (const auto& [name, value] : report.metrics)
             metrics[key_of(name)] += fmt::format("{} {} {}\n", milliseconds(report.time_seconds),
                                                  to_string(value), std::llround(report.step));
-    if (trial.finished())
+    if (trial.finished() && trial.state != TrialState::failed)
         for (const auto& [name, value] : trial.metrics)
             metrics["final " + key_of(name)] =
                 fmt::format("{} {} 0\n", milliseconds(trial.finished_seconds), to_string(value));

@@ -168,9 +168,12 @@ TEST_CASE("TensorBoard's event files: framed records with checksums, as they com
         CHECK(number(at + 12 + length) == masked(records.back()));
         at += 16 + length;
     }
-    REQUIRE(records.size() == 4);  // the version, two reports, the end
+    REQUIRE(records.size() == 6);  // the version, the configuration, two reports, the end, its kind
     CHECK(records[0].find("brain.Event:2") != std::string::npos);
-    CHECK(records[1].find("accuracy") != std::string::npos);
-    CHECK(records[3].find("final/loss") != std::string::npos);
+    CHECK(records[1].find("_hparams_/session_start_info") != std::string::npos);
+    CHECK(records[1].find("units") != std::string::npos);
+    CHECK(records[2].find("accuracy") != std::string::npos);
+    CHECK(records[4].find("final/loss") != std::string::npos);
+    CHECK(records[5].find("_hparams_/session_end_info") != std::string::npos);
     CHECK(!std::filesystem::exists(folder.path() / "logs" / "trial-00003"));
 }

@@ -35,7 +35,8 @@ void write_optuna_sqlite(const Study& study, const std::filesystem::path& path, 
 /// the experiment is there already.
 std::string write_mlflow_experiment(const Study& study, const std::filesystem::path& folder);
 
-/// Event files for TensorBoard, written while trials run: a run for each trial, its reports as scalars.
+/// Event files for TensorBoard, written while trials run: a run for each trial, its reports as scalars, its
+/// configuration and end for the HParams page.
 ///
 /// An observer: `Observer{TensorBoardFiles{"logs"}}`. A process that is killed leaves a torn record at most,
 /// which TensorBoard passes over. Values become single precision and steps whole numbers there. One thread at
@@ -46,7 +47,7 @@ class TensorBoardFiles {
     void operator()(const Study& study, const Event& event);
 
   private:
-    void add(std::int64_t trial, double time_seconds, double step, const Metrics& metrics,
+    void add(const TrialRecord& trial, double time_seconds, double step, const Metrics& metrics,
              const std::string& prefix);
 
     std::filesystem::path folder_;
