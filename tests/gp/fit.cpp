@@ -125,12 +125,15 @@ TEST_CASE("a stored fit comes back to the last bit, and anything else is no fit"
     REQUIRE(back.has_value());
     CHECK(back->observations == 17);
     CHECK(back->hyperparameters == fit.hyperparameters);
-    auto logged = fit;
-    logged.warping = attune::Warping::log_excess;
-    const auto logged_back = attune::StoredFit::parse(logged.text(), metric);
-    REQUIRE(logged_back.has_value());
-    CHECK(logged_back->warping == attune::Warping::log_excess);
-    CHECK(logged_back->hyperparameters == fit.hyperparameters);
+    for (const auto warping :
+         {attune::Warping::log_excess, attune::Warping::none, attune::Warping::half_rank}) {
+        auto warped = fit;
+        warped.warping = warping;
+        const auto warped_back = attune::StoredFit::parse(warped.text(), metric);
+        REQUIRE(warped_back.has_value());
+        CHECK(warped_back->warping == warping);
+        CHECK(warped_back->hyperparameters == fit.hyperparameters);
+    }
     CHECK(back->warping == attune::Warping::half_rank);
     CHECK_FALSE(attune::StoredFit::parse(fit.text(), InputMetric::numeric(2)).has_value());
     CHECK_FALSE(attune::StoredFit::parse("", metric).has_value());

@@ -22,14 +22,14 @@ struct StoredFit {
     Warping warping = Warping::half_rank;
 
     /// `gp1 n=12 mean=0 signal=1 noise=1e-4 scales=0.5,0.25`: shortest digits that give the same doubles
-    /// back. `gp1 log n=12 ...` where the logarithm of the excess was modelled.
+    /// back. `gp1 log n=12 ...` and `gp1 raw n=12 ...` where targets were warped in another way than usual.
     [[nodiscard]] std::string text() const {
         std::string scales;
         for (Eigen::Index j = 0; j < hyperparameters.length_scales.size(); ++j)
             scales += fmt::format("{}{}", j == 0 ? "" : ",", hyperparameters.length_scales[j]);
-        return fmt::format("gp1{} n={} mean={} signal={} noise={} scales={}",
-                           warping == Warping::log_excess ? " log" : "", observations, hyperparameters.mean,
-                           hyperparameters.signal_variance, hyperparameters.noise_variance, scales);
+        return fmt::format("{} n={} mean={} signal={} noise={} scales={}", beginning(warping), observations,
+                           hyperparameters.mean, hyperparameters.signal_variance,
+                           hyperparameters.noise_variance, scales);
     }
 
     /// Reads `text()` back, in any locale. Nothing where the text is another strategy's, damaged, or of a
@@ -38,11 +38,12 @@ struct StoredFit {
         StoredFit fit;
         double count = 0.0;
         std::vector<double> scales;
-        if (text.starts_with("gp1 log ")) {
-            fit.warping = Warping::log_excess;
-            text.remove_prefix(7);
-        } else if (text.starts_with("gp1 ")) {
-            text.remove_prefix(3);
+        for (const Warping warping : {Warping::log_excess, Warping::none, Warping::half_rank}) {
+            const std::string_view begin = beginning(warping);
+            if (!text.starts_with(begin) || !text.substr(begin.size()).starts_with(" n=")) continue;
+            fit.warping = warping;
+            text.remove_prefix(begin.size());
+            break;
         }
         if (!take(text, " n=", count) || !take(text, " mean=", fit.hyperparameters.mean) ||
             !take(text, " signal=", fit.hyperparameters.signal_variance) ||
@@ -62,6 +63,10 @@ struct StoredFit {
     }
 
   private:
+    static constexpr std::string_view beginning(Warping warping) {
+        return warping == Warping::log_excess ? "gp1 log" : warping == Warping::none ? "gp1 raw" : "gp1";
+    }
+
     static bool take(std::string_view& text, std::string_view before, double& value) {
         if (!text.starts_with(before)) return false;
         text.remove_prefix(before.size());

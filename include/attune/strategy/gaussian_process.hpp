@@ -77,6 +77,10 @@ struct GaussianProcessOptions {
 /// choice of their own that is never proposed. Left out are those that the model could not tell from others:
 /// they lack a value, the scale has no place for it, or the parameter has a single value now.
 ///
+/// How the objective's values become targets is chosen with every fit (see TargetWarping). Past
+/// `most_observations` finished trials the model is built from so many of them, which keeps the cost of an
+/// ask flat. What was compared with what stands in docs/gaussian_process.md.
+///
 /// The fit is stored with each suggestion and the next one starts from it. A value type without state:
 /// suggestions are a function of the study and the request.
 class GaussianProcess {
