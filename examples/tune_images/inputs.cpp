@@ -246,7 +246,8 @@ bool is_whole_backbone(const StudyFolder& folder, Messages& messages) try {
 /// The small network of the demonstration, trained on drawn textures.
 void train_backbone(const Options& options, const StudyFolder& folder, Messages& messages,
                     const std::stop_token& cancel) {
-    FineTuningTask task{.model = drawn_model, .data = draw_patterns(130, seed_of(options))};
+    ImageData patterns = draw_patterns(130, seed_of(options));
+    FineTuningTask task{.model = drawn_model, .data = std::move(patterns)};
     task.recipe = {.frozen_stages = 0,
                    .optimizer = OptimizerKind::adamw,
                    .learning_rate = 4e-3,

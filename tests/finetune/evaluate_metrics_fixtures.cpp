@@ -46,7 +46,7 @@ void same(const PrecisionRecall& ours, const json& expected, const std::string& 
     same(ours.f1, expected.at("f1"), what + " f1");
 }
 
-void same(const std::vector<CurvePoint>& curve, const json& expected, const char* x, const char* y) {
+void same(const std::vector<ThresholdPoint>& curve, const json& expected, const char* x, const char* y) {
     const auto& thresholds = expected.at("thresholds");
     REQUIRE(expected.at(x).size() == curve.size());
     for (std::size_t i = 0; i < curve.size(); ++i) {

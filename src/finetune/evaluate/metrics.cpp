@@ -363,25 +363,25 @@ BinaryMetrics binary_metrics(const std::vector<bool>& positive, std::span<const 
     return result;
 }
 
-std::vector<CurvePoint> roc_curve(const std::vector<bool>& positive, std::span<const double> scores) {
+std::vector<ThresholdPoint> roc_curve(const std::vector<bool>& positive, std::span<const double> scores) {
     const auto points = thresholds_of(positive, scores);
     if (points.empty()) return {};
     const auto positives = static_cast<double>(points.back().true_positives);
     const auto negatives = static_cast<double>(points.back().false_positives);
     const auto make = [&](double threshold, std::int64_t misses, std::int64_t hits) {
-        return CurvePoint{threshold, negatives == 0 ? nan : static_cast<double>(misses) / negatives,
-                          positives == 0 ? nan : static_cast<double>(hits) / positives};
+        return ThresholdPoint{threshold, negatives == 0 ? nan : static_cast<double>(misses) / negatives,
+                              positives == 0 ? nan : static_cast<double>(hits) / positives};
     };
-    std::vector<CurvePoint> curve{make(std::numeric_limits<double>::infinity(), 0, 0)};
+    std::vector<ThresholdPoint> curve{make(std::numeric_limits<double>::infinity(), 0, 0)};
     for (const auto& point : points)
         curve.push_back(make(point.score, point.false_positives, point.true_positives));
     return curve;
 }
 
-std::vector<CurvePoint> precision_recall_curve(const std::vector<bool>& positive,
-                                               std::span<const double> scores) {
+std::vector<ThresholdPoint> precision_recall_curve(const std::vector<bool>& positive,
+                                                   std::span<const double> scores) {
     const auto points = thresholds_of(positive, scores);
-    std::vector<CurvePoint> curve;
+    std::vector<ThresholdPoint> curve;
     for (auto point = points.rbegin(); point != points.rend(); ++point) {
         const std::int64_t positives = points.back().true_positives;
         curve.push_back({point->score, positives == 0 ? 1 : ratio(point->true_positives, positives),
@@ -391,7 +391,7 @@ std::vector<CurvePoint> precision_recall_curve(const std::vector<bool>& positive
     return curve;
 }
 
-double trapezoid_area(std::span<const CurvePoint> curve) {
+double trapezoid_area(std::span<const ThresholdPoint> curve) {
     double area = 0;
     for (std::size_t i = 1; i < curve.size(); ++i)
         area += (curve[i].x - curve[i - 1].x) * (curve[i].y + curve[i - 1].y) / 2;

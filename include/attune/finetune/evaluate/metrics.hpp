@@ -114,7 +114,7 @@ struct BinaryMetrics {
                                            double threshold = 0.5);
 
 /// A point of a curve over thresholds.
-struct CurvePoint {
+struct ThresholdPoint {
     double threshold = 0;
     double x = 0;
     double y = 0;
@@ -122,16 +122,16 @@ struct CurvePoint {
 
 /// x = false positive rate, y = true positive rate; thresholds descend from infinity, one for each distinct
 /// score. NaN where a kind of sample does not occur.
-[[nodiscard]] std::vector<CurvePoint> roc_curve(const std::vector<bool>& positive,
-                                                std::span<const double> scores);
+[[nodiscard]] std::vector<ThresholdPoint> roc_curve(const std::vector<bool>& positive,
+                                                    std::span<const double> scores);
 
 /// x = recall, y = precision for each distinct score, ascending; then recall 0, precision 1 at threshold
 /// infinity. Recall is 1 where there is no positive.
-[[nodiscard]] std::vector<CurvePoint> precision_recall_curve(const std::vector<bool>& positive,
-                                                             std::span<const double> scores);
+[[nodiscard]] std::vector<ThresholdPoint> precision_recall_curve(const std::vector<bool>& positive,
+                                                                 std::span<const double> scores);
 
 /// Area under a curve by trapezoids in x; the points may run either way.
-[[nodiscard]] double trapezoid_area(std::span<const CurvePoint> curve);
+[[nodiscard]] double trapezoid_area(std::span<const ThresholdPoint> curve);
 
 /// Mean squared difference of the probability and the outcome (Brier 1950).
 [[nodiscard]] double brier_score(const std::vector<bool>& positive, std::span<const double> probabilities);
