@@ -12,6 +12,7 @@
 #include "attune/finetune/train/loss.hpp"
 #include "attune/finetune/train/optimizers/sgd.hpp"
 #include "attune/finetune/train/range_test.hpp"
+#include "attune/finetune/zoo/stochastic_depth.hpp"
 #include "finetune/support/quick_recipe.hpp"
 #include "finetune/support/tiny_network.hpp"
 #include "support/doctest_torch.hpp"
@@ -88,7 +89,7 @@ TEST_CASE("every optimizer lowers the loss of a head") {
     const std::map<std::string, double> rates{
         {"sgd", 0.05},   {"asgd", 0.05},  {"adam", 0.02},   {"adamw", 0.02}, {"adamax", 0.02},
         {"nadam", 0.02}, {"radam", 0.05}, {"adagrad", 0.1}, {"adadelta", 5}, {"rmsprop", 0.005},
-        {"rprop", 0.01}, {"lion", 0.005}, {"lamb", 0.3},    {"lars", 1},   {"lbfgs", 1}};
+        {"rprop", 0.01}, {"lion", 0.005}, {"lamb", 0.3},    {"lars", 1},     {"lbfgs", 1}};
     for (const auto& [name, rate] : rates) {
         CAPTURE(name);
         auto recipe = quick_recipe();
@@ -509,6 +510,35 @@ TEST_CASE("what a network draws itself is a function of the recipe's seed") {
     CHECK(distance_between(first, run()) > 0);
     CHECK(distance_between(first, fitted(set, quick_recipe(0))) > 0);
     CHECK(generator.defined());
+}
+
+TEST_CASE("a recipe's stochastic depth is the network's, less towards the first branch") {
+    /// Its second stage is the residual branch that may be left out.
+    class Residual : public TinyNetwork {
+      public:
+        Residual() : TinyNetwork(3) {
+            for (std::size_t i = 0; i < depths.size(); ++i)
+                depths[i] =
+                    register_module("depth" + std::to_string(i), std::make_shared<StochasticDepth>(0.1));
+        }
+        torch::Tensor forward_stages(torch::Tensor x, std::size_t begin, std::size_t end) override {
+            x = TinyNetwork::forward_stages(std::move(x), begin, end);
+            for (const auto& depth : depths) x = depth->forward(x);
+            return x;
+        }
+        std::array<std::shared_ptr<StochasticDepth>, 3> depths;
+    };
+    const TrainingSet set{test::striped_images(60)};
+    auto recipe = quick_recipe(0);
+    const auto probabilities = [&] {
+        Residual network;
+        (void)fit(network, set, recipe);
+        return std::array{network.depths[0]->probability(), network.depths[1]->probability(),
+                          network.depths[2]->probability()};
+    };
+    CHECK(probabilities() == std::array{0.1, 0.1, 0.1});  // none: the network's own
+    recipe.stochastic_depth = 0.5;
+    CHECK(probabilities() == std::array{0.0, 0.25, 0.5});
 }
 
 TEST_CASE("optimizers and schedules of one's own take the place of the recipe's") {

@@ -14,6 +14,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/evaluate/evaluation.hpp"
 #include "attune/finetune/freeze.hpp"
+#include "attune/finetune/zoo/stochastic_depth.hpp"
 #include "autocast.hpp"
 #include "fit_messages.hpp"
 #include "network_randomness.hpp"
@@ -81,6 +82,7 @@ FitRun::FitRun(Network& network, const TrainingSet& set, const Recipe& recipe, c
     targets_->enter(network);
     // Dropout in front of the head is drawn here: a module's own would draw from torch's shared generator.
     network.set_head_dropout(0);
+    if (recipe.stochastic_depth) set_stochastic_depth(network, *recipe.stochastic_depth);
     if (!device_.is_cpu()) network.to(device_);
     if (recipe.channels_last) lay_out(network, cut_, at::MemoryFormat::ChannelsLast);
     part_.emplace(network, recipe, cut_);
