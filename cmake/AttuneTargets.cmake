@@ -9,9 +9,10 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
   find_program(ATTUNE_CCACHE ccache)
   if(ATTUNE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    # A precompiled header carries time stamps; these are the allowances that ccache documents for them.
+    # A precompiled header carries time stamps; these are the allowances that ccache documents for them. Paths are taken
+    # relative to the source tree, so that a second checkout is served by what the first one compiled.
     set(CMAKE_CXX_COMPILER_LAUNCHER
-        "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime;${ATTUNE_CCACHE}")
+        "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime;CCACHE_BASEDIR=${PROJECT_SOURCE_DIR};CCACHE_NOHASHDIR=1;${ATTUNE_CCACHE}")
   endif()
 endif()
 

@@ -157,7 +157,7 @@ struct Recipe {
     /// statistics made anew for it at the end; 0: off; in [0, 1).
     double swa_from = 0;
     OptimizerDetails optimizer_details{};
-    Schedule schedule{};
+    Schedule schedule = Schedule();  // `{}` makes g++ 12 warn of uninitialised members at -O3
     Precision precision = Precision::float32;
     bool channels_last = false;  ///< memory layout of weights and images
 
