@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
         const InputSpec input;
         const Augmentation augmentation{.horizontal_flip = true, .crop_padding = 16};
         std::vector<std::int64_t> order = data.split().train;
-        detail::RandomStream stream{1};
+        attune::detail::RandomStream stream{1};
         stream.shuffle(order);
         const auto batch = [&](std::size_t at) {
             return std::span<const std::int64_t>(order).subspan(

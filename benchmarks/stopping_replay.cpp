@@ -80,17 +80,17 @@ std::vector<NamedRule> all_rules(const Settings& settings) {
     rules.push_back(
         {"freeze-thaw", [settings](double h, int trials) {
              return Rule{FreezeThaw{
+                 RecordedOrder{},
                  {.horizon = h,
                   .budget_steps = std::max(h, std::floor(budget_share(settings, trials) * h * trials)),
                   .trials = trials,
-                  .increment = std::max(h / 52, 1.0)},
-                 RecordedOrder{}}};
+                  .increment = std::max(h / 52, 1.0)}}};
          }});
-    rules.push_back({"freeze-thaw without budget", [](double h, int trials) {
-                         return Rule{
-                             FreezeThaw{{.horizon = h, .trials = trials, .increment = std::max(h / 52, 1.0)},
-                                        RecordedOrder{}}};
-                     }});
+    rules.push_back(
+        {"freeze-thaw without budget", [](double h, int trials) {
+             return Rule{FreezeThaw{RecordedOrder{},
+                                    {.horizon = h, .trials = trials, .increment = std::max(h / 52, 1.0)}}};
+         }});
     return rules;
 }
 
