@@ -281,7 +281,7 @@ TEST_CASE("whole studies are listed, copied, renamed, merged, compacted and dele
     REQUIRE(listed.size() == 2);
     CHECK(listed[0].address == a);
     CHECK(listed[0].trials == 2);
-    CHECK(listed[0].finished == 1);  // the other one is paused
+    CHECK(listed[0].finished == 2);
     CHECK(listed[0].events == events.size());
     CHECK(list_studies("sqlite:///" + (folder.path() / "c.db").string()).size() == 1);
 

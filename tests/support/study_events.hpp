@@ -78,7 +78,7 @@ inline std::vector<Event> rich_events() {
                              2.5,
                              1e-300,
                              rich_values(),
-                             2};
+                             3};
     event::Finished failed{1,          TrialState::failed, {},           FailureKind::environment,
                            "signal 9", std::nullopt,       std::nullopt, std::nullopt};
     return {
