@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include <fmt/format.h>
 #include <rapidcheck.h>
 
 #include "attune/error.hpp"
@@ -126,7 +127,7 @@ TEST_CASE("groups stay together in splits and folds, and shares are met as group
             for (auto k = 1 + stream.below(5); k > 0; --k) {
                 rows.push_back(std::ssize(labels));
                 labels.push_back(g % 3);
-                groups.push_back(g == 0 ? "" : "g" + std::to_string(g));
+                groups.push_back(g == 0 ? std::string() : fmt::format("g{}", g));
             }
         const auto check_apart = [&](const std::vector<std::vector<std::int64_t>>& parts) {
             std::map<std::string, std::size_t> part_of;
@@ -273,7 +274,7 @@ TEST_CASE("pictures in two parts, two labels for one and classes that a part lac
     for (int row = 0; row < 10; ++row) pixels[row][0][0][0] = row;
     const auto data = [&](std::vector<std::int64_t> labels, SplitRows split) {
         std::vector<std::string> names;
-        for (int row = 0; row < 10; ++row) names.push_back("p" + std::to_string(row));
+        for (int row = 0; row < 10; ++row) names.push_back(fmt::format("p{}", row));
         return ImageData(pixels.clone(), std::move(labels), {"a", "b", "c"}, names, std::move(split),
                          {.image_size = 8});
     };
