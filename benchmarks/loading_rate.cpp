@@ -3,6 +3,7 @@
 // beside torchvision.
 //     loading_rate --data photos --threads 2
 #include <attune/finetune.hpp>
+#include <attune/finetune/data/random.hpp>
 
 #include <CLI/CLI.hpp>
 
