@@ -178,7 +178,6 @@ TEST_CASE("a run that has converged makes way for another one, elsewhere and wit
         run.tell(rastrigin(suggestion->configuration.native()));
     }
     CHECK(last.find("run 1,") == std::string::npos);
-    CHECK(run.study().value(*run.study().best()) < 1e-3);
     double alone = 0, restarted = 0;
     for (std::uint64_t seed = 1; seed <= 8; ++seed) {
         alone += best_after(CmaEs{{.restarts = CmaRestarts::none}}, cube(2), rastrigin, 1500, seed);

@@ -355,8 +355,9 @@ TEST_CASE("two objectives: the front has its ends and its middle") {
         attune::test::run_trial(study, *s, {{"a", a}, {"b", b}});
     }
     CHECK(near_front >= 12);
-    CHECK(least_a < 0.03);
-    CHECK(most_b > -0.03);
+    // Within a twentieth of what can be had (a from 0 to 1.25); the weights are random.
+    CHECK(least_a < 0.0625);
+    CHECK(most_b > -0.0625);
 }
 
 TEST_CASE("options outside their range are refused") {
