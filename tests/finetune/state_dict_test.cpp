@@ -1,6 +1,10 @@
 #include "support/doctest_torch.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <cstring>
+
+#include <map>
 #include <string>
 #include <vector>
 
@@ -173,19 +177,25 @@ TEST_CASE("the file of another network is refused with a guess") {
     TensorFile foreign;
     foreign.tensors.emplace_back("conv1.weight", to_tensor_data(torch::zeros({20, 1, 5, 5})));
     CHECK(contains(message_of([&] { load_state_dict(*target, foreign); }), "like no network of the zoo"));
-    CHECK(contains(message_of([&] { load_state_dict(*target, TensorFile{}); }), "like no network of the zoo"));
+    CHECK(
+        contains(message_of([&] { load_state_dict(*target, TensorFile{}); }), "like no network of the zoo"));
 }
 
 TEST_CASE("the nearest network is found, whatever its head") {
+    std::map<std::string, std::string> first;  // by names and shapes: some differ in their padding alone
     for (const auto& entry : ModelZoo::standard().entries()) {
         if (entry.parameters > 30'000'000) continue;
         INFO(entry.name);
         auto file = state_dict(*entry.build(entry.classes));
-        CHECK(nearest_model(file) == entry.name);
+        std::string weights;
+        for (const auto& [name, tensor] : file.tensors)
+            weights += fmt::format("{} [{}]; ", name, fmt::join(tensor.shape, ","));
+        const std::string wanted = first.emplace(std::move(weights), entry.name).first->second;
+        CHECK(nearest_model(file) == wanted);
         const auto head = entry.build(1)->head_name();
         std::erase_if(file.tensors, [&](const auto& item) { return item.first.starts_with(head + "."); });
         erase(file, "num_batches_tracked");
-        CHECK(nearest_model(file) == entry.name);
+        CHECK(nearest_model(file) == wanted);
     }
 }
 
