@@ -1,35 +1,33 @@
 #include "attune/finetune/state_dict.hpp"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <mutex>
-#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "attune/error.hpp"
-#include "attune/files/safetensors.hpp"
+#include "attune/space/detail/counted.hpp"
+#include "nearest_model.hpp"
+#include "state_names.hpp"
+#include "tensor_source.hpp"
 
 namespace attune {
 namespace {
 
+using detail::begins_with_any;
+using detail::check_size;
+using detail::is_batch_counter;
+using detail::shape_text;
+using detail::Source;
+using detail::Sources;
+using detail::sources_of;
+using detail::tensor_of;
+
 /// Names of a list that a message spells out; the rest are counted.
 constexpr std::size_t names_shown = 4;
-
-bool begins_with_any(std::string_view name, const std::vector<std::string>& prefixes) {
-    return std::any_of(prefixes.begin(), prefixes.end(),
-                       [&](const std::string& prefix) { return name.starts_with(prefix); });
-}
-
-bool is_batch_counter(std::string_view name) {
-    return name == "num_batches_tracked" || name.ends_with(".num_batches_tracked");
-}
 
 /// Indices and coordinates that networks of windows compute for themselves; not every library saves them.
 bool is_computed(std::string_view name) {
@@ -49,10 +47,6 @@ std::string renamed(const std::string& name, const LoadOptions& options) {
     for (const auto& [from, to] : options.rename)
         if (name.starts_with(from)) return to + name.substr(from.size());
     return name;
-}
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-    return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
 /// Counters of batches tell least: they come last.
@@ -88,142 +82,11 @@ bool is_of_layer(std::string_view name, std::string_view layer) {
 }
 
 std::string head_text(const NewHead& head) {
-    std::string text = fmt::format("new head for {} class{}", head.classes, head.classes == 1 ? "" : "es");
+    std::string text = "new head for " + detail::counted(head.classes, "class", "classes");
     if (!head.file_classes) return text + " (the file has none)";
     if (*head.file_classes != head.classes)
         text += fmt::format(" (the file's is for {})", *head.file_classes);
     return text;
-}
-
-torch::ScalarType storage_type(DType dtype) {
-    switch (dtype) {
-        case DType::boolean:
-            return torch::kBool;
-        case DType::u8:
-            return torch::kUInt8;
-        case DType::i8:
-            return torch::kInt8;
-        case DType::i16:
-            return torch::kInt16;
-        case DType::f16:
-            return torch::kFloat16;
-        case DType::bf16:
-            return torch::kBFloat16;
-        case DType::u16:
-        case DType::i32:
-            return torch::kInt32;
-        case DType::f32:
-            return torch::kFloat32;
-        case DType::f64:
-            return torch::kFloat64;
-        case DType::u32:
-        case DType::i64:
-        case DType::u64:
-            return torch::kInt64;
-    }
-    throw InvalidOption(fmt::format("the element type {} is unknown", static_cast<int>(dtype)));
-}
-
-DType dtype_of(torch::ScalarType type) {
-    switch (type) {
-        case torch::kBool:
-            return DType::boolean;
-        case torch::kUInt8:
-            return DType::u8;
-        case torch::kInt8:
-            return DType::i8;
-        case torch::kInt16:
-            return DType::i16;
-        case torch::kFloat16:
-            return DType::f16;
-        case torch::kBFloat16:
-            return DType::bf16;
-        case torch::kInt32:
-            return DType::i32;
-        case torch::kFloat32:
-            return DType::f32;
-        case torch::kFloat64:
-            return DType::f64;
-        case torch::kInt64:
-            return DType::i64;
-        default:
-            throw InvalidOption(
-                fmt::format("tensors of type {} have no place in weight files", torch::toString(type)));
-    }
-}
-
-bool is_wide_unsigned(DType dtype) {
-    return dtype == DType::u16 || dtype == DType::u32 || dtype == DType::u64;
-}
-
-/// An entry of a file, wherever its bytes are.
-struct Source {
-    const std::string& name;
-    DType dtype;
-    const std::vector<std::int64_t>& shape;
-    std::span<const std::byte> bytes;
-};
-
-using Sources = std::vector<Source>;
-
-Source source_of(const std::string& name, const TensorData& data) {
-    return {name, data.dtype, data.shape, data.bytes};
-}
-
-Sources sources_of(const TensorFile& file) {
-    Sources sources;
-    for (const auto& [name, data] : file.tensors) sources.push_back(source_of(name, data));
-    return sources;
-}
-
-Sources sources_of(const MappedSafetensors& file) {
-    Sources sources;
-    for (const auto& tensor : file.tensors())
-        sources.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.bytes});
-    return sources;
-}
-
-std::int64_t numel_of(const Source& data) {
-    std::int64_t product = 1;
-    for (const auto side : data.shape) product *= side;
-    return product;
-}
-
-void check_size(const Source& data) {
-    for (const auto side : data.shape)
-        if (side < 0)
-            throw FileError(
-                fmt::format("an array has the shape {}; no side may be negative", shape_text(data.shape)));
-    const auto expected =
-        static_cast<std::size_t>(TensorData{data.dtype, data.shape, {}}.numel()) * size_of(data.dtype);
-    if (data.bytes.size() != expected)
-        throw FileError(fmt::format("an array of shape {} and type {} has {} bytes; it must have {}",
-                                    shape_text(data.shape), to_string(data.dtype), data.bytes.size(),
-                                    expected));
-}
-
-template <typename From, typename To>
-void widen(const Source& data, torch::Tensor& tensor) {
-    auto* to = tensor.data_ptr<To>();
-    for (std::int64_t i = 0; i < tensor.numel(); ++i) {
-        From value{};
-        std::memcpy(&value, data.bytes.data() + static_cast<std::size_t>(i) * sizeof(From), sizeof(From));
-        if (std::in_range<To>(value))
-            to[i] = static_cast<To>(value);
-        else
-            throw FileError(fmt::format("an array holds {}, which does not fit 63 bits", value));
-    }
-}
-
-torch::Tensor tensor_of(const Source& data) {
-    check_size(data);
-    auto tensor = torch::empty(data.shape, storage_type(data.dtype));
-    if (!is_wide_unsigned(data.dtype) && !data.bytes.empty())
-        std::memcpy(tensor.data_ptr(), data.bytes.data(), data.bytes.size());
-    if (data.dtype == DType::u16) widen<std::uint16_t, std::int32_t>(data, tensor);
-    if (data.dtype == DType::u32) widen<std::uint32_t, std::int64_t>(data, tensor);
-    if (data.dtype == DType::u64) widen<std::uint64_t, std::int64_t>(data, tensor);
-    return tensor;
 }
 
 /// What to copy where, and what is to be said of the rest.
@@ -274,10 +137,8 @@ Plan plan_load(const torch::nn::Module& module, const Sources& file, const LoadO
     return plan;
 }
 
-std::string nearest_to(const Sources& file, const ModelZoo& zoo);
-
 [[noreturn]] void refuse(const StateDictReport& report, const Sources& file, const LoadOptions& options) {
-    const auto nearest = nearest_to(file, ModelZoo::standard());
+    const auto nearest = detail::nearest_to(file, ModelZoo::standard());
     throw FileError(fmt::format(
         "{}: {} and does not fit the network asked for: {}", options.source,
         nearest.empty() ? "is like no network of the zoo" : fmt::format("looks like '{}'", nearest),
@@ -325,19 +186,6 @@ StateDictReport load(torch::nn::Module& module, const Sources& file, const LoadO
 }
 
 }  // namespace
-
-torch::Tensor to_tensor(const TensorData& data) {
-    static const std::string unnamed;
-    return tensor_of(source_of(unnamed, data));
-}
-
-TensorData to_tensor_data(const torch::Tensor& tensor) {
-    const auto plain = tensor.detach().to(torch::kCPU).contiguous();
-    TensorData data{.dtype = dtype_of(plain.scalar_type()), .shape = plain.sizes().vec(), .bytes = {}};
-    data.bytes.resize(static_cast<std::size_t>(plain.numel()) * plain.element_size());
-    if (!data.bytes.empty()) std::memcpy(data.bytes.data(), plain.data_ptr(), data.bytes.size());
-    return data;
-}
 
 std::vector<std::pair<std::string, torch::Tensor>> named_state(const torch::nn::Module& module) {
     std::vector<std::pair<std::string, torch::Tensor>> result;
@@ -425,97 +273,6 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
             report.new_head->file_classes = data.shape[0];
     network.replace_head(classes);
     return report;
-}
-
-namespace {
-
-using Offered = std::unordered_map<std::string, const Source*>;
-
-/// Building networks draws random numbers; a question must not change what the host draws after it.
-class UndisturbedGenerator {
-  public:
-    UndisturbedGenerator() : generator_(at::detail::getDefaultCPUGenerator()) {
-        const std::lock_guard lock(generator_.mutex());
-        state_ = generator_.get_state();
-    }
-    ~UndisturbedGenerator() {
-        const std::lock_guard lock(generator_.mutex());
-        generator_.set_state(state_);
-    }
-    UndisturbedGenerator(const UndisturbedGenerator&) = delete;
-    UndisturbedGenerator& operator=(const UndisturbedGenerator&) = delete;
-
-  private:
-    at::Generator generator_;
-    torch::Tensor state_;
-};
-
-struct Likeness {
-    double share = 0;              ///< of all names of either side, those with the same shape on both
-    bool but_for_the_head = true;  ///< whether all but the head's entries are in the file
-};
-
-Likeness compare(const Network& network, const Offered& offered) {
-    Likeness likeness;
-    std::vector<std::string> heads{network.head_name() + "."};
-    for (const auto& auxiliary : network.auxiliary_heads())
-        heads.push_back(auxiliary.name.substr(0, auxiliary.name.find('.') + 1));
-    std::size_t shared = 0;
-    std::size_t all = offered.size();
-    for (const auto& [name, tensor] : named_state(network)) {
-        if (is_batch_counter(name)) continue;
-        const auto found = offered.find(name);
-        if (found == offered.end()) ++all;
-        if (found != offered.end() && found->second->shape == tensor.sizes().vec())
-            ++shared;
-        else if (!begins_with_any(name, heads))
-            likeness.but_for_the_head = false;
-    }
-    likeness.share = static_cast<double>(shared) / static_cast<double>(std::max<std::size_t>(all, 1));
-    return likeness;
-}
-
-/// The entries that may have made a file of so many scalars, likeliest first.
-std::vector<const ZooEntry*> candidates_for(double scalars, const ModelZoo& zoo) {
-    // A head of another size moves the count; of the networks here, by no more than this factor.
-    constexpr double widest = 6;
-    const auto distance = [&](const ZooEntry* entry) {
-        return std::abs(std::log(static_cast<double>(entry->parameters) / scalars));
-    };
-    std::vector<const ZooEntry*> candidates;
-    for (const auto& entry : zoo.entries())
-        if (distance(&entry) < std::log(widest)) candidates.push_back(&entry);
-    std::stable_sort(candidates.begin(), candidates.end(),
-                     [&](const ZooEntry* a, const ZooEntry* b) { return distance(a) < distance(b); });
-    return candidates;
-}
-
-std::string nearest_to(const Sources& file, const ModelZoo& zoo) {
-    const UndisturbedGenerator guard;
-    Offered offered;
-    double scalars = 1;
-    for (const auto& data : file) {
-        if (is_batch_counter(data.name)) continue;
-        offered.emplace(data.name, &data);
-        scalars += static_cast<double>(numel_of(data));
-    }
-    std::string best;
-    double best_share = 0.5;
-    for (const auto* candidate : candidates_for(scalars, zoo)) {
-        const auto likeness = compare(*zoo.make_unset(candidate->name, candidate->classes), offered);
-        if (likeness.share > best_share) {
-            best_share = likeness.share;
-            best = candidate->name;
-        }
-        if (likeness.but_for_the_head && likeness.share > 0.9) break;
-    }
-    return best;
-}
-
-}  // namespace
-
-std::string nearest_model(const TensorFile& file, const ModelZoo& zoo) {
-    return nearest_to(sources_of(file), zoo);
 }
 
 }  // namespace attune
