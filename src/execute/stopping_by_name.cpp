@@ -83,6 +83,13 @@ void take_pool(OptionReader& reader, TrialPool& pool) {
                            {{"completed", TrialPool::completed}, {"all_earlier", TrialPool::all_earlier}});
 }
 
+template <class HalvingOptions>
+void take_ladder(OptionReader& reader, HalvingOptions& options) {
+    reader.take("minimum_resource", options.minimum_resource);
+    reader.take("maximum_resource", options.maximum_resource);
+    reader.take("factor", options.factor);
+}
+
 void take_kind(OptionReader& reader, HalvingKind& kind) {
     reader.take<HalvingKind>("kind", kind, {{"stop", HalvingKind::stop}, {"pause", HalvingKind::pause}});
 }
@@ -141,18 +148,14 @@ void add_rules(StoppingPolicyRegistry& registry) {
 void add_halving(StoppingPolicyRegistry& registry) {
     add_of_metric<SuccessiveHalving, SuccessiveHalvingOptions>(
         registry, "successive_halving", [](OptionReader& reader, SuccessiveHalvingOptions& options) {
-            reader.take("minimum_resource", options.minimum_resource);
-            reader.take("maximum_resource", options.maximum_resource);
-            reader.take("factor", options.factor);
+            take_ladder(reader, options);
             reader.take("skipped_rungs", options.skipped_rungs);
             reader.take("bootstrap_trials", options.bootstrap_trials);
             take_kind(reader, options.kind);
         });
     add_of_metric<HyperbandRule, HyperbandRuleOptions>(
         registry, "hyperband", [](OptionReader& reader, HyperbandRuleOptions& options) {
-            reader.take("minimum_resource", options.minimum_resource);
-            reader.take("maximum_resource", options.maximum_resource);
-            reader.take("factor", options.factor);
+            take_ladder(reader, options);
             reader.take("brackets", options.brackets);
             reader.take("bootstrap_trials", options.bootstrap_trials);
             bool in_turn = false;

@@ -34,6 +34,14 @@ TreeParzen tree_parzen(const StrategyRegistry::Options& options) {
     return TreeParzen(parzen);
 }
 
+/// The rungs that trials climb.
+template <class HalvingOptions>
+void take_ladder(detail::OptionReader& reader, HalvingOptions& options) {
+    reader.take("minimum_resource", options.minimum_resource);
+    reader.take("maximum_resource", options.maximum_resource);
+    reader.take("factor", options.factor);
+}
+
 /// The strategy that says where trials begin, with its options as `begins.<option>`.
 AnyStrategy beginning(detail::OptionReader& reader) {
     std::string name = "random";
@@ -118,9 +126,7 @@ StrategyRegistry StrategyRegistry::standard() {
     registry.add("asynchronous_halving", [](const Options& options) {
         OptionReader reader("asynchronous_halving", options);
         AsynchronousHalvingOptions halving;
-        reader.take("minimum_resource", halving.minimum_resource);
-        reader.take("maximum_resource", halving.maximum_resource);
-        reader.take("factor", halving.factor);
+        take_ladder(reader, halving);
         const AnyStrategy begins = beginning(reader);
         reader.finish();
         return AnyStrategy(AsynchronousHalving(begins, halving));
@@ -128,9 +134,7 @@ StrategyRegistry StrategyRegistry::standard() {
     registry.add("hyperband", [](const Options& options) {
         OptionReader reader("hyperband", options);
         HyperbandOptions hyperband;
-        reader.take("minimum_resource", hyperband.minimum_resource);
-        reader.take("maximum_resource", hyperband.maximum_resource);
-        reader.take("factor", hyperband.factor);
+        take_ladder(reader, hyperband);
         const AnyStrategy begins = beginning(reader);
         reader.finish();
         return AnyStrategy(Hyperband(begins, hyperband));

@@ -10,6 +10,7 @@
 #include "attune/tune/replay.hpp"
 #include "attune/tune/tuner.hpp"
 #include "support/errors.hpp"
+#include "support/pausing_run.hpp"
 #include "support/problems.hpp"
 
 using namespace attune;
@@ -19,33 +20,10 @@ namespace {
 
 constexpr int last = 40;
 
-/// Falls towards the bowl of its configuration, gone on with from where it was; counts what it trains.
-struct Training {
-    std::map<std::int64_t, int>* at;
-    void operator()(Trial& trial) const {
-        int& step = (*at)[trial.number()];
-        while (step < last) {
-            ++step;
-            const double loss = test::bowl(trial.configuration()) + 3.0 / step;
-            if (trial.report(step, loss) != Decision::proceed) return;
-        }
-    }
-};
-
-struct Ran {
-    Study study;
-    std::vector<Event> events;
-    int steps = 0;
-};
+using Ran = test::PausingRun;
 
 Ran run(const AnyStrategy& strategy, std::int64_t trials) {
-    Memory memory;
-    std::map<std::int64_t, int> at;
-    Tuner tuner{test::mixed_space(), minimize("loss"), strategy, TunerOptions{.seed = 5, .resumable = true},
-                memory};
-    Ran out{tuner.run({.max_trials = trials}, Training{&at}).study(), memory.read(0)};
-    for (const auto& [number, steps] : at) out.steps += steps;
-    return out;
+    return test::run_pausing(strategy, trials, last, 5);
 }
 
 double best_of_all(const Study& study) {

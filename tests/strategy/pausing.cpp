@@ -13,6 +13,7 @@
 #include "attune/tune/replay.hpp"
 #include "attune/tune/tuner.hpp"
 #include "support/errors.hpp"
+#include "support/pausing_run.hpp"
 #include "support/problems.hpp"
 
 using namespace attune;
@@ -20,35 +21,10 @@ using attune::test::check_error;
 
 namespace {
 
-/// A curve that falls towards the bowl of its configuration in `last` steps, gone on with from where it was.
-struct Curve {
-    int last;
-    std::map<std::int64_t, int>* at;
-    void operator()(Trial& trial) const {
-        int& step = (*at)[trial.number()];
-        while (step < last) {
-            ++step;
-            const double loss = test::bowl(trial.configuration()) + 3.0 / step;
-            if (trial.report(step, loss) != Decision::proceed) return;
-        }
-    }
-};
+using Ran = test::PausingRun;
 
-struct Ran {
-    Study study;
-    std::vector<Event> events;
-    int steps = 0;
-};
-
-Ran run(const AnyStrategy& strategy, std::int64_t trials, int last, int slots = 1) {
-    Memory memory;
-    std::map<std::int64_t, int> at;
-    TunerOptions options{.seed = 3, .resumable = true};
-    (void)slots;
-    Tuner tuner{test::mixed_space(), minimize("loss"), strategy, options, memory};
-    Ran out{tuner.run({.max_trials = trials}, Curve{last, &at}).study(), memory.read(0)};
-    for (const auto& [number, steps] : at) out.steps += steps;
-    return out;
+Ran run(const AnyStrategy& strategy, std::int64_t trials, int last) {
+    return test::run_pausing(strategy, trials, last, 3);
 }
 
 std::map<double, int> last_steps(const Study& study) {

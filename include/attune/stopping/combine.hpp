@@ -15,16 +15,46 @@
 #include "attune/stopping/stopping_policy.hpp"
 
 namespace attune {
+namespace detail {
 
-/// Stops (or pauses) when any of its policies does; the first that speaks gives the reason, and one that
-/// stops goes before those that pause. Goes on with the paused trial of the first policy that names one.
-class AnyOfPolicies {
+/// What combinations of several policies have in common: those that pause want pauses, and the first that
+/// names a paused trial has its way.
+class SeveralPolicies {
   public:
-    explicit AnyOfPolicies(std::vector<AnyStoppingPolicy> policies) : policies_(std::move(policies)) {}
+    explicit SeveralPolicies(std::vector<AnyStoppingPolicy> policies) : policies_(std::move(policies)) {}
     [[nodiscard]] bool wants_pauses() const {
         return std::any_of(policies_.begin(), policies_.end(),
                            [](const AnyStoppingPolicy& policy) { return policy.wants_pauses(); });
     }
+    std::optional<Resumption> resume(const Study& study) {
+        for (AnyStoppingPolicy& policy : policies_)
+            if (auto chosen = policy.resume(study)) return chosen;
+        return std::nullopt;
+    }
+
+  protected:
+    std::vector<AnyStoppingPolicy> policies_;
+};
+
+/// What policies that ask another one under a condition have in common.
+class OnePolicy {
+  public:
+    explicit OnePolicy(AnyStoppingPolicy policy) : policy_(std::move(policy)) {}
+    [[nodiscard]] std::string name() const { return policy_.name(); }
+    [[nodiscard]] bool wants_pauses() const { return policy_.wants_pauses(); }
+    std::optional<Resumption> resume(const Study& study) { return policy_.resume(study); }
+
+  protected:
+    AnyStoppingPolicy policy_;
+};
+
+}  // namespace detail
+
+/// Stops (or pauses) when any of its policies does; the first that speaks gives the reason, and one that
+/// stops goes before those that pause. Goes on with the paused trial of the first policy that names one.
+class AnyOfPolicies : public detail::SeveralPolicies {
+  public:
+    using SeveralPolicies::SeveralPolicies;
     [[nodiscard]] static constexpr std::string_view name() { return "any_of"; }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         Verdict answer;
@@ -35,26 +65,14 @@ class AnyOfPolicies {
         }
         return answer;
     }
-    std::optional<Resumption> resume(const Study& study) {
-        for (AnyStoppingPolicy& policy : policies_)
-            if (auto chosen = policy.resume(study)) return chosen;
-        return std::nullopt;
-    }
-
-  private:
-    std::vector<AnyStoppingPolicy> policies_;
 };
 
 /// Speaks when all of its policies do, and then as the mildest: it pauses where one of them would only pause.
 /// Its reason and numbers are theirs, in order; of numbers of one name the first. Without policies it is
 /// silent. Goes on with the paused trial of the first policy that names one.
-class AllOfPolicies {
+class AllOfPolicies : public detail::SeveralPolicies {
   public:
-    explicit AllOfPolicies(std::vector<AnyStoppingPolicy> policies) : policies_(std::move(policies)) {}
-    [[nodiscard]] bool wants_pauses() const {
-        return std::any_of(policies_.begin(), policies_.end(),
-                           [](const AnyStoppingPolicy& policy) { return policy.wants_pauses(); });
-    }
+    using SeveralPolicies::SeveralPolicies;
     [[nodiscard]] static constexpr std::string_view name() { return "all_of"; }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         Verdict answer;
@@ -71,62 +89,48 @@ class AllOfPolicies {
         }
         return answer;
     }
-    std::optional<Resumption> resume(const Study& study) {
-        for (AnyStoppingPolicy& policy : policies_)
-            if (auto chosen = policy.resume(study)) return chosen;
-        return std::nullopt;
-    }
-
-  private:
-    std::vector<AnyStoppingPolicy> policies_;
 };
 
 /// Leaves a trial alone until its reports have come past `step`; then asks the policy.
-class AfterStep {
+class AfterStep : public detail::OnePolicy {
   public:
     /// Throws InvalidOption for a step that is no number.
-    AfterStep(double step, AnyStoppingPolicy policy) : step_(step), policy_(std::move(policy)) {
+    AfterStep(double step, AnyStoppingPolicy policy) : OnePolicy(std::move(policy)), step_(step) {
         if (std::isnan(step)) throw InvalidOption("after: step (nan) must be a number");
     }
-    [[nodiscard]] std::string name() const { return policy_.name(); }
-    [[nodiscard]] bool wants_pauses() const { return policy_.wants_pauses(); }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         return trial.reports.back().step <= step_ ? Verdict{} : policy_.decide(study, trial);
     }
-    std::optional<Resumption> resume(const Study& study) { return policy_.resume(study); }
 
   private:
     double step_;
-    AnyStoppingPolicy policy_;
 };
 
 /// Leaves all trials alone until so many have completed; then asks the policy.
-class AtLeastTrials {
+class AtLeastTrials : public detail::OnePolicy {
   public:
     /// Throws InvalidOption below 0.
     AtLeastTrials(int completed, AnyStoppingPolicy policy)
-        : completed_(completed), policy_(std::move(policy)) {
+        : OnePolicy(std::move(policy)), completed_(completed) {
         if (completed < 0)
             throw InvalidOption(fmt::format("at_least: trials ({}) must be at least 0", completed));
     }
-    [[nodiscard]] std::string name() const { return policy_.name(); }
-    [[nodiscard]] bool wants_pauses() const { return policy_.wants_pauses(); }
     Verdict decide(const Study& study, const TrialRecord& trial) {
         const bool enough = study.count(TrialState::completed) >= static_cast<std::size_t>(completed_);
         return enough ? policy_.decide(study, trial) : Verdict{};
     }
-    std::optional<Resumption> resume(const Study& study) { return policy_.resume(study); }
 
   private:
     int completed_;
-    AnyStoppingPolicy policy_;
 };
+
+/// How the answers for several objectives become one.
+enum class Combine { any, all };
 
 /// The same policy for each of the study's objectives, made for it by a function of the metric's name: speaks
 /// when it does for any of them, or only when it does for all.
 ///
 ///     each_objective(Combine::all, [](std::string metric) { return MedianRule{{.metric = metric}}; })
-enum class Combine { any, all };
 class EachObjective {
   public:
     using Make = std::function<AnyStoppingPolicy(const std::string& metric)>;
