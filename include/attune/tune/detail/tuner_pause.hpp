@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "attune/tune/detail/checkpoint_quota.hpp"
 #include "attune/tune/tuner.hpp"
@@ -8,6 +11,41 @@
 namespace attune {
 
 // ---------------------------------------------------------------- pausing and going on
+
+namespace detail {
+
+/// The end of a trial that was cut off and cannot be gone on with, since the space has changed.
+inline event::Finished outside_the_space(const TrialRecord& trial) {
+    return {trial.number,
+            TrialState::failed,
+            {},
+            FailureKind::environment,
+            "was cut off, and the space that was changed since does not contain it: " + trial.asked().text(),
+            std::nullopt,
+            std::nullopt,
+            std::nullopt,
+            trial.claim};
+}
+
+}  // namespace detail
+
+inline std::optional<Trial> Tuner::take_interrupted() {
+    while (study_.count(TrialState::interrupted) > 0) {
+        check_space();
+        const std::int64_t number =
+            *std::find_if(study_.unfinished().begin(), study_.unfinished().end(),
+                          [&](std::int64_t n) { return study_.trial(n).state == TrialState::interrupted; });
+        if (!study_.space().contains(study_.trial(number).configuration)) {
+            (void)commit(EventBody(detail::outside_the_space(study_.trial(number))));
+            continue;
+        }
+        const std::uint64_t worker = worker_->number(study_.latest_worker() + 1);
+        const bool from_start = study_.trial(number).checkpoint().empty();
+        if (commit(EventBody(event::Resumed{number, from_start, worker, study_.trial(number).until})))
+            return hand_out(number, true);
+    }
+    return std::nullopt;
+}
 
 inline const TrialRecord& Tuner::pause(std::int64_t number, const Told& told, const std::string& reason) {
     const std::lock_guard lock(mutex_);
