@@ -9,8 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "attune/strategy/hyperband.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/tree_parzen.hpp"
+#include "attune/tune/replay.hpp"
+#include "support/errors.hpp"
+#include "support/pausing_run.hpp"
 #include "support/strategy_contract.hpp"
 
 using namespace attune;
@@ -52,14 +56,45 @@ double best_after(const AnyStrategy& strategy, std::uint64_t seed, int trials) {
 }  // namespace
 
 TEST_CASE("strategies with parents keep the contract") {
+    const auto plain = grown(RandomSearch{}, square(), 15, [](const Configuration& c) { return valley(c); });
     for (const ParentTask task : {ParentTask::related, ParentTask::same})
-        test::strategy_contract(
-            WarmStart({{grown(RandomSearch{}, square(), 15, [](const Configuration& c) { return valley(c); }),
-                        task}},
-                      RandomSearch{}),
-            "random");
+        test::strategy_contract(WarmStart({{plain, task}}, RandomSearch{}), "random");
     const auto mixed = grown(RandomSearch{}, test::mixed_space(), 20, test::bowl);
     test::strategy_contract(WarmStart({{mixed}}, TreeParzen{{.initial_trials = 4}}), "tpe");
+    test::strategy_contract(WarmStart({{mixed}}, Hyperband{}), "hyperband", {.pauses = true});
+    test::strategy_contract(
+        Hyperband{WarmStart({{plain, ParentTask::same}}, TreeParzen{{.initial_trials = 4}})}, "hyperband",
+        {.pauses = true});
+}
+
+TEST_CASE("around a strategy that pauses, parents say what is begun and the strategy how far it runs") {
+    const auto parent = grown(RandomSearch{}, test::mixed_space(), 20, test::bowl);
+    const Hyperband hyperband{{.maximum_resource = 9}};
+    const WarmStart warm({{parent}}, hyperband);
+    CHECK(AnyStrategy(warm).needs_pauses());
+    CHECK(!AnyStrategy(WarmStart({{parent}}, RandomSearch{})).needs_pauses());
+    // The same brackets as without the parent: 9 from step 1, 5 from step 3, 3 that run to the end.
+    const test::PausingRun ran = test::run_pausing(warm, 17, 9, 3);
+    int transferred = 0;
+    std::vector<double> until;
+    for (const Event& event : ran.events)
+        if (const auto* begun = std::get_if<event::Suggested>(&event.body)) {
+            transferred += begun->role == "transferred" ? 1 : 0;
+            until.push_back(begun->until.value_or(0));
+        }
+    CHECK(transferred >= 1);
+    CHECK(ran.study.trial(0).role == "transferred");
+    CHECK(until == std::vector<double>{1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 0, 0, 0});
+    CHECK(replay(ran.events, warm).differences.empty());
+}
+
+TEST_CASE("parents of the same task are refused around a strategy that pauses") {
+    const auto parent = grown(RandomSearch{}, square(), 3, [](const Configuration& c) { return valley(c); });
+    test::check_error<InvalidOption>(
+        [&] {
+            (void)WarmStart({{parent}, {parent, ParentTask::same}}, Hyperband{});
+        },
+        {"warm start", "hyperband", "same task"});
 }
 
 TEST_CASE("few trials after a related parent find what many find without one") {

@@ -111,6 +111,28 @@ TEST_CASE("trials pause at the step of their suggestion and are gone on with as 
     CHECK(!other.differences.back().replayed_resume);
 }
 
+TEST_CASE("a strategy that lets every trial pause replays where trials cannot") {
+    struct AlwaysPauses {
+        std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {
+            auto begun = RandomSearch{}.suggest(study, request);
+            if (begun) begun->until = 2;
+            return begun;
+        }
+    };
+    for (const bool resumable : {false, true}) {
+        Memory memory;
+        Tuner tuner{test::plane(), minimize("y"), AlwaysPauses{}, TunerOptions{.resumable = resumable},
+                    memory};
+        auto first = tuner.ask(), second = tuner.ask({{"x", 0.25}});
+        CHECK(first->until().has_value() == resumable);
+        first->tell(1);
+        second->tell(2);
+        const Replay again = replay(events_of(memory), AlwaysPauses{});
+        CHECK(again.asked_again == 2);
+        CHECK(again.differences.empty());
+    }
+}
+
 TEST_CASE("a policy pauses, keeps the numbers that it compared, and goes on with trials of any strategy") {
     Memory memory;
     std::map<std::int64_t, int> at;
@@ -248,6 +270,7 @@ TEST_CASE("the quota of checkpoints: ended ones go first, then what is least wor
     add(2, TrialState::paused, 4, 4);       // 4: likelier to be promoted than 3
     add(9, TrialState::running, 4, 4);      // 5
     add(4.5, TrialState::completed, 4, 4);  // 6: the best that ended
+    script.report(4, 2, 100, 5);            // late news of an earlier step
     const std::map<std::int64_t, std::uint64_t> bytes{{0, 10}, {1, 10}, {2, 10}, {3, 10},
                                                       {4, 10}, {5, 10}, {6, 10}};
     CHECK(choose_evictions(script.study, bytes, 70).empty());

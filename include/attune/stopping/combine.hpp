@@ -165,12 +165,12 @@ class EachObjective {
 
 template <class... P>
 requires(StoppingPolicy<P>&&...) [[nodiscard]] AnyOfPolicies any_of(P... policies) {
-    return AnyOfPolicies({AnyStoppingPolicy(std::move(policies))...});
+    return AnyOfPolicies(std::vector<AnyStoppingPolicy>{AnyStoppingPolicy(std::move(policies))...});
 }
 
 template <class... P>
 requires(StoppingPolicy<P>&&...) [[nodiscard]] AllOfPolicies all_of(P... policies) {
-    return AllOfPolicies({AnyStoppingPolicy(std::move(policies))...});
+    return AllOfPolicies(std::vector<AnyStoppingPolicy>{AnyStoppingPolicy(std::move(policies))...});
 }
 
 [[nodiscard]] inline AfterStep after(double step, AnyStoppingPolicy policy) {

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +15,7 @@
 #include "attune/stopping/decision_steps.hpp"
 #include "attune/stopping/stopping_policy.hpp"
 #include "attune/study/curve.hpp"
+#include "attune/study/study_follower.hpp"
 
 namespace attune {
 
@@ -37,26 +41,28 @@ struct DominatedOptions {
 /// than a share of the other trials at the same step (with one objective: about the median rule of current
 /// values). Another trial's vector is its latest up to the step, if it came that far, whatever became of it;
 /// it dominates where it is no worse in any metric and better in one. NaN is worse than every number. A trial
-/// is not judged before it has reported every metric.
+/// is not judged before it has reported every metric. A report costs O(reports of its trial) and O(trials).
 class Dominated {
   public:
     explicit Dominated(DominatedOptions options = {}) : options_(std::move(options)) { options_.validate(); }
 
     [[nodiscard]] static constexpr std::string_view name() { return "dominated"; }
 
-    [[nodiscard]] Verdict decide(const Study& study, const TrialRecord& trial) const {
+    [[nodiscard]] Verdict decide(const Study& study, const TrialRecord& trial) {
         const std::vector<Objective>& metrics =
             options_.metrics.empty() ? study.objectives() : options_.metrics;
-        const std::vector<CurvePoint> points = curve(trial, metrics.front().metric);
-        if (points.empty() || trial.reports.empty() || !options_.steps.due(points)) return {};
+        follow(study, metrics);
+        const auto number = static_cast<std::size_t>(trial.number);
+        const std::vector<CurvePoint>& points = seen_[number].curves.front();
+        if (points.empty() || !options_.steps.due(points)) return {};
         const double step = points.back().step;
-        const auto own = losses_at(trial, metrics, step);
+        const auto own = losses_at(seen_[number], metrics, step);
         if (!own) return {};
         std::size_t others = 0;
         std::size_t dominating = 0;
-        for (const TrialRecord& other : study.trials()) {
-            if (other.number == trial.number) continue;
-            const auto losses = losses_at(other, metrics, step);
+        for (std::size_t other = 0; other < seen_.size(); ++other) {
+            if (other == number) continue;
+            const auto losses = losses_at(seen_[other], metrics, step);
             if (!losses) continue;
             ++others;
             dominating += dominates(*losses, *own) ? 1 : 0;
@@ -78,23 +84,42 @@ class Dominated {
     }
 
   private:
+    /// What a trial has reported.
+    struct Seen {
+        std::vector<std::vector<CurvePoint>> curves;                 ///< of each metric
+        double furthest = -std::numeric_limits<double>::infinity();  ///< step of any report
+    };
+
+    void follow(const Study& study, const std::vector<Objective>& metrics) {
+        changed_.clear();
+        follower_.follow(
+            study, [&] { seen_.clear(); },
+            [&](const TrialRecord& trial) { changed_.push_back(trial.number); });
+        std::sort(changed_.begin(), changed_.end());
+        changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
+        seen_.resize(study.trials().size());
+        for (const std::int64_t number : changed_) {
+            const TrialRecord& trial = study.trial(number);
+            Seen& seen = seen_[static_cast<std::size_t>(number)] = {};
+            for (const Objective& metric : metrics) seen.curves.push_back(curve(trial, metric.metric));
+            for (const Report& report : trial.reports) seen.furthest = std::max(seen.furthest, report.step);
+        }
+    }
+
     /// Less being better, NaN as infinity; nothing where the trial did not come to the step or lacks a
     /// metric.
-    static std::optional<std::vector<double>> losses_at(const TrialRecord& trial,
+    static std::optional<std::vector<double>> losses_at(const Seen& seen,
                                                         const std::vector<Objective>& metrics, double step) {
+        if (seen.furthest < step) return std::nullopt;
         std::vector<double> out;
-        for (const Objective& metric : metrics) {
-            std::optional<CurvePoint> latest;
-            bool came_there = false;
-            for (const Report& report : trial.reports) {
-                came_there = came_there || report.step >= step;
-                const auto value = report.metrics.find(metric.metric);
-                if (value == report.metrics.end() || report.step > step) continue;
-                if (!latest || report.step >= latest->step) latest = CurvePoint{report.step, value->second};
-            }
-            if (!came_there || !latest) return std::nullopt;
-            out.push_back(std::isnan(latest->value) ? std::numeric_limits<double>::infinity()
-                                                    : metric.loss(latest->value));
+        for (std::size_t i = 0; i < metrics.size(); ++i) {
+            const auto after =
+                std::upper_bound(seen.curves[i].begin(), seen.curves[i].end(), step,
+                                 [](double wanted, const CurvePoint& point) { return wanted < point.step; });
+            if (after == seen.curves[i].begin()) return std::nullopt;
+            const double value = (after - 1)->value;
+            out.push_back(std::isnan(value) ? std::numeric_limits<double>::infinity()
+                                            : metrics[i].loss(value));
         }
         return out;
     }
@@ -109,6 +134,9 @@ class Dominated {
     }
 
     DominatedOptions options_;
+    StudyFollower follower_;
+    std::vector<Seen> seen_;
+    std::vector<std::int64_t> changed_;
 };
 
 }  // namespace attune

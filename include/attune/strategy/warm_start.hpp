@@ -58,34 +58,58 @@ struct WarmStartOptions {
 /// Its trials are worth as much to the strategy as those of its own initial design, so a misleading parent
 /// costs little.
 ///
+/// Around a strategy that lets trials pause, related parents say what is begun, and the strategy when and how
+/// far it runs. Parents of the same task have no place in its rungs and budgets: give them to the strategy
+/// that it takes its configurations from, `Hyperband{WarmStart{parents, TreeParzen{}}}`.
+///
 /// With several objectives related parents go by the first. Deterministic as the strategy is; what it keeps
 /// depends on the parents alone, which must not change.
 class WarmStart {
   public:
+    /// Throws InvalidOption, also for parents of the same task around a strategy that needs pauses.
     WarmStart(std::vector<ParentStudy> parents, AnyStrategy strategy, WarmStartOptions options = {})
         : parents_(std::move(parents)), strategy_(std::move(strategy)), options_(options) {
         options_.validate();
         for (const ParentStudy& parent : parents_)
             if (!parent.study || !parent.study->is_created())
                 throw InvalidOption("warm start: a parent is no study that was created");
+        if (continues() && strategy_.needs_pauses())
+            throw InvalidOption(fmt::format(
+                "warm start: the strategy {} lets trials pause, and trials of a parent of the same "
+                "task have no place among those; name the parent as a related one",
+                strategy_.name()));
     }
 
     [[nodiscard]] std::string name() const { return strategy_.name(); }
+    [[nodiscard]] bool needs_pauses() const { return strategy_.needs_pauses(); }
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) {
+        if (request.resumable && needs_pauses()) {
+            auto chosen = strategy_.suggest(study, request);
+            if (chosen && !chosen->resume)
+                if (auto proposal = propose(study, request)) {
+                    proposal->until = chosen->until;
+                    return proposal;
+                }
+            return chosen;
+        }
+        if (request.only_resume) return std::nullopt;
         if (auto proposal = propose(study, request)) return proposal;
-        const bool continued = std::any_of(parents_.begin(), parents_.end(), [](const ParentStudy& parent) {
-            return parent.task == ParentTask::same;
-        });
-        if (!continued) return strategy_.suggest(study, request);
+        if (!continues()) return strategy_.suggest(study, request);
         const Study whole = with_parents(study);
         SuggestionRequest shifted = request;
+        shifted.resumable = false;  // its numbers are not those of `whole`
         shifted.trial += static_cast<std::int64_t>(whole.trials().size() - study.trials().size());
         return strategy_.suggest(whole, shifted);
     }
 
   private:
     // ---- parents of the same task
+
+    [[nodiscard]] bool continues() const {
+        return std::any_of(parents_.begin(), parents_.end(),
+                           [](const ParentStudy& parent) { return parent.task == ParentTask::same; });
+    }
 
     /// The parents' trials, then the study's own, as one study that comes to its space in the end.
     [[nodiscard]] Study with_parents(const Study& study) const {
@@ -193,7 +217,8 @@ class WarmStart {
         std::vector<const TrialRecord*> known;
         std::vector<double> losses;
         for (const TrialRecord& trial : study.trials()) {
-            if (!trial.finished() || trial.failure == FailureKind::environment || trial.original) continue;
+            const bool told = trial.finished() || trial.state == TrialState::paused;
+            if (!told || trial.failure == FailureKind::environment || trial.original) continue;
             const double loss = study.objective().loss(study.value(trial));
             known.push_back(&trial);
             losses.push_back(std::isnan(loss) ? HUGE_VAL : loss);

@@ -28,13 +28,16 @@ class CurveLessons {
         std::erase_if(points, [](const CurvePoint& p) { return !std::isfinite(p.value); });
         for (std::size_t k = 0; k < places_.size(); ++k) {
             Place& place = places_[k];
-            std::erase_if(place.lessons, [&](const Lesson& lesson) { return lesson.trial == trial; });
+            // In the order of the trials, whatever order they ended in: sums must not depend on it.
+            auto at = std::lower_bound(place.lessons.begin(), place.lessons.end(), trial,
+                                       [](const Lesson& lesson, std::int64_t n) { return lesson.trial < n; });
+            if (at != place.lessons.end() && at->trial == trial) at = place.lessons.erase(at);
             const double step = detail::curve_growth[k].at * horizon / curve_length;
             const auto end = std::find_if(points.begin(), points.end(),
                                           [&](const CurvePoint& p) { return p.step > step * (1 + 1e-9); });
             if (end == points.end()) continue;
             const CurveShape shape = curve_shape(std::span(points.begin(), end), horizon);
-            if (shape.slope) place.lessons.push_back({trial, final, curve_outlook(shape)});
+            if (shape.slope) place.lessons.insert(at, {trial, final, curve_outlook(shape)});
         }
     }
 

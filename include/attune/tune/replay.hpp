@@ -40,6 +40,7 @@ struct RecordedSuggestion {
     std::int64_t trial = 0;
     std::uint64_t view = 0;
     bool passed_over = false;
+    bool could_pause = true;  ///< otherwise `until` was not recorded, whatever the strategy said
     SuggestionRequest request;
     event::Values fixed;
     std::optional<event::Values> configuration;  ///< none: it was gone on with
@@ -55,6 +56,7 @@ inline std::optional<RecordedSuggestion> recorded_suggestion(const EventBody& bo
         out.view = suggested->view;
         out.passed_over =
             suggested->enqueued || suggested->role == "replicate" || suggested->role == "merged";
+        out.could_pause = suggested->resumable;
         out.request.attempt = suggested->attempt;
         out.request.resumable = suggested->resumable && suggested->fixed.empty();
         out.fixed = suggested->fixed;
@@ -117,7 +119,7 @@ inline std::optional<RecordedSuggestion> recorded_suggestion(const EventBody& bo
         const bool same_trial =
             again && (resumption ? again->resume == recorded->trial
                                  : !again->resume && again->configuration == configuration);
-        const bool same_until = again && again->until == recorded->until;
+        const bool same_until = again && (!recorded->could_pause || again->until == recorded->until);
         if (same_trial && same_until && again->fit == recorded->fit) continue;
         result.differences.push_back({recorded->trial, view, std::move(configuration),
                                       again ? std::optional(again->configuration) : std::nullopt,

@@ -210,9 +210,6 @@ class Tuner {
     using MayAsk = std::function<bool(bool resuming)>;
 
     std::optional<Trial> ask_locked(const event::Values& fixed, std::int64_t group, const MayAsk& may_ask);
-    std::optional<event::Suggested> to_begin(const SuggestionRequest& request, const event::Values& fixed,
-                                             std::int64_t group, Suggestion suggestion,
-                                             std::optional<std::uint64_t> enqueued);
     std::optional<Trial> resume(event::Resumed resumed);
     bool keep_checkpoint_quota_once();
     void keep_checkpoint_quota();

@@ -1,16 +1,20 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "attune/study/study_follower.hpp"
 
 namespace attune::detail {
 
-/// The trial that completed first: what resources are estimated from that nobody said.
+/// The trial that completed first, of several at one time the one with the lowest number: what resources are
+/// estimated from that nobody said.
 class FirstCompleted {
   public:
     struct Found {
-        double seconds = 0;    ///< when it completed
+        double seconds = 0;  ///< when it completed
+        std::int64_t trial = 0;
         double last_step = 0;  ///< the highest step that it reported
         friend bool operator==(const Found&, const Found&) = default;
     };
@@ -20,10 +24,11 @@ class FirstCompleted {
             study, [&] { found_.reset(); },
             [&](const TrialRecord& trial) {
                 if (trial.state != TrialState::completed || trial.reports.empty()) return;
-                if (found_ && found_->seconds <= trial.finished_seconds) return;
+                const std::pair at(trial.finished_seconds, trial.number);
+                if (found_ && std::pair(found_->seconds, found_->trial) <= at) return;
                 double last = trial.reports.front().step;
                 for (const Report& report : trial.reports) last = report.step > last ? report.step : last;
-                found_ = Found{trial.finished_seconds, last};
+                found_ = Found{trial.finished_seconds, trial.number, last};
             });
         return found_;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -9,9 +10,21 @@
 #include <system_error>
 #include <vector>
 
+#include "attune/study/curve.hpp"
 #include "attune/study/study.hpp"
 
 namespace attune {
+
+namespace detail {
+
+/// The latest value up to the step; NaN where there is none.
+[[nodiscard]] inline double value_at(const std::vector<CurvePoint>& points, double step) {
+    const auto after = std::upper_bound(points.begin(), points.end(), step,
+                                        [](double wanted, const CurvePoint& p) { return wanted < p.step; });
+    return after == points.begin() ? std::nan("") : (after - 1)->value;
+}
+
+}  // namespace detail
 
 /// Which trials' checkpoints must go so that what is left takes at most `quota_bytes`, in the order of going;
 /// `bytes` is what each trial's takes.
@@ -23,19 +36,16 @@ namespace attune {
 /// trials under way stay, so that it may not suffice. A function of the study and the sizes.
 [[nodiscard]] inline std::vector<std::int64_t> choose_evictions(
     const Study& study, const std::map<std::int64_t, std::uint64_t>& bytes, std::uint64_t quota_bytes) {
+    std::uint64_t total = 0;
+    for (const auto& [number, size] : bytes) total += size;
+    if (total <= quota_bytes) return {};
     struct Candidate {
         std::int64_t trial;
         double worth;
         std::uint64_t bytes;
     };
-    const auto value_at = [&](const TrialRecord& trial, double step) {
-        double value = std::nan("");
-        for (const Report& report : trial.reports)
-            if (const auto found = report.metrics.find(study.objective().metric);
-                found != report.metrics.end() && report.step <= step)
-                value = found->second;
-        return value;
-    };
+    std::vector<std::vector<CurvePoint>> curves;
+    for (const TrialRecord& trial : study.trials()) curves.push_back(curve(trial, study.objective().metric));
     const TrialRecord* best = nullptr;  // also of paused ones, which are gone on with
     for (const TrialRecord& trial : study.trials()) {
         const bool counts = trial.state == TrialState::completed || trial.state == TrialState::stopped ||
@@ -43,10 +53,8 @@ namespace attune {
         if (counts && !std::isnan(study.value(trial)) && (best == nullptr || study.beats(trial, *best)))
             best = &trial;
     }
-    std::uint64_t total = 0;
     std::vector<Candidate> candidates;
     for (const auto& [number, size] : bytes) {
-        total += size;
         const TrialRecord& trial = study.trial(number);
         if (&trial == best || &trial == study.best()) continue;
         if (trial.finished()) {
@@ -54,14 +62,15 @@ namespace attune {
             continue;
         }
         if (trial.state != TrialState::paused) continue;
-        const double step = trial.reports.empty() ? 0 : trial.reports.back().step;
-        const double own = value_at(trial, step);
+        const std::vector<CurvePoint>& own = curves[static_cast<std::size_t>(number)];
+        const double step = own.empty() ? 0 : own.back().step;
+        const double value = own.empty() ? std::nan("") : own.back().value;
         double peers = 1;
         double no_better = 1;
-        for (const TrialRecord& other : study.trials()) {
-            if (other.number == number || other.reports.empty() || other.reports.back().step < step) continue;
+        for (const auto& other : curves) {
+            if (&other == &own || other.empty() || other.back().step < step) continue;
             ++peers;
-            no_better += study.objective().better(value_at(other, step), own) ? 0 : 1;
+            no_better += study.objective().better(detail::value_at(other, step), value) ? 0 : 1;
         }
         const double seconds = trial.duration_seconds();
         const double cost = seconds > 0 ? seconds : std::max(step, std::numeric_limits<double>::min());
