@@ -12,6 +12,7 @@
 #include "attune/finetune/evaluate/regression_metrics.hpp"
 #include "attune/finetune/evaluate/threshold_counts.hpp"
 #include "attune/finetune/freeze.hpp"
+#include "attune/finetune/matrix_holder.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/parameters.hpp"
 #include "attune/finetune/state_dict.hpp"

@@ -9,6 +9,7 @@
 
 #include "attune/error.hpp"
 #include "attune/files/study_export.hpp"
+#include "little_endian_text.hpp"
 
 namespace attune {
 namespace {
@@ -25,7 +26,7 @@ constexpr std::array<std::uint32_t, 256> castagnoli = [] {
 
 template <class Number>
 void put(std::string& out, Number number) {
-    for (std::size_t i = 0; i < sizeof number; ++i) out += static_cast<char>(number >> (8 * i) & 0xff);
+    out += detail::little(number, sizeof number);
 }
 
 // The few parts of protocol buffers that an event needs.

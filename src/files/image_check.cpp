@@ -1,18 +1,15 @@
 #include "attune/files/image_check.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 #include <fmt/format.h>
 
 #include "attune/error.hpp"
 #include "attune/files/fingerprint.hpp"
 #include "attune/files/image.hpp"
+#include "each_in_threads.hpp"
 #include "image_listing_checks.hpp"
 
 namespace attune {
@@ -41,35 +38,12 @@ Look look_at(const fs::path& path) {
     return look;
 }
 
-/// Pictures are dealt to the threads one by one; each look has a place of its own.
 std::vector<Look> look_at_all(const ImageListing& listing, const ImageSetCheckOptions& options) {
     std::vector<Look> looks(listing.samples.size());
-    std::atomic<std::size_t> next{0};
-    std::atomic<bool> ended{false};
-    std::mutex mutex;
-    std::int64_t done = 0;
-    std::exception_ptr failure;
-    const auto work = [&]() noexcept {
-        try {
-            for (auto i = next++; i < looks.size() && !ended; i = next++) {
-                looks[i] = look_at(listing.samples[i].path);
-                const std::scoped_lock lock(mutex);
-                if (options.progress && !ended) options.progress(++done, std::ssize(looks));
-            }
-        } catch (...) {
-            const std::scoped_lock lock(mutex);
-            if (!failure) failure = std::current_exception();
-            ended = true;
-        }
-    };
-    {
-        const auto wanted = options.threads > 0 ? static_cast<std::size_t>(options.threads)
-                                                : std::max(1U, std::thread::hardware_concurrency());
-        std::vector<std::jthread> threads;
-        for (std::size_t i = 1; i < std::min(wanted, looks.size()); ++i) threads.emplace_back(work);
-        work();
-    }
-    if (failure) std::rethrow_exception(failure);
+    detail::each_in_threads(std::ssize(looks), options.threads, options.progress, [&](std::int64_t i) {
+        const auto at = static_cast<std::size_t>(i);
+        looks[at] = look_at(listing.samples[at].path);
+    });
     return looks;
 }
 

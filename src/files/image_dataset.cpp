@@ -1,14 +1,12 @@
 #include "attune/files/image_dataset.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <mutex>
+#include <optional>
 #include <set>
-#include <thread>
 
 #include "attune/error.hpp"
 #include "attune/files/image.hpp"
+#include "each_in_threads.hpp"
 #include "image_listing_checks.hpp"
 
 namespace attune {
@@ -64,58 +62,6 @@ std::optional<std::string> damage_of(const std::filesystem::path& path) {
     }
 }
 
-/// Pictures are dealt to the threads one by one; each result has a place of its own.
-class ImageCheck {
-  public:
-    ImageCheck(const ImageListing& listing, const CheckProgress& progress)
-        : listing_(listing), progress_(progress), reasons_(listing.samples.size()) {}
-
-    void run(int threads) {
-        {
-            std::vector<std::jthread> workers;
-            for (int i = 1; i < threads; ++i) workers.emplace_back([this] { work(); });
-            work();
-        }
-        if (failure_) std::rethrow_exception(failure_);
-    }
-
-    [[nodiscard]] std::vector<SkippedFile> damaged() const {
-        std::vector<SkippedFile> files;
-        for (std::size_t i = 0; i < reasons_.size(); ++i)
-            if (reasons_[i]) files.push_back({listing_.samples[i].path, *reasons_[i]});
-        return files;
-    }
-
-  private:
-    void work() noexcept {
-        try {
-            for (std::size_t i = next_++; i < reasons_.size() && !cancelled_; i = next_++) {
-                reasons_[i] = damage_of(listing_.samples[i].path);
-                announce();
-            }
-        } catch (...) {
-            const std::scoped_lock lock(mutex_);
-            if (!failure_) failure_ = std::current_exception();
-            cancelled_ = true;
-        }
-    }
-
-    void announce() {
-        if (!progress_) return;
-        const std::scoped_lock lock(mutex_);
-        if (!cancelled_) progress_(++done_, static_cast<std::int64_t>(reasons_.size()));
-    }
-
-    const ImageListing& listing_;
-    const CheckProgress& progress_;
-    std::vector<std::optional<std::string>> reasons_;
-    std::atomic<std::size_t> next_{0};
-    std::atomic<bool> cancelled_{false};
-    std::mutex mutex_;
-    std::int64_t done_ = 0;
-    std::exception_ptr failure_;
-};
-
 }  // namespace
 
 std::string to_string(Split split) {
@@ -165,12 +111,15 @@ std::vector<SkippedFile> check_images(const ImageListing& listing, int threads,
                                       const CheckProgress& progress) {
     if (threads < 0)
         throw InvalidOption("threads is " + std::to_string(threads) + ", it must be 0 (all cores) or more");
-    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    const int wanted = threads == 0 ? cores : threads;
-    const auto useful = static_cast<int>(std::min<std::size_t>(listing.samples.size(), 1024));
-    ImageCheck check(listing, progress);
-    check.run(std::max(1, std::min(wanted, useful)));
-    return check.damaged();
+    std::vector<std::optional<std::string>> reasons(listing.samples.size());
+    detail::each_in_threads(std::ssize(reasons), threads, progress, [&](std::int64_t i) {
+        const auto at = static_cast<std::size_t>(i);
+        reasons[at] = damage_of(listing.samples[at].path);
+    });
+    std::vector<SkippedFile> files;
+    for (std::size_t i = 0; i < reasons.size(); ++i)
+        if (reasons[i]) files.push_back({listing.samples[i].path, *reasons[i]});
+    return files;
 }
 
 ImageListing without_files(ImageListing listing, const std::vector<SkippedFile>& damaged) {

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -12,6 +11,7 @@
 #include "attune/space/detail/counted.hpp"
 #include "byte_source.hpp"
 #include "image_listing_checks.hpp"
+#include "number_text.hpp"
 
 namespace attune {
 namespace {
@@ -25,10 +25,7 @@ std::string trimmed(const std::string& text) {
 }
 
 std::optional<std::int64_t> whole_number(const std::string& text) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
+    return detail::number_of_text<std::int64_t>(text);
 }
 
 std::vector<std::string> in_label_order(std::vector<std::string> labels) {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -12,6 +11,7 @@
 #include "attune/files/study_import.hpp"
 #include "attune/space/detail/counted.hpp"
 #include "date_text.hpp"
+#include "number_text.hpp"
 #include "trial_table.hpp"
 
 namespace attune {
@@ -21,24 +21,14 @@ using namespace detail;
 
 constexpr std::string_view parameter_prefix = "params_";
 
-std::optional<double> number_from(const std::string& text) {
-    double out = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, out);
-    if (error != std::errc{} || stop != end) return std::nullopt;
-    return out;
-}
-
 /// A field as the kind of value that it looks like.
 Value value_from(const std::string& text) {
     if (text == "true" || text == "True" || text == "TRUE") return true;
     if (text == "false" || text == "False" || text == "FALSE") return false;
-    std::int64_t integer = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, integer);
     constexpr std::int64_t largest = std::int64_t{1} << 53;
-    if (error == std::errc{} && stop == end && integer <= largest && integer >= -largest) return integer;
-    if (const auto number = number_from(text); number && std::isfinite(*number)) return *number;
+    const auto integer = number_of_text<std::int64_t>(text);
+    if (integer && *integer <= largest && *integer >= -largest) return *integer;
+    if (const auto number = number_of_text<double>(text); number && std::isfinite(*number)) return *number;
     return text;
 }
 
@@ -193,7 +183,7 @@ class CsvStudy {
 
     void take(const Column& column, std::size_t index, const std::string& field, TableTrial& out,
               std::map<std::string, std::string>& reserved) const {
-        const auto number = number_from(field);
+        const auto number = number_of_text<double>(field);
         const bool is_metric =
             column.role == Role::metric || (column.role == Role::number_or_attribute && number);
         if (is_metric && !number) refuse(out, column.name, field, "must be a number");
@@ -216,7 +206,7 @@ class CsvStudy {
         const auto number = [&](const std::string& name) -> std::optional<double> {
             const auto found = fields.find(name);
             if (found == fields.end()) return std::nullopt;
-            const auto value = number_from(found->second);
+            const auto value = number_of_text<double>(found->second);
             if (!value || !std::isfinite(*value)) refuse(out, name, found->second, "must be a finite number");
             return value;
         };

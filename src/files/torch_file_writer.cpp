@@ -8,6 +8,7 @@
 #include "attune/files/atomic_file.hpp"
 #include "attune/files/torch_file.hpp"
 #include "byte_source.hpp"
+#include "little_endian_text.hpp"
 #include "zip_writer.hpp"
 
 namespace attune {
@@ -22,11 +23,7 @@ constexpr char mark = '(', tuple = 't', empty_tuple = ')', reduce = 'R', global 
                stop = '.';
 }  // namespace op
 
-std::string little(std::uint64_t value, int bytes) {
-    std::string result;
-    for (int i = 0; i < bytes; ++i) result += static_cast<char>(value >> (8 * i) & 0xFF);
-    return result;
-}
+using detail::little;
 
 std::string text(const std::string& value) { return op::text + little(value.size(), 4) + value; }
 

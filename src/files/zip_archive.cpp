@@ -1,11 +1,10 @@
 #include "zip_archive.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
 
 #include "attune/space/detail/counted.hpp"
 #include "inflate.hpp"
+#include "zip_checksum.hpp"
 
 // Numbers and names of records: "APPNOTE.TXT - .ZIP File Format Specification", PKWARE, version 6.3.
 
@@ -26,16 +25,6 @@ std::uint32_t u32(const std::string& text, std::size_t at) {
     return static_cast<std::uint32_t>(little_endian(text.data() + at, 4));
 }
 std::uint64_t u64(const std::string& text, std::size_t at) { return little_endian(text.data() + at, 8); }
-
-std::uint32_t crc_of(std::span<const std::byte> bytes) {
-    uLong crc = ::crc32(0, nullptr, 0);
-    while (!bytes.empty()) {
-        const std::size_t part = std::min<std::size_t>(bytes.size(), std::size_t{1} << 30);
-        crc = ::crc32(crc, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(part));
-        bytes = bytes.subspan(part);
-    }
-    return static_cast<std::uint32_t>(crc);
-}
 
 }  // namespace
 

@@ -1,8 +1,9 @@
 #include "zip_writer.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
+
+#include "little_endian_text.hpp"
+#include "zip_checksum.hpp"
 
 // Numbers and names of records: "APPNOTE.TXT - .ZIP File Format Specification", PKWARE, version 6.3.
 
@@ -17,22 +18,6 @@ constexpr std::uint16_t zip64_id = 1;
 constexpr std::uint16_t padding_id = 0x4246;  // "FB", what torch pads with
 constexpr std::uint64_t needs_zip64 = 45;     // the version that a reader has to know
 constexpr std::uint64_t needs_basics = 20;
-
-std::string little(std::uint64_t value, int bytes) {
-    std::string text;
-    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xFF);
-    return text;
-}
-
-std::uint32_t crc_of(std::span<const std::byte> bytes) {
-    uLong crc = ::crc32(0, nullptr, 0);
-    while (!bytes.empty()) {
-        const auto part = std::min<std::size_t>(bytes.size(), std::size_t{1} << 30);
-        crc = ::crc32(crc, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(part));
-        bytes = bytes.subspan(part);
-    }
-    return static_cast<std::uint32_t>(crc);
-}
 
 /// Flags, method, time and date: names are UTF-8, content is stored, and every archive of the same content is
 /// the same (1 January 1980).

@@ -13,6 +13,7 @@
 #include "nearest_model.hpp"
 #include "state_names.hpp"
 #include "tensor_source.hpp"
+#include "train/auxiliary_heads.hpp"
 
 namespace attune {
 namespace {
@@ -167,12 +168,8 @@ void copy(const Plan& plan) {
 
 /// Files that are for use only have lost their auxiliary heads as a whole.
 bool has_auxiliary_heads(const TensorFile& file, const Network& network, const LoadOptions& options) {
-    const auto& heads = network.auxiliary_heads();
-    return std::any_of(heads.begin(), heads.end(), [&](const AuxiliaryHead& head) {
-        const auto prefix = head.name.substr(0, head.name.find('.') + 1);
-        return std::any_of(file.tensors.begin(), file.tensors.end(), [&](const auto& entry) {
-            return renamed(entry.first, options).starts_with(prefix);
-        });
+    return std::any_of(file.tensors.begin(), file.tensors.end(), [&](const auto& entry) {
+        return detail::is_auxiliary(network, renamed(entry.first, options));
     });
 }
 

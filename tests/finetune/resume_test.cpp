@@ -7,6 +7,7 @@
 
 #include "attune/error.hpp"
 #include "attune/finetune/train/fit.hpp"
+#include "attune/finetune/train/optimizer.hpp"
 #include "finetune/support/quick_recipe.hpp"
 #include "finetune/support/tiny_network.hpp"
 #include "support/doctest_torch.hpp"
@@ -90,6 +91,26 @@ const std::map<std::string, std::function<void(Recipe&)>>& recipes() {
              r.swa_from = 0.3;
              r.optimizer = OptimizerKind::nadam;
              r.schedule.warm_up_epochs = 1;
+             r.thaw_rise_epochs = 0.5;
+         }},
+        {"low rank, momentum that moves, averages",
+         [](Recipe& r) {
+             r.frozen_stages = 1;
+             r.lora_rank = 2;
+             r.ema_decay = 0.5;
+             r.optimizer = OptimizerKind::radam;
+             r.schedule.kind = ScheduleKind::one_cycle;
+             r.schedule.lowest_momentum = 0.6;
+         }},
+        {"restarts, a norm's limit, class weights",
+         [](Recipe& r) {
+             r.frozen_stages = 0;
+             r.accumulation_steps = 3;
+             r.batch_size = 4;
+             r.class_weights = {1, 3, 0.5};
+             r.gradient_clip_norm = 0.5;
+             r.schedule.kind = ScheduleKind::cosine_restarts;
+             r.schedule.cycle_epochs = 1;
          }},
         {"low rank, patience, plateau",
          [](Recipe& r) {
@@ -130,6 +151,33 @@ TEST_CASE("a training that is cut off at any update and gone on with ends with t
             const auto part = run(set, recipe, path, at);
             const auto rest = run(set, recipe, path, -1, part.reports);
             check_same(whole, rest);
+        }
+    }
+}
+
+TEST_CASE("the state of every optimizer survives a training that is cut off") {
+    const OneThread one;
+    const TrainingSet set{test::striped_images(50)};
+    for (const auto* name : {"sgd", "asgd", "adam", "adamw", "adamax", "nadam", "radam", "adagrad",
+                             "adadelta", "rmsprop", "rprop", "lion", "lamb", "lars", "lbfgs"}) {
+        CAPTURE(name);
+        auto recipe = quick_recipe(1);
+        recipe.optimizer = optimizer_from_name(name);
+        recipe.batch_size = 12;
+        recipe.epochs = 3;
+        recipe.weight_decay = 1e-3;
+        recipe.amsgrad = true;
+        recipe.rmsprop_centered = true;
+        recipe.optimizer_details.asgd_average_from = 2;
+        const auto whole = run(set, recipe, {});
+        REQUIRE(whole.result.end == FitEnd::completed);
+        for (const std::int64_t at : {1, 4}) {
+            CAPTURE(at);
+            const test::TemporaryFolder folder;
+            const auto path = folder.path() / "fit.safetensors";
+            const auto part = run(set, recipe, path, at);
+            REQUIRE(part.result.end == FitEnd::cancelled);
+            check_same(whole, run(set, recipe, path, -1, part.reports));
         }
     }
 }
@@ -207,6 +255,23 @@ TEST_CASE("a training that its callback pauses goes on as if it had not been") {
     CHECK(rest.result.end == FitEnd::completed);
 }
 
+TEST_CASE("a checkpoint knows its teacher") {
+    const OneThread one;
+    TrainingSet set{test::striped_images(50)};
+    auto recipe = quick_recipe();
+    recipe.distillation_weight = 0.5;
+    set.teacher = std::make_shared<TinyNetwork>(3);
+    const test::TemporaryFolder folder;
+    const auto path = folder.path() / "fit.safetensors";
+    (void)run(set, recipe, path, 2);
+    const auto whole = run(set, recipe, {});
+    set.teacher = std::make_shared<TinyNetwork>(3);
+    set.teacher->named_parameters()["fc.weight"].data().add_(0.5);
+    CHECK_THROWS_WITH_AS(run(set, recipe, path), doctest::Contains("teacher"), InvalidState);
+    set.teacher = std::make_shared<TinyNetwork>(3);
+    CHECK(torch::equal(whole.values, run(set, recipe, path).values));
+}
+
 TEST_CASE("checkpoints of other recipes, data or weights, and damaged ones, are refused") {
     const OneThread one;
     const TrainingSet set{test::striped_images(50)};
@@ -224,6 +289,19 @@ TEST_CASE("checkpoints of other recipes, data or weights, and damaged ones, are 
     FitOptions options;
     options.checkpoint = path;
     CHECK_THROWS_WITH_AS(fit(moved, set, recipe, options), doctest::Contains("weights"), InvalidState);
+    // The same bytes framed otherwise are other pictures.
+    const auto& data = set.data;
+    const TrainingSet framed{
+        ImageData(data.pixels(), data.labels(), data.classes(), {}, data.split(), {.image_size = 14})};
+    CHECK_THROWS_WITH_AS(run(framed, recipe, path), doctest::Contains("images"), InvalidState);
+    FitOptions own;
+    own.checkpoint = path;
+    own.make_optimizer = [&](std::vector<OptimizerGroup> groups) {
+        groups.front().weight_decay += 0.1;
+        return make_optimizer(recipe, std::move(groups));
+    };
+    TinyNetwork network(3);
+    CHECK_THROWS_WITH_AS(fit(network, set, recipe, own), doctest::Contains("optimizer"), InvalidState);
     const auto whole = test::contents(path);
     std::ofstream(path, std::ios::binary) << whole.substr(0, whole.size() / 2);
     CHECK_THROWS_WITH_AS(run(set, recipe, path), doctest::Contains("fit.safetensors"), FileError);

@@ -319,9 +319,14 @@ TEST_CASE("warm-up rises in a straight line to the main schedule") {
     CHECK(learning_rate_factor(schedule, 10, 10, 5) == doctest::Approx(0.55));
     CHECK(learning_rate_factor(schedule, 20, 10, 5) == doctest::Approx(1));
     CHECK(learning_rate_factor(schedule, 35, 10, 5) == doctest::Approx(0.5));
-    const Schedule share{.kind = ScheduleKind::constant, .warm_up_epochs = 0.5};
+    const Schedule share{.kind = ScheduleKind::constant, .warm_up_share = 0.5};
     CHECK(learning_rate_factor(share, 24, 10, 5) < 1);
     CHECK(learning_rate_factor(share, 25, 10, 5) == 1);
+    const Schedule half_an_epoch{.kind = ScheduleKind::constant, .warm_up_epochs = 0.5};
+    CHECK(learning_rate_factor(half_an_epoch, 4, 10, 5) < 1);
+    CHECK(learning_rate_factor(half_an_epoch, 5, 10, 5) == 1);
+    CHECK_THROWS_WITH_AS((Schedule{.warm_up_epochs = 1, .warm_up_share = 0.1}.validate()),
+                         doctest::Contains("warm_up_share"), InvalidOption);
 }
 
 TEST_CASE("evaluation counts, averages views and names the most confident mistakes") {

@@ -1,5 +1,6 @@
-// Lists of images (CSV) and of weights (JSON).
+// Lists of images (CSV and JSON lines) and of weights (JSON).
 #include <cstdint>
+#include <iterator>
 
 #include "attune/files/image_dataset.hpp"
 #include "attune/files/weights_manifest.hpp"
@@ -9,7 +10,13 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace attune;
     const fuzz::MemoryFile file(data, size);
-    fuzz::allow_errors([&] { (void)list_image_manifest(file.path()); });
+    for (const char* name : {"", "list.jsonl"})
+        fuzz::allow_errors([&] {
+            const auto listing = list_image_manifest(*name == 0 ? file.path() : file.path_named(name));
+            for (const auto& sample : listing.samples)
+                fuzz::require(sample.label >= 0 && sample.label < std::ssize(listing.classes),
+                              "a label is one of the classes");
+        });
     fuzz::allow_errors([&] {
         const auto manifest = WeightsManifest::read(file.path());
         for (const auto& record : manifest.records()) {

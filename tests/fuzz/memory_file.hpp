@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace attune::fuzz {
 
@@ -35,7 +36,36 @@ class MemoryFile {
         return "/proc/self/fd/" + std::to_string(descriptor_);
     }
 
+    /// A link to it of that name, for readers that go by names: in a folder of this process alone, which is
+    /// gone with it.
+    [[nodiscard]] std::filesystem::path path_named(const std::string& name) const {
+        static const Folder folder;
+        auto link = folder.path / name;
+        std::error_code ignored;
+        std::filesystem::remove(link, ignored);
+        std::filesystem::create_symlink(path(), link);
+        return link;
+    }
+
   private:
+    struct Folder {
+        Folder() {
+            std::string pattern = (std::filesystem::temp_directory_path() / "attune-fuzz-XXXXXX").string();
+            if (::mkdtemp(pattern.data()) == nullptr) {
+                std::perror("mkdtemp");
+                std::exit(1);
+            }
+            path = pattern;
+        }
+        ~Folder() {
+            std::error_code ignored;
+            std::filesystem::remove_all(path, ignored);
+        }
+        Folder(const Folder&) = delete;
+        Folder& operator=(const Folder&) = delete;
+        std::filesystem::path path;
+    };
+
     int descriptor_;
 };
 

@@ -1,12 +1,10 @@
 #include "attune/finetune/data/augmentation.hpp"
 
-#include <torch/nn/functional/padding.h>
 #include <torch/types.h>
 
 #include <torch/utils.h>
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/_upsample_bilinear2d_aa.h>
 
 #include <algorithm>
 #include <array>
@@ -43,13 +41,13 @@ torch::Tensor as_float(const torch::Tensor& pixels) {
 
 torch::Tensor resized(const torch::Tensor& pixels, std::int64_t size) {
     if (pixels.size(2) == size && pixels.size(3) == size) return as_float(pixels);
-    const std::array<std::int64_t, 2> sides{size, size};
-    return at::_upsample_bilinear2d_aa(as_float(pixels), sides, false);
+    return image::resize(as_float(pixels), size, size);
 }
 
 torch::Tensor centre(const torch::Tensor& pixels, std::int64_t size) {
+    if (pixels.size(2) == size) return pixels;
     const auto offset = (pixels.size(2) - size) / 2;
-    return pixels.narrow(2, offset, size).narrow(3, offset, size);
+    return image::crop(pixels, offset, offset, size, size);
 }
 
 torch::Tensor crop_of(const torch::Tensor& pixels, const View& view) {
@@ -59,13 +57,13 @@ torch::Tensor crop_of(const torch::Tensor& pixels, const View& view) {
     const double room = (side - static_cast<double>(crop)) / 2;
     const auto left = std::llround(room * (1 + view.shift_x));
     const auto top = std::llround(room * (1 + view.shift_y));
-    return pixels.narrow(2, top, crop).narrow(3, left, crop);
+    return image::crop(pixels, top, left, crop, crop);
 }
 
 torch::Tensor turned(torch::Tensor pixels, const View& view) {
     if (view.quarter_turns != 0) pixels = pixels.rot90(view.quarter_turns, {2, 3});
-    if (view.horizontal_flip) pixels = pixels.flip({3});
-    if (view.vertical_flip) pixels = pixels.flip({2});
+    if (view.horizontal_flip) pixels = image::flip_horizontally(pixels);
+    if (view.vertical_flip) pixels = image::flip_vertically(pixels);
     return pixels;
 }
 
@@ -84,7 +82,7 @@ torch::Tensor random_resized_crop(const torch::Tensor& pixels, const Augmentatio
             static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(side - height + 1)));
         const auto left =
             static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(side - width + 1)));
-        return resized(pixels.narrow(2, top, height).narrow(3, left, width), size);
+        return resized(image::crop(pixels, top, left, height, width), size);
     }
     return resized(pixels, size);
 }
@@ -100,14 +98,13 @@ torch::Tensor random_shift(const torch::Tensor& pixels, std::int64_t padding, de
     std::int64_t border = 0;
     if (padding > margin) {
         border = std::min(padding - margin, pixels.size(2) - 1);
-        namespace F = torch::nn::functional;
-        wide = F::pad(wide, F::PadFuncOptions({border, border, border, border}).mode(torch::kReflect));
+        wide = image::pad_reflected(wide, {border, border, border, border});
     }
     const auto last = wide.size(2) - size;
     const auto at = [&](std::int64_t shift) {
         return std::clamp<std::int64_t>(margin + border + shift, 0, last);
     };
-    return wide.narrow(2, at(dy), size).narrow(3, at(dx), size);
+    return image::crop(wide, at(dy), at(dx), size, size);
 }
 
 double factor(double spread, detail::RandomStream& stream) { return stream.uniform(1 - spread, 1 + spread); }
@@ -126,7 +123,7 @@ torch::Tensor colour_jitter(torch::Tensor pixels, const Augmentation& augmentati
     return pixels;
 }
 
-void erase(torch::Tensor& pixels, detail::RandomStream& stream) {
+torch::Tensor erased(const torch::Tensor& pixels, detail::RandomStream& stream) {
     const auto side = pixels.size(2);
     const double area = static_cast<double>(side * side) * stream.uniform(0.02, 0.2);
     const double aspect = std::exp(stream.uniform(-1, 1));
@@ -137,9 +134,7 @@ void erase(torch::Tensor& pixels, detail::RandomStream& stream) {
     const auto height = bounded(std::sqrt(area / aspect));
     const auto top = static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(side - height + 1)));
     const auto left = static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(side - width + 1)));
-    auto window = pixels.narrow(2, top, height).narrow(3, left, width);
-    for (std::int64_t channel = 0; channel < 3; ++channel)
-        window.select(1, channel).fill_(mean_colour[static_cast<std::size_t>(channel)]);
+    return image::erase(pixels, top, left, height, width, mean_colour);
 }
 
 /// Everything that is not a choice of view, for one image (1 x 3 x S x S).
@@ -155,10 +150,8 @@ torch::Tensor augment_one(torch::Tensor pixels, const View& view, const Augmenta
                                         augmentation.random_augment_magnitude, stream);
     if (augmentation.trivial_augment) pixels = detail::trivial_augment(pixels, stream);
     pixels = colour_jitter(pixels, augmentation, stream);
-    if (augmentation.erase_probability > 0 && stream.uniform() < augmentation.erase_probability) {
-        pixels = pixels.clone();
-        erase(pixels, stream);
-    }
+    if (augmentation.erase_probability > 0 && stream.uniform() < augmentation.erase_probability)
+        pixels = erased(pixels, stream);
     return pixels;
 }
 

@@ -2,8 +2,6 @@
 
 #include <torch/types.h>
 
-#include <ATen/ops/_upsample_bilinear2d_aa.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -13,6 +11,7 @@
 
 #include "attune/error.hpp"
 #include "attune/files/fingerprint.hpp"
+#include "attune/finetune/data/image_operations.hpp"
 #include "attune/space/detail/counted.hpp"
 #include "image_store.hpp"
 #include "resize.hpp"
@@ -80,6 +79,11 @@ void require(bool holds, const std::string& message) {
     if (!holds) throw InvalidOption(message);
 }
 
+std::string to_text(const Framing& framing) {
+    return fmt::format("{} {} {} {}", framing.image_size, to_string(framing.mode), framing.resize_ratio,
+                       framing.margin);
+}
+
 void require_row(std::int64_t row, std::int64_t size) {
     require(row >= 0 && row < size,
             "row " + std::to_string(row) + " is outside [0, " + std::to_string(size) + ")");
@@ -136,10 +140,7 @@ std::string to_string(ResizeMode mode) {
 at::Tensor resize_image(const at::Tensor& pixels, std::int64_t height, std::int64_t width) {
     require(pixels.dim() == 3 && pixels.size(0) == 3, "resize_image takes 3 x height x width pixels");
     require(height >= 1 && width >= 1, "new height and width must be at least 1");
-    if (torch::isFloatingType(pixels.scalar_type())) {
-        const std::array<std::int64_t, 2> sides{height, width};
-        return at::_upsample_bilinear2d_aa(pixels.unsqueeze(0), sides, false)[0];
-    }
+    if (torch::isFloatingType(pixels.scalar_type())) return image::resize(pixels, height, width);
     require(pixels.scalar_type() == torch::kUInt8, "resize_image takes bytes or floating-point numbers");
     const auto input = pixels.contiguous();
     const auto values =
@@ -270,6 +271,8 @@ void ImageData::prefetch(std::span<const std::int64_t> rows) const {
     if (on_demand()) pictures_->reader->prefetch(rows);
 }
 
+std::int64_t ImageData::pictures_read() const { return on_demand() ? pictures_->reader->pictures_read() : 0; }
+
 bool ImageData::on_demand() const { return pictures_->reader != nullptr; }
 std::int64_t ImageData::size() const { return std::ssize(store_->labels); }
 std::int64_t ImageData::stored_size() const {
@@ -315,11 +318,13 @@ std::uint64_t ImageData::fingerprint() const {
     auto hash = fnv1a64("");
     if (on_demand()) {
         for (const auto& name : store_->names) hash = fnv1a64(name + '\n', hash);
+        hash = fnv1a64(pictures_->reader->decoding(), hash);
     } else {
         const auto& pixels = pictures_->pixels;
         hash = fnv1a64(
             {reinterpret_cast<const char*>(pixels.data_ptr()), static_cast<std::size_t>(pixels.numel())});
     }
+    hash = fnv1a64(to_text(framing()), hash);
     hash = fnv1a64(bytes_of(store_->labels), hash);
     for (const auto& name : store_->classes) hash = fnv1a64(name + '\n', hash);
     for (const auto part : {Split::train, Split::validation, Split::test}) {

@@ -131,6 +131,16 @@ torch::Tensor erase(const torch::Tensor& pixels, std::int64_t top, std::int64_t 
     return result;
 }
 
+torch::Tensor erase(const torch::Tensor& pixels, std::int64_t top, std::int64_t left, std::int64_t height,
+                    std::int64_t width, const std::array<double, 3>& colour) {
+    require(pixels.dim() >= 3 && pixels.size(-3) == 3, "a colour is for pictures ... x 3 x H x W");
+    auto result = erase(pixels, top, left, height, width, colour[0]);
+    auto window = result.narrow(-2, top, height).narrow(-1, left, width);
+    for (std::int64_t channel = 1; channel < 3; ++channel)
+        window.select(-3, channel).fill_(colour[static_cast<std::size_t>(channel)]);
+    return result;
+}
+
 torch::Tensor gaussian_blur(const torch::Tensor& pixels, std::int64_t kernel_size, double sigma) {
     require(kernel_size >= 1 && kernel_size % 2 == 1,
             "kernel_size " + std::to_string(kernel_size) + " must be odd and at least 1");

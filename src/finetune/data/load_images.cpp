@@ -1,12 +1,9 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <exception>
-#include <mutex>
-#include <thread>
 
+#include "../../files/each_in_threads.hpp"
 #include "attune/error.hpp"
 #include "attune/space/detail/counted.hpp"
 #include "image_store.hpp"
@@ -29,53 +26,11 @@ void put(const std::vector<std::uint8_t>& square, torch::Tensor& pixels, std::in
                 square.data(), square.size());
 }
 
-/// Runs `work(i)` for i in [0, count) on several threads; the first exception ends all and is passed on.
-class Loop {
-  public:
-    Loop(std::int64_t count, const DataOptions& options) : count_(count), options_(options) {}
-
-    template <typename Work>
-    void run(const Work& work) {
-        const auto wanted = options_.threads > 0 ? static_cast<unsigned>(options_.threads)
-                                                 : std::max(1U, std::thread::hardware_concurrency());
-        const auto helpers = std::min<std::int64_t>(wanted, count_) - 1;
-        {
-            std::vector<std::jthread> threads;
-            for (std::int64_t i = 0; i < helpers; ++i) threads.emplace_back([&] { go(work); });
-            go(work);
-        }
-        if (failure_) std::rethrow_exception(failure_);
-        if (options_.stop.stop_requested())
-            throw InvalidState("loading images was stopped by its stop token");
-    }
-
-  private:
-    template <typename Work>
-    void go(const Work& work) {
-        try {
-            for (;;) {
-                const auto i = next_.fetch_add(1);
-                if (i >= count_ || ended_ || options_.stop.stop_requested()) return;
-                work(i);
-                const std::scoped_lock lock(mutex_);
-                ++done_;
-                if (options_.progress) options_.progress(done_, count_);
-            }
-        } catch (...) {
-            const std::scoped_lock lock(mutex_);
-            if (!failure_) failure_ = std::current_exception();
-            ended_ = true;
-        }
-    }
-
-    std::int64_t count_;
-    const DataOptions& options_;
-    std::atomic<std::int64_t> next_{0};
-    std::atomic<bool> ended_{false};
-    std::mutex mutex_;
-    std::int64_t done_ = 0;
-    std::exception_ptr failure_;
-};
+template <typename Work>
+void each_picture(std::int64_t count, const DataOptions& options, const Work& work) {
+    detail::each_in_threads(count, options.threads, options.progress, work, options.stop);
+    if (options.stop.stop_requested()) throw InvalidState("loading images was stopped by its stop token");
+}
 
 std::vector<std::int64_t>& part_of(SplitRows& split, Split part) {
     if (part == Split::validation) return split.validation;
@@ -97,7 +52,7 @@ torch::Tensor to_rgb(const RawImages& images, const DataOptions& options, std::i
                             " channels: 1 or 3 are known");
     auto pixels = room_for(total, options);
     const auto area = static_cast<std::size_t>(images.height * images.width);
-    Loop(images.count, options).run([&](std::int64_t row) {
+    each_picture(images.count, options, [&](std::int64_t row) {
         Image picture{images.width, images.height, std::vector<std::uint8_t>(3 * area)};
         const auto* from = images.pixels.data() + static_cast<std::size_t>(row * images.channels) * area;
         for (std::size_t i = 0; i < area; ++i)
@@ -129,7 +84,7 @@ ImageData load_image_data(const ImageListing& listing, const DataOptions& option
     const auto count = std::ssize(listing.samples);
     auto pixels = options.on_demand ? torch::Tensor{} : room_for(count, options);
     std::vector<std::string> reasons(listing.samples.size());
-    Loop(count, options).run([&](std::int64_t row) {
+    each_picture(count, options, [&](std::int64_t row) {
         const auto& path = listing.samples[static_cast<std::size_t>(row)].path;
         try {
             if (options.on_demand)

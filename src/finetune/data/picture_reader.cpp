@@ -44,6 +44,7 @@ void PictureReader::read_one(Lock& lock, std::int64_t row) {
     auto& slot = slots_[static_cast<std::size_t>(row)];
     if (slot.state != State::waiting) return;  // another thread was faster
     slot.state = State::reading;
+    ++pictures_read_;
     lock.unlock();
     std::vector<std::uint8_t> bytes;
     std::exception_ptr failure;
@@ -121,9 +122,14 @@ void PictureReader::keep_or_drop(Slot& slot) {
     slot.state = State::absent;
 }
 
-std::int64_t PictureReader::bytes_kept() const {
+std::string PictureReader::decoding() const {
+    return std::string(options_.apply_orientation ? "oriented" : "stored") +
+           (options_.scaled_decoding ? " scaled" : " full");
+}
+
+std::int64_t PictureReader::pictures_read() const {
     const std::scoped_lock lock(mutex_);
-    return kept_bytes_;
+    return pictures_read_;
 }
 
 }  // namespace attune::detail

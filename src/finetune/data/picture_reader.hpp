@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <mutex>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -31,8 +32,10 @@ class PictureReader {
     /// Lets the threads begin with these.
     void prefetch(std::span<const std::int64_t> rows);
 
-    [[nodiscard]] std::int64_t picture_bytes() const { return picture_bytes_; }
-    [[nodiscard]] std::int64_t bytes_kept() const;
+    /// What decides about the pixels beside files and framing, in words for fingerprints.
+    [[nodiscard]] std::string decoding() const;
+
+    [[nodiscard]] std::int64_t pictures_read() const;  ///< files decoded so far, whatever came of it
 
   private:
     enum class State { absent, waiting, reading, there, failed };
@@ -61,6 +64,7 @@ class PictureReader {
     std::deque<std::int64_t> queue_;
     std::vector<bool> kept_;
     std::int64_t kept_bytes_ = 0;
+    std::int64_t pictures_read_ = 0;
     bool ends_ = false;
     std::vector<std::jthread> threads_;
 };

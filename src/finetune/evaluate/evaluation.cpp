@@ -8,6 +8,7 @@
 #include <string>
 
 #include "../train/evaluation_mode.hpp"
+#include "../train/stage_output.hpp"
 #include "attune/error.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
@@ -16,23 +17,23 @@
 namespace attune {
 namespace {
 
-torch::Tensor view_logits(Network& network, const ImageData& data, std::span<const std::int64_t> rows,
-                          const EvaluateOptions& options, const View& view) {
+/// Logits of one batch, averaged over the views; pictures are read at most once for all of these.
+torch::Tensor batch_logits(Network& network, const ImageData& data, std::span<const std::int64_t> rows,
+                           const EvaluateOptions& options) {
     const auto stages = network.stages().size();
-    const bool kept = options.features != nullptr && options.frozen_stages > 0;
+    const auto frozen = options.frozen_stages;
+    const bool kept = options.features != nullptr && frozen > 0;
     const auto device = network.parameters().front().device();
-    std::vector<torch::Tensor> parts;
-    for (std::size_t done = 0; done < rows.size();) {
-        const auto size = std::min(static_cast<std::size_t>(options.batch_size), rows.size() - done);
-        const auto batch = rows.subspan(done, size);
-        auto x = kept ? network.forward_stages(
-                            options.features->features(options.frozen_stages, view, batch).to(device),
-                            options.frozen_stages, stages)
-                      : compute_features(network, data, stages, view, batch, options.batch_size);
-        parts.push_back(network.forward_head(x).to(torch::kCPU));
-        done += size;
+    const auto pixels = kept ? torch::Tensor{} : data.pixels_of(rows);
+    torch::Tensor sum;
+    for (View view : options.views) {
+        if (view.image_size == 0) view.image_size = options.image_size;
+        const auto x = kept ? options.features->features(frozen, view, rows).to(device)
+                            : detail::stage_output(network, pixels, view, data.image_size(), frozen);
+        const auto logits = network.forward_head(network.forward_stages(x, frozen, stages)).to(torch::kCPU);
+        sum = sum.defined() ? sum + logits : logits;
     }
-    return parts.size() == 1 ? parts[0] : torch::cat(parts);
+    return options.views.size() == 1 ? sum : sum / static_cast<double>(options.views.size());
 }
 
 std::vector<Mistake> worst_mistakes(const Evaluation& evaluation, std::int64_t count) {
@@ -69,13 +70,13 @@ at::Tensor compute_logits(Network& network, const ImageData& data, std::span<con
     if (rows.empty()) throw InvalidOption("there are no images to classify: the part of the data is empty");
     const torch::NoGradGuard no_gradients;
     const detail::EvaluationMode mode(network);
-    torch::Tensor sum;
-    for (View view : options.views) {
-        if (view.image_size == 0) view.image_size = options.image_size;
-        const auto logits = view_logits(network, data, rows, options, view);
-        sum = sum.defined() ? sum + logits : logits;
+    std::vector<torch::Tensor> parts;
+    for (std::size_t done = 0; done < rows.size();) {
+        const auto size = std::min(static_cast<std::size_t>(options.batch_size), rows.size() - done);
+        parts.push_back(batch_logits(network, data, rows.subspan(done, size), options));
+        done += size;
     }
-    return options.views.size() == 1 ? sum : sum / static_cast<double>(options.views.size());
+    return parts.size() == 1 ? parts[0] : torch::cat(parts);
 }
 
 Evaluation evaluate(Network& network, const ImageData& data, std::span<const std::int64_t> rows,

@@ -48,4 +48,39 @@ class Autocast {
     bool cuda_ = false;
 };
 
+/// While it lives, products are computed in the type of their operands, whatever a caller asked of autocast:
+/// for what is kept and read by others.
+class FullPrecision {
+  public:
+    FullPrecision() : cpu_(is_on(torch::kCPU)), cuda_(is_on(torch::kCUDA)) {
+        set(torch::kCPU, false);
+        set(torch::kCUDA, false);
+    }
+    ~FullPrecision() {
+        set(torch::kCPU, cpu_);
+        set(torch::kCUDA, cuda_);
+    }
+    FullPrecision(const FullPrecision&) = delete;
+    FullPrecision& operator=(const FullPrecision&) = delete;
+
+  private:
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+    static bool is_on(torch::DeviceType device) { return at::autocast::is_autocast_enabled(device); }
+    static void set(torch::DeviceType device, bool on) { at::autocast::set_autocast_enabled(device, on); }
+#else
+    static bool is_on(torch::DeviceType device) {
+        return device == torch::kCUDA ? at::autocast::is_enabled() : at::autocast::is_cpu_enabled();
+    }
+    static void set(torch::DeviceType device, bool on) {
+        if (device == torch::kCUDA)
+            at::autocast::set_enabled(on);
+        else
+            at::autocast::set_cpu_enabled(on);
+    }
+#endif
+
+    bool cpu_;
+    bool cuda_;
+};
+
 }  // namespace attune::detail

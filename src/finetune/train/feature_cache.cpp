@@ -14,20 +14,13 @@
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/space/detail/counted.hpp"
+#include "autocast.hpp"
+#include "auxiliary_heads.hpp"
 #include "evaluation_mode.hpp"
+#include "stage_output.hpp"
 
 namespace attune {
 namespace {
-
-torch::Tensor input_of(Network& network, const ImageData& data, const View& view,
-                       std::span<const std::int64_t> rows) {
-    const auto pixels = data.pixels_of(rows);
-    // Channels last is the layout that depthwise convolutions run in: SqueezeNet takes a third of the time,
-    // MobileNetV2 two thirds.
-    return normalise(render(pixels, view, data.image_size()), network.input)
-        .to(network.parameters().front().device())
-        .contiguous(at::MemoryFormat::ChannelsLast);
-}
 
 struct Key {
     std::size_t cut;
@@ -72,7 +65,10 @@ struct FeatureCache::Impl {
         if (!found.empty()) return found;
         const torch::NoGradGuard no_gradients;
         const detail::EvaluationMode mode(*network);
-        auto x = input_of(*network, data, view, std::span(rows).first(1));
+        const detail::FullPrecision precision;
+        const auto side = data.stored_size();
+        auto x = detail::network_input(*network, torch::zeros({1, 3, side, side}, torch::kUInt8), view,
+                                       data.image_size());
         for (std::size_t stage = 0; stage < network->stages().size(); ++stage) {
             x = network->forward_stages(x, stage, stage + 1);
             found.push_back(x.sizes().slice(1).vec());
@@ -107,38 +103,63 @@ struct FeatureCache::Impl {
         return torch::empty(sizes, options.half_precision ? torch::kFloat16 : torch::kFloat32);
     }
 
-    /// One pass over all rows; `cuts` ascending.
-    void fill(const std::vector<std::size_t>& cuts, const View& view) {
+    /// Features that are being computed: one tensor a cut.
+    struct Rooms {
+        std::vector<std::size_t> cuts;  ///< ascending
+        std::vector<torch::Tensor> features;
+    };
+
+    /// The stages up to the last cut for one batch through one view.
+    void fill_batch(const torch::Tensor& pixels, const View& view, std::int64_t at_row, Rooms& rooms) {
+        auto x = detail::network_input(*network, pixels, view, data.image_size());
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < rooms.cuts.size(); ++i) {
+            x = network->forward_stages(x, at, rooms.cuts[i]);
+            at = rooms.cuts[i];
+            rooms.features[i].narrow(0, at_row, pixels.size(0)).copy_(x);
+        }
+    }
+
+    /// One pass over all rows, so that each picture is read once, however many views there are.
+    void fill(const std::map<View, std::vector<std::size_t>>& wanted) {
+        if (wanted.empty()) return;
         const auto began = std::chrono::steady_clock::now();
         const torch::NoGradGuard no_gradients;
         const detail::EvaluationMode mode(*network);
-        std::vector<torch::Tensor> rooms;
-        for (const auto cut : cuts) rooms.push_back(room_for(cut, view));
+        const detail::FullPrecision precision;
+        std::map<View, Rooms> rooms;
+        for (const auto& [view, cuts] : wanted) {
+            rooms[view].cuts = cuts;
+            for (const auto cut : cuts) rooms[view].features.push_back(room_for(cut, view));
+        }
         const auto count = std::ssize(rows);
+        const auto views = std::ssize(wanted);
         for (std::int64_t done = 0; done < count;) {
-            if (options.stop.stop_requested())
-                throw InvalidState("computing features was stopped by its stop token");
             const auto size = std::min(options.batch_size, count - done);
-            const auto batch =
-                std::span(rows).subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(size));
-            auto x = input_of(*network, data, view, batch);
-            std::size_t at = 0;
-            for (std::size_t i = 0; i < cuts.size(); ++i) {
-                x = network->forward_stages(x, at, cuts[i]);
-                at = cuts[i];
-                rooms[i].narrow(0, done, size).copy_(x);
+            const auto pixels = data.pixels_of(
+                std::span(rows).subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(size)));
+            if (done + size < count)
+                data.prefetch(std::span(rows).subspan(
+                    static_cast<std::size_t>(done + size),
+                    static_cast<std::size_t>(std::min(options.batch_size, count - done - size))));
+            std::int64_t views_done = 0;
+            for (auto& [view, list] : rooms) {
+                if (options.stop.stop_requested())
+                    throw InvalidState("computing features was stopped by its stop token");
+                fill_batch(pixels, view, done, list);
+                if (options.progress) options.progress(done * views + ++views_done * size, count * views);
             }
             done += size;
-            if (options.progress) options.progress(done, count);
         }
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
         const std::scoped_lock lock(map_mutex);
-        for (std::size_t i = 0; i < cuts.size(); ++i) {
-            kept.emplace(Key{cuts[i], view}, rooms[i]);
-            used += static_cast<std::int64_t>(rooms[i].nbytes());
-        }
+        for (const auto& [view, list] : rooms)
+            for (std::size_t i = 0; i < list.cuts.size(); ++i) {
+                kept.emplace(Key{list.cuts[i], view}, list.features[i]);
+                used += static_cast<std::int64_t>(list.features[i].nbytes());
+            }
         seconds += took.count();
-        images += count;
+        images += count * views;
     }
 
     void prepare(std::span<const std::size_t> cuts, std::span<const View> views) {
@@ -154,10 +175,8 @@ struct FeatureCache::Impl {
                 missing.push_back({cut, view});
             }
         require_room(missing);
-        for (auto& [view, list] : wanted) {
-            std::ranges::sort(list);
-            fill(list, view);
-        }
+        for (auto& [view, list] : wanted) std::ranges::sort(list);
+        fill(wanted);
     }
 
     std::shared_ptr<Network> network;
@@ -250,7 +269,9 @@ void for_each_frozen(const Network& own, const Network& other, std::size_t cut, 
             const auto* found = theirs.find(item.key());
             // Found at a glance: only the names of what differs in place are looked at more closely.
             if (found != nullptr && is_same_storage(*found, item.value())) continue;
-            if (stage_of(own, item.key()) >= cut || item.key().ends_with("num_batches_tracked")) continue;
+            if (stage_of(own, item.key()) >= cut || item.key().ends_with("num_batches_tracked") ||
+                detail::is_auxiliary(own, item.key()))
+                continue;
             if (found == nullptr || found->sizes() != item.value().sizes() ||
                 !torch::equal(*found, item.value()))
                 throw InvalidState(
@@ -289,8 +310,8 @@ at::Tensor compute_features(Network& network, const ImageData& data, std::size_t
     std::vector<torch::Tensor> parts;
     for (std::size_t done = 0; done < rows.size();) {
         const auto size = std::min(static_cast<std::size_t>(batch_size), rows.size() - done);
-        parts.push_back(
-            network.forward_stages(input_of(network, data, view, rows.subspan(done, size)), 0, cut));
+        parts.push_back(detail::stage_output(network, data.pixels_of(rows.subspan(done, size)), view,
+                                             data.image_size(), cut));
         done += size;
     }
     if (parts.empty()) throw InvalidOption("features of no rows were asked for");

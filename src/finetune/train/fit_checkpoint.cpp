@@ -5,8 +5,10 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <typeinfo>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "attune/error.hpp"
 #include "attune/files/fingerprint.hpp"
@@ -20,7 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* format_key = "attune_fit_checkpoint";
-constexpr const char* format_version = "1";
+constexpr const char* format_version = "2";
 
 std::string_view bytes_of(const torch::Tensor& tensor) {
     return {static_cast<const char*>(tensor.data_ptr()), tensor.nbytes()};
@@ -46,6 +48,10 @@ std::string data_identity(const TrainingSet& set) {
         constexpr std::int64_t stride = 127;
         hash = fnv1a64(bytes_of(data.pixels().view({-1}).slice(0, 0, {}, stride).contiguous()), hash);
     }
+    const auto& framing = data.framing();
+    hash = fnv1a64(fmt::format("{} {} {} {}", framing.image_size, to_string(framing.mode),
+                               framing.resize_ratio, framing.margin),
+                   hash);
     if (set.targets != nullptr) hash = fnv1a64(bytes_of(set.targets->contiguous()), hash);
     return fmt::format("{:016x}", hash);
 }
@@ -57,6 +63,14 @@ std::string weights_identity(const Network& network, const Recipe& recipe) {
         if (name.starts_with(head) && recipe.head_start != HeadStart::keep) continue;
         hash = fnv1a64(bytes_of(tensor.detach().to(torch::kCPU).contiguous()), fnv1a64(name, hash));
     }
+    return fmt::format("{:016x}", hash);
+}
+
+std::string teacher_identity(const TrainingSet& set, const Recipe& recipe) {
+    if (recipe.distillation_weight == 0 || set.teacher == nullptr) return {};
+    auto hash = fnv1a64("");
+    for (const auto& [name, tensor] : named_state(*set.teacher))
+        hash = fnv1a64(bytes_of(tensor.detach().to(torch::kCPU).contiguous()), fnv1a64(name, hash));
     return fmt::format("{:016x}", hash);
 }
 
@@ -124,8 +138,8 @@ json to_json(const FitProgress& progress) {
             {"update", progress.update},
             {"loss_sum", exact(progress.loss_sum)},
             {"ended", progress.ended},
-            {"watched_best", exact(progress.watched_best)},
-            {"improved_in", progress.improved_in},
+            {"watched_best", exact(progress.patience.watched_best)},
+            {"improved_in", progress.patience.improved_in},
             {"learning_rate", exact(progress.learning_rate)},
             {"gradient_scale", exact(progress.gradient_scale)},
             {"good_updates", progress.good_updates},
@@ -141,8 +155,7 @@ FitProgress progress_of(const json& text) {
     progress.update = text.at("update");
     progress.loss_sum = number(text.at("loss_sum"));
     progress.ended = text.at("ended");
-    progress.watched_best = number(text.at("watched_best"));
-    progress.improved_in = text.at("improved_in");
+    progress.patience = {number(text.at("watched_best")), text.at("improved_in").get<std::int64_t>()};
     progress.learning_rate = number(text.at("learning_rate"));
     progress.gradient_scale = number(text.at("gradient_scale"));
     progress.good_updates = text.at("good_updates");
@@ -168,12 +181,29 @@ void require_same(const std::filesystem::path& path, const json& identity, const
     }
     if (identity.at("data") != ours.data) refuse(path, "other images, labels or parts of the data");
     if (identity.at("weights") != ours.weights) refuse(path, "other weights to start from");
+    if (identity.at("teacher") != ours.teacher) refuse(path, "another teacher");
+    if (identity.at("groups") != ours.groups)
+        refuse(path, "another optimizer, or other rates and decays of its groups of parameters");
 }
 
 }  // namespace
 
 FitIdentity identify(const Network& network, const TrainingSet& set, const Recipe& recipe) {
-    return {recipe.to_text(), data_identity(set), weights_identity(network, recipe)};
+    return {recipe.to_text(),
+            data_identity(set),
+            weights_identity(network, recipe),
+            teacher_identity(set, recipe),
+            {}};
+}
+
+std::string groups_identity(const Optimizer& optimizer) {
+    auto hash = fnv1a64(typeid(optimizer).name());
+    for (const auto& group : optimizer.groups()) {
+        hash = fnv1a64(fmt::format("{} {} {}", group.learning_rate, group.weight_decay, group.stage), hash);
+        for (const auto& parameter : group.parameters)
+            hash = fnv1a64(fmt::format(" {}", parameter.sizes().vec()), hash);
+    }
+    return fmt::format("{:016x}", hash);
 }
 
 NamedTensors FitCheckpoint::part(const std::string& prefix) const {
@@ -194,8 +224,12 @@ void write_checkpoint(const std::filesystem::path& path, const FitIdentity& iden
     file.metadata.emplace(format_key, format_version);
     file.metadata["order"] = json(order).dump();
     file.metadata["progress"] = to_json(checkpoint.progress).dump();
-    file.metadata["identity"] =
-        json{{"recipe", identity.recipe}, {"data", identity.data}, {"weights", identity.weights}}.dump();
+    file.metadata["identity"] = json{
+        {"recipe", identity.recipe},
+        {"data", identity.data},
+        {"weights", identity.weights},
+        {"teacher", identity.teacher},
+        {"groups", identity.groups}}.dump();
     write_safetensors(path, file);
 }
 

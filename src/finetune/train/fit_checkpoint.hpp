@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include "attune/finetune/train/fit.hpp"
 #include "attune/finetune/train/optimizer.hpp"
+#include "judging.hpp"
 
 namespace attune::detail {
 
@@ -19,8 +19,7 @@ struct FitProgress {
     std::int64_t update = 0;  ///< of the running epoch that is next
     double loss_sum = 0;      ///< of the running epoch, over samples
     bool ended = false;       ///< the last epoch is behind it
-    double watched_best = -std::numeric_limits<double>::infinity();
-    std::int64_t improved_in = 0;
+    Patience patience;
     double learning_rate = 0;  ///< of the last update
     double gradient_scale = 1;
     std::int64_t good_updates = 0;
@@ -35,9 +34,15 @@ struct FitIdentity {
     std::map<std::string, std::string> recipe;
     std::string data;
     std::string weights;  ///< at the start of the fit
+    std::string teacher;  ///< its weights; empty where there is none
+    std::string groups;   ///< of the optimizer: what it moves, how fast; known once there is one
 };
 
+/// All but the groups.
 [[nodiscard]] FitIdentity identify(const Network& network, const TrainingSet& set, const Recipe& recipe);
+
+/// Which rule moves which parameters, with which rates and decays.
+[[nodiscard]] std::string groups_identity(const Optimizer& optimizer);
 
 struct FitCheckpoint {
     FitProgress progress;

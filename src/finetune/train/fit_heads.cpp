@@ -7,7 +7,6 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -16,10 +15,12 @@
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
+#include "attune/finetune/train/optimizer.hpp"
 #include "batch_plan.hpp"
 #include "evaluation_mode.hpp"
 #include "fit_messages.hpp"
 #include "head_bank.hpp"
+#include "judging.hpp"
 #include "targets.hpp"
 #include "training_inputs.hpp"
 
@@ -49,6 +50,7 @@ constexpr std::array free_options{"learning_rate",
                                   "head_start",
                                   "schedule",
                                   "warm_up_epochs",
+                                  "warm_up_share",
                                   "warm_up_start",
                                   "final_factor",
                                   "step_epochs",
@@ -94,8 +96,7 @@ struct Member {
     HeadFit* fit = nullptr;
     double loss_sum = 0;
     double learning_rate = 0;
-    double watched_best = -std::numeric_limits<double>::infinity();
-    std::int64_t improved_in = 0;
+    detail::Patience patience{};
     std::vector<double> validation_losses{};
 
     /// False where the head leaves the group.
@@ -186,9 +187,7 @@ class HeadGroup {
                                         member.validation_losses};
             member.learning_rate = recipe.learning_rate * learning_rate_factor(recipe.schedule, moment);
             rates.push_back(member.learning_rate * recipe.head_learning_rate_multiplier);
-            const bool is_sgd = recipe.optimizer == OptimizerKind::sgd;
-            momenta.push_back(
-                momentum_at(recipe.schedule, is_sgd ? recipe.momentum : recipe.betas[0], moment));
+            momenta.push_back(momentum_at(recipe.schedule, momentum_of(recipe), moment));
         }
         const auto losses = bank_->update(inputs_.batch(rows, epoch), targets_.of(rows), rates, momenta);
         leave([&](Member& member, std::size_t place) {
@@ -236,38 +235,17 @@ class HeadGroup {
 
     bool judge(Member& member, std::size_t place, const torch::Tensor& logits, EpochReport& report) {
         const auto& recipe = *member.recipe;
-        auto& result = member.fit->result;
         const auto numbers = targets_.judge(logits, set_.data.split().validation);
         report.numbers.insert(numbers.begin(), numbers.end());
         const double loss = numbers.at("validation_loss");
-        const double accuracy = numbers.at("validation_accuracy");
         member.validation_losses.push_back(loss);
         if (!std::isfinite(loss)) return not_finite(member, "validation", loss, report.epoch);
-        const bool by_loss = recipe.watched == WatchedMetric::validation_loss;
-        const bool better =
-            result.best_epoch == 0 || (by_loss ? loss < result.best_validation_loss
-                                               : accuracy > result.best_validation_accuracy ||
-                                                     (accuracy == result.best_validation_accuracy &&
-                                                      loss < result.best_validation_loss));
-        if (better) {
-            result.best_epoch = report.epoch;
-            result.best_validation_accuracy = accuracy;
-            result.best_validation_loss = loss;
-            if (recipe.restore_best) take(member, place);
-        }
-        if (better || !recipe.restore_best) {
-            result.validation_accuracy = accuracy;
-            result.validation_loss = loss;
-        }
-        const double value = by_loss ? -loss : accuracy;
-        if (value > member.watched_best + recipe.min_delta) {
-            member.watched_best = value;
-            member.improved_in = report.epoch;
-        }
-        if (recipe.patience == 0 || report.epoch - member.improved_in < recipe.patience ||
-            report.epoch == recipe.epochs)
-            return true;
-        return member.end(FitEnd::patience, detail::out_of_patience(recipe.patience, member.improved_in));
+        const auto verdict = detail::judge(recipe, report.epoch, numbers.at("validation_accuracy"), loss,
+                                           member.patience, member.fit->result);
+        if (verdict.is_best && recipe.restore_best) take(member, place);
+        return verdict.goes_on ||
+               member.end(FitEnd::patience,
+                          detail::out_of_patience(recipe.patience, member.patience.improved_in));
     }
 
     void take(Member& member, std::size_t place) {
@@ -325,25 +303,6 @@ std::string head_group_key(const Recipe& recipe, std::size_t stage_count) {
     std::string key;
     for (const auto& [name, value] : text) key += name + "=" + value + "\n";
     return key;
-}
-
-bool has_plain_linear_head(Network& network) {
-    const torch::NoGradGuard no_gradients;
-    const auto parameters = network.named_parameters();
-    const auto* weight = parameters.find(network.head_name() + ".weight");
-    const auto* bias = parameters.find(network.head_name() + ".bias");
-    if (weight == nullptr || bias == nullptr || weight->dim() != 2) return false;
-    const detail::EvaluationMode mode(network);
-    const auto width = weight->size(1);
-    const auto probe =
-        torch::linspace(-1, 1, 3 * width).view({3, width}).to(weight->options().requires_grad(false));
-    try {
-        const auto said = network.forward_head(probe);
-        const auto expected = torch::addmm(*bias, probe, weight->t());
-        return said.sizes() == expected.sizes() && torch::allclose(said, expected, 1e-4, 1e-5);
-    } catch (const c10::Error&) {
-        return false;  // features of another shape
-    }
 }
 
 std::vector<HeadFit> fit_heads(Network& network, const TrainingSet& set, std::span<const Recipe> recipes,

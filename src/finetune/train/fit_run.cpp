@@ -16,7 +16,10 @@
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/zoo/stochastic_depth.hpp"
 #include "autocast.hpp"
+#include "auxiliary_heads.hpp"
+#include "evaluation_mode.hpp"
 #include "fit_messages.hpp"
+#include "judging.hpp"
 #include "network_randomness.hpp"
 
 namespace attune::detail {
@@ -60,33 +63,23 @@ std::vector<torch::nn::BatchNorm2dImpl*> gathering_norms(Network& network) {
 
 }  // namespace
 
-Settled::~Settled() {
-    network_.zero_grad();
-    for (auto& parameter : network_.parameters()) parameter.requires_grad_(false);
-    network_.eval();
-}
-
 FitRun::FitRun(Network& network, const TrainingSet& set, const Recipe& recipe, const FitOptions& options)
     : network_(network),
       set_(set),
       data_(set.data),
       recipe_(recipe),
       options_(options),
-      device_(device_named(options.device)),
-      settled_(network) {
+      device_(device_named(options.device)) {
     check();
     if (!options.checkpoint.empty()) identity_ = identify(network, set, recipe);
     cut_ = recipe.frozen_in(network.stages().size());
     targets_.emplace(set, recipe);
-    start_head(network, targets_->outputs(), recipe.head_start, recipe.seed);
-    targets_->enter(network);
-    // Dropout in front of the head is drawn here: a module's own would draw from torch's shared generator.
-    network.set_head_dropout(0);
-    if (recipe.stochastic_depth) set_stochastic_depth(network, *recipe.stochastic_depth);
-    if (!device_.is_cpu()) network.to(device_);
-    if (recipe.channels_last) lay_out(network, cut_, at::MemoryFormat::ChannelsLast);
-    part_.emplace(network, recipe, cut_);
+    targets_->require_head(network);
+    check_mixing();
+    settled_.emplace(network);
+    prepare_network();
     step_.emplace(network, set, recipe, options, *part_, *targets_);
+    if (identity_) identity_->groups = groups_identity(step_->optimizer());
     plan_.emplace(data_, recipe);
     const auto parameters = parameters_of(part_->groups());
     if (recipe.ema_decay > 0) average_.emplace(parameters, recipe.ema_decay);
@@ -98,13 +91,31 @@ FitRun::FitRun(Network& network, const TrainingSet& set, const Recipe& recipe, c
     result_.trained_parameters = part_->trained_parameters();
 }
 
+/// Everything that is changed about the network before the first update, and how it is changed back.
+void FitRun::prepare_network() {
+    start_head(network_, targets_->outputs(), recipe_.head_start, recipe_.seed);
+    if (recipe_.head_start != HeadStart::keep) start_auxiliary_heads(network_, cut_, recipe_.seed);
+    if (!device_.is_cpu()) {
+        settled_->at_the_end([this] { network_.to(torch::kCPU); });
+        network_.to(device_);
+    }
+    if (recipe_.channels_last) {
+        settled_->at_the_end([this] { lay_out(network_, cut_, at::MemoryFormat::Contiguous); });
+        lay_out(network_, cut_, at::MemoryFormat::ChannelsLast);
+    }
+    targets_->enter(network_, cut_);
+    settled_->at_the_end([this] { targets_->leave(network_, cut_); });
+    // Dropout in front of the head is drawn here: a module's own would draw from torch's shared generator.
+    network_.set_head_dropout(0);
+    if (recipe_.stochastic_depth) set_stochastic_depth(network_, *recipe_.stochastic_depth);
+    part_.emplace(network_, recipe_, cut_);
+    settled_->at_the_end([this] { part_->merge(); });
+}
+
 void FitRun::check() const {
     recipe_.validate();
     if (data_.split().train.empty()) throw InvalidOption("the data has no training images");
-    const auto size = recipe_.image_size > 0 ? recipe_.image_size : data_.image_size();
-    if (size < network_.input.minimum_size)
-        throw InvalidOption(fmt::format("images of {} pixels are smaller than the network's minimum of {}",
-                                        size, network_.input.minimum_size));
+    check_sizes();
     if (recipe_.precision == Precision::float16 && device_.is_cpu())
         throw InvalidOption("recipe.precision float16 needs a CUDA device; bfloat16 runs on the CPU too");
     if (options_.checkpoint_every_steps < 0)
@@ -112,15 +123,45 @@ void FitRun::check() const {
             fmt::format("checkpoint_every_steps {} must be at least 0", options_.checkpoint_every_steps));
 }
 
+/// Of the pictures that the network is to see in training and validation.
+void FitRun::check_sizes() const {
+    const auto size = recipe_.image_size > 0 ? recipe_.image_size : data_.image_size();
+    require_side(network_, size);
+    for (const auto& view : recipe_.test_views)
+        if (view.image_size > 0) require_side(network_, view.image_size);
+}
+
+/// Mixing needs something to mix, and cutting needs places in what enters the stages that train.
+void FitRun::check_mixing() const {
+    if (recipe_.mixup_alpha == 0 && recipe_.cutmix_alpha == 0) return;
+    if (recipe_.targets == TargetKind::classes) {
+        const auto counts = data_.class_counts(Split::train);
+        if (std::ranges::count_if(counts, [](std::int64_t count) { return count > 0; }) < 2)
+            throw InvalidOption(
+                fmt::format("recipe.{} {} must be 0 where all training images are of one class",
+                            recipe_.mixup_alpha > 0 ? "mixup_alpha" : "cutmix_alpha",
+                            recipe_.mixup_alpha > 0 ? recipe_.mixup_alpha : recipe_.cutmix_alpha));
+    }
+    const auto first = recipe_.thaw_every_epochs > 0 ? network_.stages().size() : cut_;
+    if (recipe_.cutmix_alpha == 0 || first == 0) return;
+    const torch::NoGradGuard no_gradients;
+    const EvaluationMode mode(network_);
+    const auto size = recipe_.image_size > 0 ? recipe_.image_size : data_.image_size();
+    const auto image = torch::zeros({1, network_.input.channels, size, size},
+                                    network_.parameters().front().options().requires_grad(false));
+    if (network_.forward_stages(image, 0, first).dim() != 4)
+        throw InvalidOption(fmt::format(
+            "recipe.cutmix_alpha {} must be 0 where what enters the trained stages has no places to cut "
+            "(features of the last stage, or tokens)",
+            recipe_.cutmix_alpha));
+}
+
 FitResult FitRun::run() {
     began_ = clock_seconds();
     if (identity_) resume();
     if (!at_.ended) run_epochs();
     if (result_.end != FitEnd::paused) settle_weights();
-    part_->merge();
-    targets_->leave(network_);
-    if (recipe_.channels_last) lay_out(network_, cut_, at::MemoryFormat::Contiguous);
-    if (!device_.is_cpu()) network_.to(torch::kCPU);
+    settled_->now();
     result_.duration_seconds += clock_seconds() - began_;
     return std::move(result_);
 }
@@ -152,7 +193,7 @@ void FitRun::begin_epoch() {
     if (inputs_ && first == first_) return step_->set_inputs(&*inputs_, first);
     first_ = first;
     const bool lasts = recipe_.thaw_every_epochs != 1 && recipe_.epochs > 1;
-    inputs_.emplace(network_, set_, recipe_, first, lasts && device_.is_cpu() ? options_.own_cache_bytes : 0);
+    inputs_.emplace(network_, set_, recipe_, first, lasts ? options_.own_cache_bytes : 0);
     part_->begin_epoch(at_.epoch);  // a cache of its own ran the network in evaluation mode
     step_->set_inputs(&*inputs_, first);
     result_.used_cached_features = inputs_->uses_features();
@@ -204,19 +245,16 @@ void FitRun::set_rates() {
                                                         : learning_rate_factor(recipe_.schedule, moment);
     at_.learning_rate = recipe_.learning_rate * factor;
     for (auto& group : step_->optimizer().groups()) {
-        const auto since = result_.steps - (part_->thawed_in(group.stage) - 1) * per_epoch;
-        const double warm_up = recipe_.schedule.warm_up_epochs * static_cast<double>(per_epoch);
-        const bool thaws = since < result_.steps && static_cast<double>(since) < warm_up;
-        group.factor = thaws ? factor * schedule::linear(static_cast<double>(since), warm_up,
-                                                         recipe_.schedule.warm_up_start)
-                             : factor;
+        // Stages that train from the start have the schedule's own warm-up.
+        const auto thawed_at = (part_->thawed_in(group.stage) - 1) * per_epoch;
+        const auto since = static_cast<double>(std::max<std::int64_t>(result_.steps - thawed_at, 0));
+        const double rise = recipe_.thaw_rise_epochs * static_cast<double>(per_epoch);
+        group.factor = thawed_at > 0 && since < rise
+                           ? factor * schedule::linear(since, rise, recipe_.schedule.warm_up_start)
+                           : factor;
     }
-    if (recipe_.schedule.lowest_momentum > 0) {
-        const bool has_betas =
-            recipe_.optimizer == OptimizerKind::adam || recipe_.optimizer == OptimizerKind::adamw;
-        step_->optimizer().set_momentum(
-            momentum_at(recipe_.schedule, has_betas ? recipe_.betas[0] : recipe_.momentum, moment));
-    }
+    if (recipe_.schedule.lowest_momentum > 0)
+        step_->optimizer().set_momentum(momentum_at(recipe_.schedule, momentum_of(recipe_), moment));
 }
 
 bool FitRun::conclude_epoch() {
@@ -245,10 +283,6 @@ bool FitRun::averages_now() const {
     return static_cast<double>(at_.epoch) > recipe_.swa_from * static_cast<double>(recipe_.epochs);
 }
 
-bool FitRun::watches_loss() const {
-    return recipe_.watched == WatchedMetric::validation_loss || recipe_.targets == TargetKind::numbers;
-}
-
 bool FitRun::validate(EpochReport& report) {
     // The mean of weights is judged at the end, once its batch statistics are made.
     const bool averaged = average_ && recipe_.ema_decay > 0;
@@ -256,17 +290,14 @@ bool FitRun::validate(EpochReport& report) {
     const Validation seen = measure(recipe_.quick_validation);
     report.numbers.insert(seen.numbers.begin(), seen.numbers.end());
     at_.validation_losses.push_back(seen.loss);
+    Verdict verdict;
     const bool finite = std::isfinite(seen.loss);
-    if (finite && is_best(seen)) {
-        result_.best_epoch = at_.epoch;
-        result_.best_validation_accuracy = seen.accuracy;
-        result_.best_validation_loss = seen.loss;
-        if (recipe_.restore_best) best_->take();
-    }
-    if (finite && (!recipe_.restore_best || result_.best_epoch == at_.epoch)) keep(seen);
+    if (finite) verdict = judge(recipe_, at_.epoch, seen.accuracy, seen.loss, at_.patience, result_);
+    if (verdict.is_best && recipe_.restore_best) best_->take();
     if (averaged) average_->swap();
     if (!finite) return end_not_finite("validation", seen.loss);
-    return has_patience(seen);
+    return verdict.goes_on ||
+           end(FitEnd::patience, detail::out_of_patience(recipe_.patience, at_.patience.improved_in));
 }
 
 void FitRun::keep(const Validation& seen) {
@@ -286,25 +317,6 @@ FitRun::Validation FitRun::measure(bool quick) {
     if (const auto found = seen.numbers.find("validation_accuracy"); found != seen.numbers.end())
         seen.accuracy = found->second;
     return seen;
-}
-
-bool FitRun::is_best(const Validation& seen) const {
-    if (result_.best_epoch == 0) return true;
-    if (watches_loss()) return seen.loss < result_.best_validation_loss;
-    return seen.accuracy > result_.best_validation_accuracy ||
-           (seen.accuracy == result_.best_validation_accuracy && seen.loss < result_.best_validation_loss);
-}
-
-bool FitRun::has_patience(const Validation& seen) {
-    const double value = watches_loss() ? -seen.loss : seen.accuracy;
-    if (value > at_.watched_best + recipe_.min_delta) {
-        at_.watched_best = value;
-        at_.improved_in = at_.epoch;
-    }
-    if (recipe_.patience == 0 || at_.epoch - at_.improved_in < recipe_.patience ||
-        at_.epoch == recipe_.epochs)
-        return true;
-    return end(FitEnd::patience, detail::out_of_patience(recipe_.patience, at_.improved_in));
 }
 
 bool FitRun::end(FitEnd how, std::string message) {

@@ -14,24 +14,13 @@
 #include "attune/finetune/train/weight_average.hpp"
 #include "batch_plan.hpp"
 #include "fit_checkpoint.hpp"
+#include "settled.hpp"
 #include "targets.hpp"
 #include "trained_part.hpp"
 #include "training_inputs.hpp"
 #include "training_step.hpp"
 
 namespace attune::detail {
-
-/// Leaves a network ready for use, however a training ends.
-class Settled {
-  public:
-    explicit Settled(Network& network) : network_(network) {}
-    ~Settled();
-    Settled(const Settled&) = delete;
-    Settled& operator=(const Settled&) = delete;
-
-  private:
-    Network& network_;
-};
 
 /// One call of fit().
 class FitRun {
@@ -48,6 +37,9 @@ class FitRun {
     };
 
     void check() const;
+    void check_sizes() const;
+    void check_mixing() const;
+    void prepare_network();
     void resume();
     void save();
     void run_epochs();
@@ -58,8 +50,6 @@ class FitRun {
     [[nodiscard]] bool conclude_epoch();
     [[nodiscard]] bool validate(EpochReport& report);
     [[nodiscard]] Validation measure(bool quick);
-    [[nodiscard]] bool is_best(const Validation& seen) const;
-    [[nodiscard]] bool has_patience(const Validation& seen);
     [[nodiscard]] bool averages_now() const;
     void keep(const Validation& seen);
     void settle_weights();
@@ -67,7 +57,6 @@ class FitRun {
     void judge_kept_weights();
     bool end(FitEnd how, std::string message);
     bool end_not_finite(const char* what, double loss);
-    [[nodiscard]] bool watches_loss() const;
 
     Network& network_;
     const TrainingSet& set_;
@@ -75,7 +64,6 @@ class FitRun {
     const Recipe& recipe_;
     const FitOptions& options_;
     torch::Device device_;
-    Settled settled_;
     std::optional<FitIdentity> identity_;  ///< where there is a checkpoint
     std::size_t cut_ = 0;
     std::size_t first_ = 0;  ///< stage that trains now
@@ -90,6 +78,7 @@ class FitRun {
     FitResult result_;
     double began_ = 0;  ///< seconds on the clock
     double epoch_began_ = 0;
+    std::optional<Settled> settled_;  ///< the first to go: what it puts back is above
 };
 
 }  // namespace attune::detail

@@ -9,6 +9,7 @@
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/train/fit.hpp"
 #include "attune/space/detail/counted.hpp"
+#include "auxiliary_heads.hpp"
 
 namespace attune {
 namespace {
@@ -43,10 +44,14 @@ void start_head(Network& network, std::int64_t classes, HeadStart start, std::ui
                                 std::to_string(classes) + " are needed");
         return;
     }
-    if (network.classes() != classes) network.replace_head(classes);
+    if (network.classes() != classes) {
+        network.replace_head(classes);
+        detail::start_auxiliary_heads(network, 0, seed);
+    }
     const torch::NoGradGuard no_gradients;
     auto weight = parameter_of(network, network.head_name() + ".weight");
-    auto bias = parameter_of(network, network.head_name() + ".bias");
+    const auto parameters = network.named_parameters();
+    const auto* bias = parameters.find(network.head_name() + ".bias");
     detail::RandomStream stream{seed, head_purpose};
     const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
     const double bound = 1 / std::sqrt(fan_in);
@@ -61,10 +66,11 @@ void start_head(Network& network, std::int64_t classes, HeadStart start, std::ui
             fill(weight, [&] { return 0.01 * stream.normal(); });
             break;
     }
+    if (bias == nullptr) return;
     if (start == HeadStart::uniform)
-        fill(bias, [&] { return stream.uniform(-bound, bound); });
+        fill(*bias, [&] { return stream.uniform(-bound, bound); });
     else
-        bias.zero_();
+        torch::Tensor(*bias).zero_();
 }
 
 }  // namespace attune

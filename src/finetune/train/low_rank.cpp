@@ -10,6 +10,8 @@
 #include "attune/error.hpp"
 #include "attune/finetune/data/random.hpp"
 #include "attune/finetune/freeze.hpp"
+#include "attune/finetune/matrix_holder.hpp"
+#include "auxiliary_heads.hpp"
 
 namespace attune::detail {
 namespace {
@@ -20,7 +22,13 @@ constexpr std::uint64_t factor_purpose = 0x6c6f7261;
 torch::Tensor* weight_of(torch::nn::Module& module) {
     if (auto* linear = module.as<torch::nn::Linear>()) return &linear->weight;
     if (auto* convolution = module.as<torch::nn::Conv2d>()) return &convolution->weight;
+    if (auto* holder = dynamic_cast<MatrixHolder*>(&module)) return &holder->matrix();
     return nullptr;
+}
+
+std::string name_of_weight(torch::nn::Module& module) {
+    const auto* holder = dynamic_cast<MatrixHolder*>(&module);
+    return holder == nullptr ? "weight" : holder->matrix_name();
 }
 
 torch::Tensor drawn(std::int64_t rows, std::int64_t columns, const torch::Tensor& like, RandomStream stream) {
@@ -38,10 +46,10 @@ LowRank::LowRank(Network& network, std::size_t first, std::int64_t rank, double 
     const auto parameters = network.named_parameters();
     for (const auto& item : network.named_modules("", /*include_self=*/false)) {
         const auto* weight = weight_of(*item.value());
-        const std::string name = item.key() + ".weight";
+        const std::string name = item.key() + "." + name_of_weight(*item.value());
         if (weight == nullptr || !parameters.contains(name)) continue;
         const auto stage = stage_of(network, name);
-        if (stage < first || stage >= network.stages().size()) continue;
+        if (stage < first || stage >= network.stages().size() || is_auxiliary(network, name)) continue;
         const auto out = weight->size(0);
         const auto rest = weight->numel() / out;
         const auto inner = std::min({rank, out, rest});

@@ -29,7 +29,8 @@ class LowRank {
         torch::Tensor up;      ///< B
     };
 
-    /// Of the layers in the stages from `first` on, the head excepted. `alpha` 0: scale 1.
+    /// Of the layers in the stages from `first` on, the head and auxiliary heads excepted. `alpha` 0:
+    /// scale 1.
     LowRank(Network& network, std::size_t first, std::int64_t rank, double alpha, std::uint64_t seed);
     ~LowRank();
     LowRank(const LowRank&) = delete;

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "attune/error.hpp"
@@ -11,6 +12,7 @@
 #include "attune/finetune/state_dict.hpp"
 #include "attune/space/detail/counted.hpp"
 #include "attune/version.hpp"
+#include "auxiliary_heads.hpp"
 
 namespace attune {
 namespace {
@@ -96,6 +98,12 @@ void require_fit(const Network& network, const ModelCard& card) {
                             " for a network of " + std::to_string(network.classes()));
 }
 
+/// Models that were saved for use only have lost their auxiliary heads as a whole.
+bool has_auxiliary_heads(const TensorFile& file, const Network& network) {
+    return std::ranges::any_of(file.tensors,
+                               [&](const auto& entry) { return detail::is_auxiliary(network, entry.first); });
+}
+
 /// The card's text as JSON; whatever is wrong with it is the file's fault.
 json parse_card(const std::filesystem::path& path, const TensorFile& file) {
     const auto found = file.metadata.find(card_key);
@@ -156,6 +164,7 @@ LoadedModel load_model(const std::filesystem::path& path, const ModelZoo& zoo) {
     if (input.fixed_size && input.image_size != model.network->input.image_size)
         model.network->set_image_size(input.image_size);
     if (input.channels != model.network->input.channels) model.network->set_input_channels(input.channels);
+    if (!has_auxiliary_heads(file, *model.network)) model.network->drop_auxiliary_heads();
     LoadOptions options;
     options.source = path.string();
     load_state_dict(*model.network, file, options);

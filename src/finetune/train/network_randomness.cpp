@@ -1,10 +1,14 @@
 #include "network_randomness.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <torch/nn/modules/dropout.h>
 #include <torch/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+
+#include "attune/finetune/zoo/stochastic_depth.hpp"
 
 namespace attune::detail {
 namespace {
@@ -14,10 +18,31 @@ std::mutex& generator_mutex() {
     return mutex;
 }
 
+/// The probability of a dropout of this kind, where the module is one.
+template <typename Dropout>
+std::optional<double> probability_of(const torch::nn::Module& module) {
+    const auto* dropout = module.as<Dropout>();
+    return dropout == nullptr ? std::nullopt : std::optional(dropout->options.p());
+}
+
+/// The probability with which a module of a kind that is known leaves something out.
+std::optional<double> known_probability(const torch::nn::Module& module) {
+    if (const auto* depth = module.as<StochasticDepth>()) return depth->probability();
+    for (const auto& found :
+         {probability_of<torch::nn::DropoutImpl>(module), probability_of<torch::nn::Dropout2dImpl>(module),
+          probability_of<torch::nn::Dropout3dImpl>(module),
+          probability_of<torch::nn::AlphaDropoutImpl>(module),
+          probability_of<torch::nn::FeatureAlphaDropoutImpl>(module)})
+        if (found) return found;
+    return std::nullopt;
+}
+
 bool is_random(const torch::nn::Module& module) {
+    if (!module.is_training()) return false;
+    if (const auto probability = known_probability(module)) return *probability > 0;
     const std::string name = module.name();
     for (const char* word : {"Dropout", "StochasticDepth", "DropPath"})
-        if (name.find(word) != std::string::npos) return module.is_training();
+        if (name.find(word) != std::string::npos) return true;
     return false;
 }
 

@@ -9,7 +9,7 @@
 namespace attune::detail {
 
 /// Whether a network has layers of its own that draw random numbers while it trains (dropout, stochastic
-/// depth): those draw from torch's one generator, which all threads share.
+/// depth, of a probability above 0): those draw from torch's one generator, which all threads share.
 [[nodiscard]] bool draws_randomly(const torch::nn::Module& network);
 
 /// While it lives, torch's generator of the CPU is this thread's alone and begins at `seed`; then it is as

@@ -136,6 +136,22 @@ std::vector<OptimizerGroup> optimizer_groups(Network& network, std::size_t froze
     return groups;
 }
 
+double momentum_of(const Recipe& recipe) {
+    switch (recipe.optimizer) {
+        case OptimizerKind::adam:
+        case OptimizerKind::adamw:
+        case OptimizerKind::adamax:
+        case OptimizerKind::nadam:
+        case OptimizerKind::radam:
+        case OptimizerKind::lamb:
+            return recipe.betas[0];
+        case OptimizerKind::lion:
+            return recipe.optimizer_details.lion_betas[0];
+        default:
+            return recipe.momentum;
+    }
+}
+
 double clip_gradients(const std::vector<OptimizerGroup>& groups, double limit, double norm) {
     if (!(norm >= 1)) throw InvalidOption("norm " + std::to_string(norm) + " must be at least 1");
     const torch::NoGradGuard no_gradients;

@@ -99,6 +99,20 @@ void validate_details(const OptimizerDetails& details) {
     require(details.lbfgs_history >= 1, "lbfgs_history", details.lbfgs_history, "at least 1");
 }
 
+/// What L-BFGS, whose line search takes the loss and its gradient as they are, cannot follow.
+void validate_line_search(const Recipe& recipe) {
+    require(recipe.accumulation_steps == 1, "accumulation_steps", recipe.accumulation_steps,
+            "1 with lbfgs, which evaluates its batch several times");
+    require(recipe.gradient_clip_norm == 0, "gradient_clip_norm", recipe.gradient_clip_norm,
+            "0 with lbfgs, whose line search needs the loss's own gradient");
+    require(recipe.precision != Precision::float16, "precision", to_string(recipe.precision),
+            "float32 or bfloat16 with lbfgs, whose line search needs gradients that are not scaled");
+    require(recipe.thaw_every_epochs == 0, "thaw_every_epochs", recipe.thaw_every_epochs,
+            "0 with lbfgs, whose memory is of one set of parameters");
+    require(recipe.decay_biases_and_norms || recipe.weight_decay == 0, "decay_biases_and_norms",
+            recipe.decay_biases_and_norms, "on with lbfgs, which has one weight decay for all parameters");
+}
+
 void validate_optimizer(const Recipe& recipe) {
     require(finite_above(recipe.learning_rate, 0), "learning_rate", recipe.learning_rate, "above 0");
     require(finite_above(recipe.head_learning_rate_multiplier, 0), "head_learning_rate_multiplier",
@@ -120,10 +134,11 @@ void validate_optimizer(const Recipe& recipe) {
     require(recipe.gradient_clip_exponent >= 1, "gradient_clip_exponent", recipe.gradient_clip_exponent,
             "at least 1");
     require(recipe.accumulation_steps >= 1, "accumulation_steps", recipe.accumulation_steps, "at least 1");
-    require(recipe.accumulation_steps == 1 || recipe.optimizer != OptimizerKind::lbfgs, "accumulation_steps",
-            recipe.accumulation_steps, "1 with lbfgs, which evaluates its batch several times");
+    if (recipe.optimizer == OptimizerKind::lbfgs) validate_line_search(recipe);
     require(finite_from(recipe.l1, 0), "l1", recipe.l1, "at least 0");
     require(finite_from(recipe.l2_pretrained, 0), "l2_pretrained", recipe.l2_pretrained, "at least 0");
+    require(recipe.l2_pretrained == 0 || recipe.lora_rank == 0, "l2_pretrained", recipe.l2_pretrained,
+            "0 with lora_rank, whose corrections are no weights");
     require(below_one(recipe.ema_decay), "ema_decay", recipe.ema_decay, "in [0, 1)");
     require(below_one(recipe.swa_from), "swa_from", recipe.swa_from, "in [0, 1)");
     require(recipe.swa_from == 0 || recipe.ema_decay == 0, "swa_from", recipe.swa_from,
@@ -213,6 +228,7 @@ void Recipe::validate() const {
     if (frozen_share)
         require(*frozen_share >= 0 && *frozen_share <= 1, "frozen_share", *frozen_share, "in [0, 1]");
     require(thaw_every_epochs >= 0, "thaw_every_epochs", thaw_every_epochs, "at least 0");
+    require(finite_from(thaw_rise_epochs, 0), "thaw_rise_epochs", thaw_rise_epochs, "at least 0");
     require(lora_rank >= 0, "lora_rank", lora_rank, "at least 0");
     require(finite_from(lora_alpha, 0), "lora_alpha", lora_alpha, "at least 0");
     validate_optimizer(*this);

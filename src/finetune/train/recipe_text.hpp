@@ -190,6 +190,7 @@ void for_each_option(AnyRecipe& recipe, Visit&& visit) {
     visit("batch_norm", recipe.batch_norm);
     visit("head_start", recipe.head_start);
     visit("thaw_every_epochs", recipe.thaw_every_epochs);
+    visit("thaw_rise_epochs", recipe.thaw_rise_epochs);
     visit("lora_rank", recipe.lora_rank);
     visit("lora_alpha", recipe.lora_alpha);
     visit("targets", recipe.targets);
@@ -220,6 +221,7 @@ void for_each_option(AnyRecipe& recipe, Visit&& visit) {
     for_each_optimizer_detail(recipe.optimizer_details, visit);
     visit("schedule", recipe.schedule.kind);
     visit("warm_up_epochs", recipe.schedule.warm_up_epochs);
+    visit("warm_up_share", recipe.schedule.warm_up_share);
     visit("warm_up_start", recipe.schedule.warm_up_start);
     visit("final_factor", recipe.schedule.final_factor);
     visit("step_epochs", recipe.schedule.step_epochs);

@@ -79,7 +79,7 @@ double multi_step(double step, std::span<const double> milestones, double gamma)
 double exponential(double step, double gamma) { return std::pow(gamma, step); }
 
 double linear(double step, double total, double start, double end) {
-    return straight(start, end, total <= 0 ? 1 : std::min(step / total, 1.0));
+    return straight(start, end, total <= 0 ? 1 : std::clamp(step / total, 0.0, 1.0));
 }
 
 double polynomial(double step, double total, double power) {
@@ -226,6 +226,9 @@ std::string to_string(ScheduleKind kind) {
 void Schedule::validate() const {
     require(warm_up_epochs >= 0 && std::isfinite(warm_up_epochs), "warm_up_epochs", warm_up_epochs,
             "at least 0");
+    require(warm_up_share >= 0 && warm_up_share < 1, "warm_up_share", warm_up_share, "in [0, 1)");
+    require(warm_up_share == 0 || warm_up_epochs == 0, "warm_up_share", warm_up_share,
+            "0 where warm_up_epochs is given");
     require(warm_up_start > 0 && warm_up_start <= 1, "warm_up_start", warm_up_start, "in (0, 1]");
     require(final_factor >= 0 && final_factor <= 1, "final_factor", final_factor, "in [0, 1]");
     require(step_epochs > 0 && std::isfinite(step_epochs), "step_epochs", step_epochs, "above 0");
@@ -258,9 +261,8 @@ double learning_rate_factor(const Schedule& plan, const ScheduleMoment& moment) 
     const auto total = static_cast<double>(moment.steps_per_epoch * moment.epochs);
     const auto at = static_cast<double>(moment.step);
     if (plan.kind == ScheduleKind::one_cycle) return main_factor(plan, at, total, moment);
-    const double wanted = plan.warm_up_epochs < 1
-                              ? plan.warm_up_epochs * total
-                              : plan.warm_up_epochs * static_cast<double>(moment.steps_per_epoch);
+    const double wanted =
+        plan.warm_up_share * total + plan.warm_up_epochs * static_cast<double>(moment.steps_per_epoch);
     const double warm_up = std::min(std::round(wanted), total);
     if (at < warm_up) return schedule::linear(at, warm_up, plan.warm_up_start);
     return main_factor(plan, at - warm_up, std::max(1.0, total - warm_up), moment);

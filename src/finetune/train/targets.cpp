@@ -11,6 +11,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/evaluate/metrics.hpp"
 #include "attune/finetune/evaluate/regression_metrics.hpp"
+#include "linear_head.hpp"
 
 namespace attune::detail {
 namespace {
@@ -85,6 +86,24 @@ torch::Tensor Targets::of(std::span<const std::int64_t> rows) const {
     auto* out = labels.data_ptr<std::int64_t>();
     for (const auto row : rows) *out++ = data_.labels()[static_cast<std::size_t>(row)];
     return labels;
+}
+
+double Targets::weight_of(std::span<const std::int64_t> rows) const {
+    if (!are_classes() || !loss_options_.class_weights.defined()) return static_cast<double>(rows.size());
+    return loss_options_.class_weights.index_select(0, of(rows)).sum().item<double>();
+}
+
+void Targets::require_head(Network& network) const {
+    if (are_classes()) return;
+    const auto form = form_of_head(network);
+    const auto refuse = [&](const char* what) {
+        throw InvalidOption(
+            fmt::format("recipe.targets {} needs a head that is one linear layer{}; the network's "
+                        "{} is not",
+                        to_string(recipe_.targets), what, network.head_name()));
+    };
+    if (form == HeadForm::other) refuse("");
+    if (form == HeadForm::unbiased && recipe_.targets == TargetKind::numbers) refuse(" with a bias");
 }
 
 torch::Tensor Targets::mixable(const torch::Tensor& targets) const {
@@ -165,26 +184,30 @@ std::map<std::string, double> Targets::judge_numbers(const torch::Tensor& output
     return seen;
 }
 
-void Targets::enter(Network& network) const {
+void Targets::enter(Network& network, std::size_t first) const {
     if (recipe_.targets == TargetKind::numbers && recipe_.head_start == HeadStart::keep)
-        rescale(network, 1 / spread_, -mean_ / spread_);
+        rescale(network, first, 1 / spread_, -mean_ / spread_);
 }
 
-void Targets::leave(Network& network) const {
-    if (recipe_.targets == TargetKind::numbers) rescale(network, spread_, mean_);
+void Targets::leave(Network& network, std::size_t first) const {
+    if (recipe_.targets == TargetKind::numbers) rescale(network, first, spread_, mean_);
 }
 
-/// Lets the head say factor * (what it said) + shift.
-void Targets::rescale(Network& network, const torch::Tensor& factor, const torch::Tensor& shift) const {
+/// Lets the heads say factor * (what they said) + shift.
+void Targets::rescale(Network& network, std::size_t first, const torch::Tensor& factor,
+                      const torch::Tensor& shift) {
     const torch::NoGradGuard no_gradients;
     auto parameters = network.named_parameters();
-    auto& weight = parameters[network.head_name() + ".weight"];
-    auto& bias = parameters[network.head_name() + ".bias"];
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(weight.dim()), 1);
-    rows[0] = -1;
-    weight.mul_(factor.to(weight.options().requires_grad(false)).view(rows));
-    bias.mul_(factor.to(bias.options().requires_grad(false)))
-        .add_(shift.to(bias.options().requires_grad(false)));
+    std::vector<std::string> names{network.head_name()};
+    for (const auto& head : network.auxiliary_heads())
+        if (head.stage >= first) names.push_back(head.name);
+    for (const auto& name : names) {
+        auto& weight = parameters[name + ".weight"];
+        auto& bias = parameters[name + ".bias"];
+        weight.mul_(factor.to(weight.options().requires_grad(false)).unsqueeze(1));
+        bias.mul_(factor.to(bias.options().requires_grad(false)))
+            .add_(shift.to(bias.options().requires_grad(false)));
+    }
 }
 
 }  // namespace attune::detail

@@ -28,6 +28,14 @@ class Targets {
     /// `targets` as a table that can be mixed: one-hot classes; others as they are.
     [[nodiscard]] torch::Tensor mixable(const torch::Tensor& targets) const;
 
+    /// What the mean loss of these rows' targets is divided by: their number, or the sum of their labels'
+    /// class weights.
+    [[nodiscard]] double weight_of(std::span<const std::int64_t> rows) const;
+
+    /// Throws InvalidOption where the head cannot give such answers: labels and numbers need one that can
+    /// say anything, below 0 too, and numbers one with a bias.
+    void require_head(Network& network) const;
+
     /// Mean loss of logits for targets, which may be mixed ones.
     [[nodiscard]] torch::Tensor loss(const torch::Tensor& logits, const torch::Tensor& targets) const;
 
@@ -35,15 +43,17 @@ class Targets {
     [[nodiscard]] std::map<std::string, double> judge(const torch::Tensor& outputs,
                                                       std::span<const std::int64_t> rows) const;
 
-    /// Lets a head that answers in the targets' units answer in units of their spread, and back.
-    void enter(Network& network) const;
-    void leave(Network& network) const;
+    /// Lets a head that answers in the targets' units answer in units of their spread, and back; so do the
+    /// auxiliary heads that hang on stages from `first` on.
+    void enter(Network& network, std::size_t first) const;
+    void leave(Network& network, std::size_t first) const;
 
   private:
     [[nodiscard]] bool are_classes() const { return recipe_.targets == TargetKind::classes; }
     [[nodiscard]] torch::Tensor class_weights() const;
     void measure_numbers();
-    void rescale(Network& network, const torch::Tensor& factor, const torch::Tensor& shift) const;
+    static void rescale(Network& network, std::size_t first, const torch::Tensor& factor,
+                        const torch::Tensor& shift);
     [[nodiscard]] std::map<std::string, double> judge_classes(const torch::Tensor& logits,
                                                               std::span<const std::int64_t> rows) const;
     [[nodiscard]] std::map<std::string, double> judge_labels(const torch::Tensor& logits,

@@ -64,10 +64,8 @@ class Snapshot {
 
     void take();
     void put_back() const;
-    [[nodiscard]] bool empty() const { return kept_.empty(); }
     [[nodiscard]] const std::vector<torch::Tensor>& kept() const { return kept_; }
     [[nodiscard]] const NamedTensors& live() const { return live_; }
-    void set_kept(std::vector<torch::Tensor> kept) { kept_ = std::move(kept); }
 
   private:
     NamedTensors live_;

@@ -53,16 +53,20 @@ torch::Tensor kept_batch(FeatureCache& features, std::size_t cut, const std::vec
     return result;
 }
 
-/// The pictures of rows as the epoch shows them, in [0, 255].
-torch::Tensor shown_pixels(const ImageData& data, const Recipe& recipe, std::span<const std::int64_t> rows,
-                           std::int64_t epoch) {
-    return augment(data.pixels_of(rows), rows, recipe.augmentation, recipe.seed, epoch, data.image_size(),
-                   recipe.image_size);
-}
-
 torch::Device device_of(const Network& network) { return network.parameters().front().device(); }
 
 }  // namespace
+
+void require_side(const Network& network, std::int64_t side) {
+    network.check_images(torch::empty({1, 3, side, side}, torch::TensorOptions(torch::kUInt8)));
+}
+
+const torch::Tensor& ShownPixels::pixels() const {
+    if (!pixels_.defined())
+        pixels_ = augment(data_.pixels_of(rows_), rows_, recipe_.augmentation, recipe_.seed, epoch_,
+                          data_.image_size(), recipe_.image_size);
+    return pixels_;
+}
 
 TrainingInputs::TrainingInputs(Network& network, const TrainingSet& set, const Recipe& recipe,
                                std::size_t cut, std::int64_t own_cache_bytes)
@@ -86,12 +90,12 @@ TrainingInputs::TrainingInputs(Network& network, const TrainingSet& set, const R
     if (recipe.augmentation.cacheable() && cache->fits(cut, all_views)) train_features_ = cache;
 }
 
-torch::Tensor TrainingInputs::batch(std::span<const std::int64_t> rows, std::int64_t epoch) const {
+torch::Tensor TrainingInputs::batch(const ShownPixels& shown) const {
     const torch::NoGradGuard no_gradients;
     if (train_features_ != nullptr)
-        return kept_batch(*train_features_, cut_, views_, recipe_, rows, epoch).to(device_of(network_));
-    auto images =
-        normalise(shown_pixels(data_, recipe_, rows, epoch), network_.input).to(device_of(network_));
+        return kept_batch(*train_features_, cut_, views_, recipe_, shown.rows(), shown.epoch())
+            .to(device_of(network_));
+    auto images = normalise(shown.pixels(), network_.input).to(device_of(network_));
     if (cut_ == 0) return recipe_.channels_last ? images.contiguous(at::MemoryFormat::ChannelsLast) : images;
     // The same layout as kept features are computed in, so that keeping them changes no bit of the training.
     return network_.forward_stages(images.contiguous(at::MemoryFormat::ChannelsLast), 0, cut_).contiguous();
@@ -109,31 +113,32 @@ EvaluateOptions TrainingInputs::evaluate_options(bool quick) const {
 
 Teacher::Teacher(const TrainingSet& set, const Recipe& recipe, std::int64_t cache_bytes)
     : network_(set.teacher),
-      data_(set.data),
       recipe_(recipe),
       views_(sized(views_of(recipe.augmentation), recipe.image_size)) {
+    const auto& data = set.data;
     if (network_ == nullptr)
         throw InvalidOption("recipe.distillation_weight needs a teacher in the training set");
-    if (network_->classes() != data_.class_count())
+    if (network_->classes() != data.class_count())
         throw InvalidOption(fmt::format("the teacher tells {} classes apart, the data has {}",
-                                        network_->classes(), data_.class_count()));
+                                        network_->classes(), data.class_count()));
+    const auto size = recipe.image_size > 0 ? recipe.image_size : data.image_size();
+    require_side(*network_, size);
     network_->eval();
     if (!recipe.augmentation.cacheable() || cache_bytes == 0) return;
     SplitRows split;
-    split.train = data_.split().train;
-    features_ = std::make_shared<FeatureCache>(network_, data_.with_split(std::move(split)),
+    split.train = data.split().train;
+    features_ = std::make_shared<FeatureCache>(network_, data.with_split(std::move(split)),
                                                FeatureCacheOptions{.memory_limit_bytes = cache_bytes});
     if (!features_->fits(network_->stages().size(), views_)) features_ = nullptr;
 }
 
-torch::Tensor Teacher::logits(std::span<const std::int64_t> rows, std::int64_t epoch) const {
+torch::Tensor Teacher::logits(const ShownPixels& shown) const {
     const torch::NoGradGuard no_gradients;
     if (features_ != nullptr)
         return network_->forward_head(
-            kept_batch(*features_, network_->stages().size(), views_, recipe_, rows, epoch)
+            kept_batch(*features_, network_->stages().size(), views_, recipe_, shown.rows(), shown.epoch())
                 .to(device_of(*network_)));
-    return network_->forward(
-        normalise(shown_pixels(data_, recipe_, rows, epoch), network_->input).to(device_of(*network_)));
+    return network_->forward(normalise(shown.pixels(), network_->input).to(device_of(*network_)));
 }
 
 }  // namespace attune::detail

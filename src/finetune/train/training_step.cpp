@@ -29,6 +29,7 @@ RandomStream stream_of(std::uint64_t seed, std::uint64_t purpose, std::int64_t s
 TrainingStep::TrainingStep(Network& network, const TrainingSet& set, const Recipe& recipe,
                            const FitOptions& options, TrainedPart& part, const Targets& targets)
     : network_(network),
+      data_(set.data),
       recipe_(recipe),
       part_(part),
       targets_(targets),
@@ -55,11 +56,12 @@ void TrainingStep::set_inputs(const TrainingInputs* inputs, std::size_t first_st
 TrainingStep::Batch TrainingStep::batch_of(std::span<const std::int64_t> rows, std::int64_t epoch,
                                            std::int64_t step, std::size_t index) const {
     Batch batch;
-    batch.x = inputs_->batch(rows, epoch);
+    const ShownPixels shown(data_, recipe_, rows, epoch);
+    batch.x = inputs_->batch(shown);
     batch.targets = targets_.of(rows);
     batch.key = stream_of(recipe_.seed, network_purpose, step, index).next();
     if (teacher_)
-        batch.teacher = torch::softmax(teacher_->logits(rows, epoch) / recipe_.distillation_temperature, 1);
+        batch.teacher = torch::softmax(teacher_->logits(shown) / recipe_.distillation_temperature, 1);
     mix(batch, step, index);
     batch.targets = batch.targets.to(batch.x.device());
     if (batch.teacher.defined()) batch.teacher = batch.teacher.to(batch.x.device());
@@ -73,10 +75,6 @@ void TrainingStep::mix(Batch& batch, std::int64_t step, std::size_t index) const
     const bool cuts = both ? stream.below(2) == 1 : recipe_.cutmix_alpha > 0;
     double lambda = stream.symmetric_beta(cuts ? recipe_.cutmix_alpha : recipe_.mixup_alpha);
     if (cuts) {
-        if (batch.x.dim() != 4)
-            throw InvalidOption(
-                "recipe.cutmix_alpha must be 0 where what enters the trained stages has no "
-                "places to cut (features of the last stage)");
         const auto height = batch.x.size(2);
         const auto width = batch.x.size(3);
         const auto x = static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(width)));
@@ -91,43 +89,81 @@ void TrainingStep::mix(Batch& batch, std::int64_t step, std::size_t index) const
     if (batch.teacher.defined()) batch.teacher = mix_with_previous(batch.teacher, lambda);
 }
 
-torch::Tensor TrainingStep::logits_of(const Batch& batch) {
+torch::Tensor TrainingStep::logits_of(const Batch& batch, AuxiliaryLogits& auxiliary) {
     std::optional<SeededGenerator> generator;
     if (draws_) generator.emplace(batch.key);
     part_.prepare();
     const Autocast precision(recipe_.precision, batch.x.device().type());
-    auto features = network_.forward_stages(batch.x, first_, network_.stages().size());
-    if (recipe_.head_dropout > 0) {
-        const double kept = 1 - recipe_.head_dropout;
-        features = features * detail::dropout_mask(features, kept, dropout_).to(features.device());
-    }
+    // Low-rank corrections leave auxiliary heads, which are fresh, as they are: they would teach nothing.
+    auto features = recipe_.lora_rank > 0 ? network_.forward_stages(batch.x, first_, network_.stages().size())
+                                          : forward_with_auxiliary(network_, batch.x, first_, auxiliary);
+    if (recipe_.head_dropout > 0)
+        features = features * detail::dropout_mask(features, 1 - recipe_.head_dropout, dropout_);
     return network_.forward_head(features);
 }
 
+/// The batch's part of the update's mean loss, that of auxiliary heads included.
 torch::Tensor TrainingStep::loss_of(const Batch& batch) {
-    auto logits = logits_of(batch);
-    if (recipe_.precision != Precision::float32) logits = logits.to(torch::kFloat32);
-    auto loss = targets_.loss(logits, batch.targets);
+    AuxiliaryLogits auxiliary;
+    auto loss = loss_of(logits_of(batch, auxiliary), batch);
+    for (const auto& [weight, logits] : auxiliary) loss = loss + weight * loss_of(logits, batch);
+    return loss;
+}
+
+torch::Tensor TrainingStep::loss_of(const torch::Tensor& given, const Batch& batch) const {
+    const auto logits = recipe_.precision == Precision::float32 ? given : given.to(torch::kFloat32);
+    const auto times = [](const torch::Tensor& loss, double share) {
+        return share == 1 ? loss : loss * share;
+    };
+    // Where no sample has a weight there is no mean either.
+    const auto loss = batch.label_share == 0 ? 0 * logits.sum()
+                                             : times(targets_.loss(logits, batch.targets), batch.label_share);
     if (!batch.teacher.defined()) return loss;
     const double weight = recipe_.distillation_weight;
     return (1 - weight) * loss +
-           weight * distillation_loss(logits, batch.teacher, recipe_.distillation_temperature);
+           weight *
+               times(distillation_loss(logits, batch.teacher, recipe_.distillation_temperature), batch.share);
+}
+
+/// Empty batches that know their shares of an update.
+std::vector<TrainingStep::Batch> TrainingStep::shares_of(
+    const std::vector<std::span<const std::int64_t>>& batches) const {
+    std::vector<Batch> result(batches.size());
+    double samples = 0;
+    double weights = 0;
+    const bool mixes = recipe_.mixup_alpha > 0 || recipe_.cutmix_alpha > 0;
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+        auto& batch = result[i];
+        batch.share = static_cast<double>(batches[i].size());
+        batch.label_share = mixes ? batch.share : targets_.weight_of(batches[i]);
+        samples += batch.share;
+        weights += batch.label_share;
+    }
+    for (auto& batch : result) {
+        batch.share /= samples;
+        batch.label_share = weights > 0 ? batch.label_share / weights : 0;
+    }
+    return result;
 }
 
 double TrainingStep::run(const std::vector<std::span<const std::int64_t>>& batches, std::int64_t epoch,
                          std::int64_t step) {
-    double samples = 0;
-    for (const auto& rows : batches) samples += static_cast<double>(rows.size());
-    std::vector<Batch> loaded;
+    const auto shares = shares_of(batches);
+    const auto load = [&](std::size_t i) {
+        auto batch = batch_of(batches[i], epoch, step, i);
+        batch.share = shares[i].share;
+        batch.label_share = shares[i].label_share;
+        return batch;
+    };
     double mean = 0;
     if (optimizer_->needs_closure()) {
-        loaded.push_back(batch_of(batches[0], epoch, step, 0));
+        const auto batch = load(0);
         const auto dropout = dropout_;
         bool first = true;
         optimizer_->step([&] {
             dropout_ = dropout;  // every evaluation sees the same network
             optimizer_->zero_grad();
-            const double loss = backward(loaded);
+            const double loss = backward(batch);
             if (std::exchange(first, false)) mean = loss;
             add_penalties();
             return torch::tensor(loss + penalty());
@@ -136,28 +172,20 @@ double TrainingStep::run(const std::vector<std::span<const std::int64_t>>& batch
     }
     optimizer_->zero_grad();
     for (std::size_t i = 0; i < batches.size(); ++i) {
-        loaded.clear();  // one batch in memory at a time
-        loaded.push_back(batch_of(batches[i], epoch, step, i));
-        loaded[0].share = static_cast<double>(batches[i].size()) / samples;
-        mean += backward(loaded);
+        mean += backward(load(i));  // one batch in memory at a time
         if (!std::isfinite(mean)) return mean;
     }
     update();
     return mean;
 }
 
-/// Adds the gradients of batches; their share of the mean loss.
-double TrainingStep::backward(std::vector<Batch>& batches) {
-    double mean = 0;
-    for (auto& batch : batches) {
-        const auto loss = loss_of(batch);
-        const auto value = loss.item<double>();
-        mean += batch.share * value;
-        if (!std::isfinite(value)) return mean;
-        const double factor = batch.share * (recipe_.precision == Precision::float16 ? scale_.scale : 1.0);
-        (factor == 1 ? loss : loss * factor).backward();
-    }
-    return mean;
+/// Adds the gradients of a batch; its part of the mean loss.
+double TrainingStep::backward(const Batch& batch) {
+    const auto loss = loss_of(batch);
+    const auto value = loss.item<double>();
+    if (!std::isfinite(value)) return value;
+    (recipe_.precision == Precision::float16 ? loss * scale_.scale : loss).backward();
+    return value;
 }
 
 void TrainingStep::update() {

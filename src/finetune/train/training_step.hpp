@@ -13,6 +13,7 @@
 #include "attune/finetune/train/fit.hpp"
 #include "attune/finetune/train/gradient_scale.hpp"
 #include "attune/finetune/train/optimizer.hpp"
+#include "auxiliary_heads.hpp"
 #include "targets.hpp"
 #include "trained_part.hpp"
 #include "training_inputs.hpp"
@@ -43,22 +44,27 @@ class TrainingStep {
     struct Batch {
         torch::Tensor x;
         torch::Tensor targets;
-        torch::Tensor teacher;  ///< softened probabilities; undefined without one
-        double share = 1;       ///< of the update's samples
-        std::uint64_t key = 0;  ///< of what the network draws itself
+        torch::Tensor teacher;   ///< softened probabilities; undefined without one
+        double share = 1;        ///< of the update's samples
+        double label_share = 1;  ///< of what the loss of its targets is divided by, weights counted
+        std::uint64_t key = 0;   ///< of what the network draws itself
     };
 
     [[nodiscard]] Batch batch_of(std::span<const std::int64_t> rows, std::int64_t epoch, std::int64_t step,
                                  std::size_t index) const;
     void mix(Batch& batch, std::int64_t step, std::size_t index) const;
+    [[nodiscard]] std::vector<Batch> shares_of(
+        const std::vector<std::span<const std::int64_t>>& batches) const;
     [[nodiscard]] torch::Tensor loss_of(const Batch& batch);
-    [[nodiscard]] torch::Tensor logits_of(const Batch& batch);
-    double backward(std::vector<Batch>& batches);
+    [[nodiscard]] torch::Tensor logits_of(const Batch& batch, AuxiliaryLogits& auxiliary);
+    [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& logits, const Batch& batch) const;
+    double backward(const Batch& batch);
     void add_penalties();
     [[nodiscard]] double penalty() const;
     void update();
 
     Network& network_;
+    const ImageData& data_;
     const Recipe& recipe_;
     TrainedPart& part_;
     const Targets& targets_;

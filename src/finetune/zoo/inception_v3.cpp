@@ -156,6 +156,10 @@ class InceptionV3 : public LinearHeadNetwork {
                              "{} x {}, which images of 299 x 299 give (drop_auxiliary_heads() permits "
                              "smaller ones)",
                              x.size(2), x.size(3), needed, needed));
+                     if (x.size(0) == 1 && wide->is_training())
+                         throw InvalidOption(
+                             "the auxiliary head AuxLogits of Inception V3 sees a single image; it needs two "
+                             "to train, since its last map is one place, which has no batch statistics");
                      const auto y = narrow->forward(torch::avg_pool2d(x, 5, 3));
                      return detail::global_average(wide->forward(y));
                  },

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "attune/error.hpp"
+#include "attune/finetune/matrix_holder.hpp"
 #include "attune/finetune/zoo/staged_network.hpp"
 #include "transformer_layers.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 constexpr double eps = 1e-6;
 
 /// Attention of all tokens to all, with the names of torch.nn.MultiheadAttention.
-class SelfAttention : public detail::Block {
+class SelfAttention : public detail::Block, public MatrixHolder {
   public:
     SelfAttention(std::int64_t width, std::int64_t heads)
         : heads_(heads),
@@ -36,6 +37,9 @@ class SelfAttention : public detail::Block {
         const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)));
         return project_->forward(detail::join_heads(detail::attend(q, k, v, scale)));
     }
+
+    [[nodiscard]] std::string matrix_name() const override { return "in_proj_weight"; }
+    [[nodiscard]] torch::Tensor& matrix() override { return weight_; }
 
   private:
     std::int64_t heads_;

@@ -100,6 +100,8 @@ class ImageData {
     /// pixels_of() takes them.
     void prefetch(std::span<const std::int64_t> rows) const;
     [[nodiscard]] bool on_demand() const;
+    /// Files decoded so far where they are read on demand, repetitions counted; else 0.
+    [[nodiscard]] std::int64_t pictures_read() const;
     [[nodiscard]] std::int64_t size() const;
     [[nodiscard]] std::int64_t stored_size() const;  ///< S
     [[nodiscard]] std::int64_t image_size() const { return framing().image_size; }
@@ -130,8 +132,8 @@ class ImageData {
     /// Samples of each class in a part.
     [[nodiscard]] std::vector<std::int64_t> class_counts(Split part) const;
 
-    /// Over pixels (names of files where these are read on demand), labels, classes and split: changes when
-    /// any of them does.
+    /// Over pixels (names of files and how they are decoded where these are read on demand), framing, labels,
+    /// classes and split: changes when any of them does.
     [[nodiscard]] std::uint64_t fingerprint() const;
 
   private:

@@ -101,6 +101,10 @@ struct Affine {
 [[nodiscard]] at::Tensor affine(const at::Tensor& pixels, const Affine& change,
                                 Interpolation interpolation = Interpolation::nearest);
 
+/// A rectangle of colour pictures filled with a colour.
+[[nodiscard]] at::Tensor erase(const at::Tensor& pixels, std::int64_t top, std::int64_t left,
+                               std::int64_t height, std::int64_t width, const std::array<double, 3>& colour);
+
 /// A rectangle filled with a value.
 [[nodiscard]] at::Tensor erase(const at::Tensor& pixels, std::int64_t top, std::int64_t left,
                                std::int64_t height, std::int64_t width, double value = 0);

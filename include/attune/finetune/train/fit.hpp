@@ -126,11 +126,15 @@ struct FitResult {
 /// their batch-norm statistics included (unless the recipe's policy says otherwise). Without a validation
 /// part the last epoch's weights are kept. All randomness comes from the recipe's seed and generators of its
 /// own: the same network, data, recipe and number of torch threads give the same bits, whatever else runs
-/// beside it. On return the network is in evaluation mode and requires no gradients; also when an exception
-/// passes (its weights are then those of the moment).
+/// beside it. On return the network is in evaluation mode on the CPU and requires no gradients; also when an
+/// exception passes (its weights are then those of the moment).
+///
+/// Auxiliary heads of stages that train learn beside the head, each with its weight in the loss (and in
+/// train_loss), unless the pictures are too small for them or low-rank corrections train. The probabilities
+/// of dropout and stochastic depth that a recipe sets hold for the fit alone.
 ///
 /// Numbers are learnt in units of their spread over the training rows, which the head's weights are rid of at
-/// the end.
+/// the end. Labels and numbers need a head that is one linear layer, numbers one with a bias.
 ///
 /// Throws InvalidOption for a recipe that cannot be used with this network and data, InvalidState for
 /// features or a checkpoint that were made of other weights, images or recipes, FileError for a checkpoint

@@ -111,6 +111,9 @@ class ParameterwiseOptimizer : public Optimizer {
 [[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe,
                                                         std::vector<OptimizerGroup> groups);
 
+/// The momentum, or the first beta, that the recipe's optimizer has before a schedule moves it.
+[[nodiscard]] double momentum_of(const Recipe& recipe);
+
 /// Scales the gradients so that their common norm is at most `limit`; returns the norm before. `norm` is the
 /// exponent of the norm, at least 1 (infinity: the largest absolute value).
 double clip_gradients(const std::vector<OptimizerGroup>& groups, double limit, double norm = 2);

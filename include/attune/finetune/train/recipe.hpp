@@ -118,12 +118,16 @@ struct Recipe {
     BatchNormPolicy batch_norm{};            ///< default: frozen_in_frozen_stages
     HeadStart head_start = HeadStart::normal;
     /// Step-by-step thawing (Howard and Ruder 2018): at first the head trains alone, and after each so many
-    /// epochs one more stage, from the last to the first that is not frozen for good, with a warm-up of its
-    /// own; 0: all train from the start.
+    /// epochs one more stage, from the last to the first that is not frozen for good; 0: all train from the
+    /// start.
     std::int64_t thaw_every_epochs = 0;
+    /// The learning rate of a stage that thaws rises for so many epochs to that of the schedule, in a
+    /// straight line from its share schedule.warm_up_start; 0: at once.
+    double thaw_rise_epochs = 0;
     /// Rank of low-rank corrections (LoRA, Hu et al. 2022) that train in place of the weights of linear and
-    /// convolution layers in stages that are not frozen; merged into the weights at the end. Their biases and
-    /// norms stay as they are. 0: the weights themselves train.
+    /// convolution layers and of attention (see MatrixHolder) in stages that are not frozen; merged into the
+    /// weights at the end. Their biases and norms and auxiliary heads stay as they are. 0: the weights
+    /// themselves train.
     std::int64_t lora_rank = 0;
     double lora_alpha = 0;  ///< corrections count alpha / rank; 0: once
     TargetKind targets = TargetKind::classes;
@@ -137,7 +141,7 @@ struct Recipe {
     double momentum = 0.9;       ///< of sgd and rmsprop, in [0, 1)
     bool nesterov = false;       ///< of sgd; needs momentum
     double dampening = 0;        ///< of sgd, in [0, 1)
-    std::array<double, 2> betas{0.9, 0.999};  ///< of adam and adamw, in [0, 1)
+    std::array<double, 2> betas{0.9, 0.999};  ///< of adam and its kin, and of lamb, in [0, 1)
     double rmsprop_alpha = 0.99;              ///< in [0, 1)
     bool amsgrad = false;                     ///< of adam and adamw (Reddi 2018)
     bool rmsprop_centered = false;            ///< gradients normalised by their variance
@@ -146,7 +150,7 @@ struct Recipe {
     bool decay_biases_and_norms = true;  ///< weight decay for one-dimensional parameters too
     double l1 = 0;                       ///< times the sum of absolute weights, part of the loss
     /// Times half the squared distance from the pretrained weights (L2-SP, Li et al. 2018), part of the loss,
-    /// for all that trains but the head.
+    /// for all that trains but the head. Not with lora_rank, whose corrections are no weights.
     double l2_pretrained = 0;
     double gradient_clip_norm = 0;        ///< of the whole gradient; 0: off
     double gradient_clip_exponent = 2;    ///< of that norm, at least 1; infinity: the largest value

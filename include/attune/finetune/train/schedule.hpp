@@ -100,7 +100,8 @@ enum class ScheduleKind {
 /// How the learning rate moves over a training. Steps are updates, not epochs.
 struct Schedule {
     ScheduleKind kind = ScheduleKind::cosine;
-    double warm_up_epochs = 0;   ///< linear rise from warm_up_start; a share of the training where below 1
+    double warm_up_epochs = 0;   ///< linear rise from warm_up_start before the main schedule begins
+    double warm_up_share = 0;    ///< the same as a share of the training, in [0, 1); of the two one is 0
     double warm_up_start = 0.1;  ///< factor of the first update, in (0, 1]
     double final_factor = 0;     ///< where cosine, linear and polynomial end; foot of `cyclic`; in [0, 1]
     double step_epochs = 10;     ///< of `step`: epochs between drops
@@ -110,7 +111,7 @@ struct Schedule {
     double cycle_epochs = 10;  ///< of `cosine_restarts`, the first cycle, and of `cyclic`, up and down
     double cycle_multiplier = 1;  ///< of `cosine_restarts`: length of each cycle by the one before, from 1
     schedule::CycleHeight cycle_height{};  ///< of `cyclic`; `decaying` by gamma an epoch
-    schedule::OneCycle one_cycle{};        ///< has its own warm-up
+    schedule::OneCycle one_cycle{};        ///< has a rise of its own in place of the warm-up
     /// Of `plateau`, which watches the validation loss. Its `maximize` has no say.
     schedule::Plateau plateau{};
     /// With `one_cycle` and `cyclic` the momentum (the first beta) falls to this while the rate rises; 0: it

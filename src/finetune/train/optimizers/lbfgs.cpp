@@ -3,6 +3,8 @@
 #include <torch/optim/lbfgs.h>
 #include <torch/utils.h>
 
+#include <fmt/format.h>
+
 #include <deque>
 #include <string>
 #include <type_traits>
@@ -20,6 +22,23 @@ std::vector<torch::Tensor> all_parameters(const std::vector<OptimizerGroup>& gro
         parameters.insert(parameters.end(), group.parameters.begin(), group.parameters.end());
     if (parameters.empty()) throw InvalidOption("an optimizer needs parameters");
     return parameters;
+}
+
+/// A line search goes along one direction: there is one rate.
+void require_alike(const std::vector<OptimizerGroup>& groups) {
+    const auto& first = groups.front();
+    const auto refuse = [](const char* what, double value, double other, const char* option) {
+        throw InvalidOption(fmt::format("lbfgs has one {} for all parameters, not {} and {} (see recipe.{})",
+                                        what, value, other, option));
+    };
+    for (const auto& group : groups) {
+        if (group.learning_rate != first.learning_rate)
+            refuse("learning rate", first.learning_rate, group.learning_rate,
+                   "layerwise_decay and head_learning_rate_multiplier, which must be 1");
+        if (group.weight_decay != first.weight_decay)
+            refuse("weight decay", first.weight_decay, group.weight_decay,
+                   "decay_biases_and_norms, which must be on");
+    }
 }
 
 torch::Tensor number(double value) { return torch::tensor({value}, torch::kFloat64); }
@@ -56,11 +75,12 @@ struct Lbfgs::Impl {
 };
 
 Lbfgs::Lbfgs(std::vector<OptimizerGroup> groups, LbfgsOptions options) : Optimizer(std::move(groups)) {
-    impl_ = std::make_unique<Impl>(all_parameters(this->groups()),
-                                   torch::optim::LBFGSOptions(this->groups()[0].learning_rate)
-                                       .max_iter(options.iterations)
-                                       .history_size(options.history)
-                                       .line_search_fn("strong_wolfe"));
+    const auto parameters = all_parameters(this->groups());
+    require_alike(this->groups());
+    impl_ = std::make_unique<Impl>(parameters, torch::optim::LBFGSOptions(this->groups()[0].learning_rate)
+                                                   .max_iter(options.iterations)
+                                                   .history_size(options.history)
+                                                   .line_search_fn("strong_wolfe"));
 }
 
 Lbfgs::~Lbfgs() = default;

@@ -31,6 +31,7 @@ class Adam : public ParameterwiseOptimizer {
 class Adamax : public ParameterwiseOptimizer {
   public:
     Adamax(std::vector<OptimizerGroup> groups, AdamOptions options = {});
+    void set_momentum(double momentum) override { options_.betas[0] = momentum; }
 
   protected:
     void update(torch::Tensor& parameter, const torch::Tensor& gradient, ParameterState& state,
@@ -44,6 +45,7 @@ class Adamax : public ParameterwiseOptimizer {
 class NAdam : public ParameterwiseOptimizer {
   public:
     NAdam(std::vector<OptimizerGroup> groups, AdamOptions options = {}, double momentum_decay = 0.004);
+    void set_momentum(double momentum) override { options_.betas[0] = momentum; }
 
   protected:
     void update(torch::Tensor& parameter, const torch::Tensor& gradient, ParameterState& state,
@@ -58,6 +60,7 @@ class NAdam : public ParameterwiseOptimizer {
 class RAdam : public ParameterwiseOptimizer {
   public:
     RAdam(std::vector<OptimizerGroup> groups, AdamOptions options = {});
+    void set_momentum(double momentum) override { options_.betas[0] = momentum; }
 
   protected:
     void update(torch::Tensor& parameter, const torch::Tensor& gradient, ParameterState& state,

@@ -13,10 +13,11 @@ struct LbfgsOptions {
 };
 
 /// Limited-memory BFGS with a line search for the strong Wolfe conditions (Nocedal and Wright 2006), torch's
-/// own: for small heads on all their samples at once. It takes the first group's learning rate and weight
-/// decay for all.
+/// own: for small heads on all their samples at once. It has one learning rate and one weight decay: groups
+/// that differ in these are refused.
 class Lbfgs : public Optimizer {
   public:
+    /// Throws InvalidOption for no parameters, and for groups of different learning rates or weight decays.
     Lbfgs(std::vector<OptimizerGroup> groups, LbfgsOptions options = {});
     ~Lbfgs() override;
 

@@ -10,6 +10,7 @@ namespace attune {
 class Lion : public ParameterwiseOptimizer {
   public:
     Lion(std::vector<OptimizerGroup> groups, std::array<double, 2> betas = {0.9, 0.99});
+    void set_momentum(double momentum) override { betas_[0] = momentum; }
 
   protected:
     void update(torch::Tensor& parameter, const torch::Tensor& gradient, ParameterState& state,

@@ -17,6 +17,7 @@ struct LambOptions {
 class Lamb : public ParameterwiseOptimizer {
   public:
     Lamb(std::vector<OptimizerGroup> groups, LambOptions options = {});
+    void set_momentum(double momentum) override { options_.betas[0] = momentum; }
 
   protected:
     void begin_step() override;

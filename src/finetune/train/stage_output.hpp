@@ -1,0 +1,23 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "attune/finetune/data/augmentation.hpp"
+#include "attune/finetune/network.hpp"
+
+/// What frozen stages give, computed the same way whether it is kept or not.
+namespace attune::detail {
+
+/// Pictures (N x 3 x S x S bytes) through a view, as the network takes them, on its device.
+[[nodiscard]] torch::Tensor network_input(const Network& network, const torch::Tensor& pixels,
+                                          const View& view, std::int64_t frame_size);
+
+/// The output of the first `cut` stages for such pictures, in full precision and contiguous. The network must
+/// be in evaluation mode and gradients off.
+[[nodiscard]] torch::Tensor stage_output(Network& network, const torch::Tensor& pixels, const View& view,
+                                         std::int64_t frame_size, std::size_t cut);
+
+}  // namespace attune::detail
