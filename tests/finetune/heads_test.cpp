@@ -5,6 +5,7 @@
 
 #include "attune/error.hpp"
 #include "attune/finetune/evaluate/evaluation.hpp"
+#include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/loss.hpp"
 #include "attune/finetune/train/model_file.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
