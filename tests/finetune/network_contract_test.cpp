@@ -14,6 +14,7 @@
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/parameters.hpp"
 #include "attune/finetune/state_dict.hpp"
+#include "attune/finetune/train/fit.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
 
 // Of libtorch's allocator: fresh memory is filled with a pattern that reads as NaN.
@@ -153,6 +154,23 @@ void check_replaced_head(Network& network) {
     network.replace_head(classes);
     CHECK((network.named_parameters()[network.head_name() + ".weight"].scalar_type() == torch::kFloat64));
     network.to(torch::kFloat32);
+}
+
+/// What a training begins with is drawn from its seed alone, whatever the heads are.
+void check_fresh_start(Network& network) {
+    const auto start = [&](HeadStart how, std::int64_t torch_seed) {
+        torch::manual_seed(static_cast<std::uint64_t>(torch_seed));
+        network.replace_head(classes);
+        start_head(network, 3, how, 5);
+        CHECK(network.classes() == 3);
+    };
+    for (const auto how : {HeadStart::normal, HeadStart::zeros, HeadStart::uniform}) {
+        start(how, 1);
+        const auto before = snapshot(network);
+        start(how, 2);
+        CHECK(changed(before, network).empty());
+    }
+    network.replace_head(classes);
 }
 
 void check_head_dropout(Network& network) {
@@ -316,6 +334,7 @@ void check_all(const ZooEntry& entry) {
     check_layouts(*network);
     check_saving(entry, *network);
     check_replaced_head(*network);
+    check_fresh_start(*network);
     check_input(*network);
     check_channels(*network);
     const auto n = network->stages().size();
