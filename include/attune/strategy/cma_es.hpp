@@ -16,6 +16,7 @@
 #include "attune/strategy/detail/cma_search.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/strategy.hpp"
+#include "attune/study/study_follower.hpp"
 
 namespace attune {
 
@@ -39,7 +40,7 @@ namespace attune {
 /// - Several objectives are ranked by fronts, and within one by how alone a point stands.
 ///
 /// The draw is stored with the trial, so the state is a function of the study. It is kept from one suggestion
-/// to the next and taken up from there where the study has only grown.
+/// to the next and taken up from there where the study has only grown: an ask costs what is new.
 class CmaEs {
   public:
     CmaEs() = default;
@@ -74,21 +75,62 @@ class CmaEs {
 
     /// The state after all results of the study.
     const detail::CmaSearch& caught_up(const Study& study) {
+        bool grown = true;
+        follower_.follow(
+            study, [&] { grown = false; },
+            [&](const TrialRecord& trial) {
+                if (counts(study, trial)) fresh_.emplace_back(trial.finished_seconds, trial.number, 0);
+            });
+        if (!grown || !take_in_fresh(study)) take_in_all(study);
+        fresh_.clear();
+        return caught_->search;
+    }
+
+    /// Adds what has come since the last look; false where that is not the study's end, or its space another.
+    bool take_in_fresh(const Study& study) {
+        if (!caught_ || &caught_->search.space().schema() != &study.space().schema()) return false;
+        taken_.resize(study.trials().size(), false);
+        std::erase_if(fresh_, [&](const Entry& entry) {  // notes about what had come before
+            return taken_[static_cast<std::size_t>(std::get<1>(entry))];
+        });
+        std::sort(fresh_.begin(), fresh_.end());
+        fresh_.erase(std::unique(fresh_.begin(), fresh_.end()), fresh_.end());
+        for (Entry& entry : fresh_) std::get<2>(entry) = digest(study, study.trial(std::get<1>(entry)));
+        if (!fresh_.empty() && !caught_->entries.empty() && fresh_.front() < caught_->entries.back())
+            return false;
+        for (const Entry& entry : fresh_) add(study, entry);
+        return true;
+    }
+
+    /// The same from the study's beginning, or from where another study (a copy, one with what is supposed of
+    /// it) is no longer as the last one was.
+    void take_in_all(const Study& study) {
         std::vector<Entry> entries;
         for (const TrialRecord& trial : study.trials())
-            if (trial.finished() && trial.failure != FailureKind::environment &&
-                (!trial.original || study.space().contains(trial.configuration)))
+            if (counts(study, trial))
                 entries.emplace_back(trial.finished_seconds, trial.number, digest(study, trial));
         std::sort(entries.begin(), entries.end());
         if (!goes_on(study, entries))
             caught_.emplace(
                 Caught{study.seed(), {}, detail::CmaSearch(study.space(), options_, study.seed())});
-        for (std::size_t i = caught_->entries.size(); i < entries.size(); ++i) {
-            const TrialRecord& trial = study.trial(std::get<1>(entries[i]));
-            caught_->search.add(point_of(study, trial, caught_->search.axes()), losses_of(study, trial));
-        }
-        caught_->entries = std::move(entries);
-        return caught_->search;
+        taken_.assign(study.trials().size(), false);
+        for (const Entry& entry : caught_->entries)
+            taken_[static_cast<std::size_t>(std::get<1>(entry))] = true;
+        for (std::size_t i = caught_->entries.size(); i < entries.size(); ++i) add(study, entries[i]);
+    }
+
+    void add(const Study& study, const Entry& entry) {
+        const std::int64_t number = std::get<1>(entry);
+        const TrialRecord& trial = study.trial(number);
+        caught_->search.add(point_of(study, trial, caught_->search.axes()), losses_of(study, trial));
+        caught_->entries.push_back(entry);
+        taken_[static_cast<std::size_t>(number)] = true;
+    }
+
+    /// Whether the trial is a result to learn from.
+    static bool counts(const Study& study, const TrialRecord& trial) {
+        return trial.finished() && trial.failure != FailureKind::environment &&
+               (!trial.original || study.space().contains(trial.configuration));
     }
 
     /// Whether what was caught up with is the beginning of this study.
@@ -191,6 +233,9 @@ class CmaEs {
 
     CmaEsOptions options_;
     std::optional<Caught> caught_;
+    StudyFollower follower_;
+    std::vector<Entry> fresh_;  ///< came since the last look, the digest still to be taken
+    std::vector<bool> taken_;   ///< by trial
 };
 
 }  // namespace attune
