@@ -1,6 +1,7 @@
 // Processor time of one stopping decision as a study grows: many trials under way that report in turn. Beside
 // each policy, the same decision by a fresh copy that has to read the study from its beginning. Prints JSON.
 //     decision_latency --trials 10000 --reports 100
+//     decision_latency --policies curve_prediction --from 99
 #include <attune/core.hpp>
 #include <attune/stopping/by_name.hpp>
 
@@ -34,7 +35,8 @@ struct Setting {
     StoppingPolicyRegistry::Options options{};
 };
 
-nlohmann::json measure(const Setting& setting, int trials, int reports, int fresh_every) {
+/// No decision is asked for before step `from`.
+nlohmann::json measure(const Setting& setting, int trials, int reports, int from, int fresh_every) {
     AnyStoppingPolicy policy = StoppingPolicyRegistry::standard().make(setting.name, setting.options);
     const AnyStoppingPolicy fresh = policy;
     Study study;
@@ -57,6 +59,7 @@ nlohmann::json measure(const Setting& setting, int trials, int reports, int fres
         for (int n = 0; n < trials; ++n) {
             const double loss = levels[static_cast<std::size_t>(n)] + 2.0 / step + 0.05 * stream.normal();
             apply(event::Reported{n, static_cast<double>(step), {{"loss", loss}}});
+            if (step < from) continue;
             const TrialRecord& trial = study.trial(n);
             const double begun = processor_seconds();
             const Verdict verdict = policy.decide(study, trial);
@@ -89,6 +92,7 @@ nlohmann::json measure(const Setting& setting, int trials, int reports, int fres
             {"options", options},
             {"trials", trials},
             {"reports", reports},
+            {"from", from},
             {"verdicts_against", stopped},
             {"mean_microseconds", 1e6 * mean(seconds)},
             {"mean_microseconds_at_the_last_step", 1e6 * mean(last)},
@@ -101,11 +105,14 @@ nlohmann::json measure(const Setting& setting, int trials, int reports, int fres
 }  // namespace
 
 int main(int argc, char** argv) {
-    int trials = 10'000, reports = 100, fresh_every = 100'000;
+    int trials = 10'000, reports = 100, from = 1, fresh_every = 100'000;
     std::vector<std::string> names{"median", "successive_halving", "hyperband"};
     CLI::App app{"processor time of one stopping decision"};
     app.add_option("--trials", trials)->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--reports", reports)->check(CLI::PositiveNumber)->capture_default_str();
+    app.add_option("--from", from, "The step of the first decisions; the last one's figures want one before")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     app.add_option("--policies", names, "Names of policies")->capture_default_str();
     app.add_option("--fresh-every", fresh_every, "How often a fresh policy decides too; 0: never")
         ->check(CLI::NonNegativeNumber)
@@ -118,7 +125,9 @@ int main(int argc, char** argv) {
         if (name == "median" || name == "percentile") options["pool"] = std::string("all_earlier");
         if (name == "percentile") options["minimum_trials"] = std::int64_t{0};
         if (name == "hyperband") options["maximum_resource"] = static_cast<double>(reports);
-        rows.push_back(measure({name, options}, trials, reports, fresh_every));
+        // Trainings that are half way, so that there is something to forecast.
+        if (name == "curve_prediction") options["horizon"] = 2.0 * reports;
+        rows.push_back(measure({name, options}, trials, reports, std::min(from, reports), fresh_every));
     }
     std::printf("%s\n", rows.dump(2).c_str());
 }

@@ -21,26 +21,14 @@ using namespace attune::replay_benchmark;
 
 constexpr int random_trials = 100;
 
-SearchSpace lcbench_space() {
-    SearchSpace space;
-    (void)space.integer("batch_size", 16, 512, Scale::log);
-    (void)space.continuous("learning_rate", 1e-4, 1e-1, Scale::log);
-    (void)space.continuous("momentum", 0.1, 0.99);
-    (void)space.continuous("weight_decay", 1e-5, 1e-1);
-    (void)space.integer("num_layers", 1, 5);
-    (void)space.integer("max_units", 64, 1024, Scale::log);
-    (void)space.continuous("max_dropout", 0.0, 1.0);
-    return space;
-}
-
-double best_of_random(const LcbenchSurrogate& surrogate, const SearchSpace& space, const std::string& task,
-                      std::uint64_t seed) {
+double best_of_random(const LcbenchSurrogate& surrogate, const std::string& task, std::uint64_t seed) {
+    const SearchSpace& space = surrogate.space();
     double best = 0;
     for (int i = 0; i < random_trials; ++i) {
         RandomStream stream(seed, static_cast<std::uint64_t>(i), Purpose::user);
-        std::vector<double> unit(space.size()), native(space.size());
+        std::vector<double> native(space.size());
         for (std::size_t j = 0; j < space.size(); ++j) native[j] = space[j].decode(stream.uniform());
-        best = std::max(best, surrogate.curve(task, native).back());
+        best = std::max(best, surrogate.final_accuracy(task, space.from_native(std::move(native))));
     }
     return best;
 }
@@ -53,22 +41,22 @@ AnyStrategy strategy(const std::string& name, double budget) {
 }
 
 /// Epochs until a fully trained trial was as good as `target`, or nothing within the budget; and the best.
-struct Outcome_ {
+struct Reached {
     double epochs = std::nan("");
     double best = 0;
 };
 
-Outcome_ reach(const LcbenchSurrogate& surrogate, const SearchSpace& space, const std::string& task,
-               const std::string& method, std::uint64_t seed, double target, double budget) {
-    Tuner tuner{space, maximize("accuracy"), strategy(method, budget),
+Reached reach(const LcbenchSurrogate& surrogate, const std::string& task, const std::string& method,
+              std::uint64_t seed, double target, double budget) {
+    Tuner tuner{surrogate.space(), maximize("accuracy"), strategy(method, budget),
                 TunerOptions{.seed = seed, .resumable = true}};
     std::map<std::int64_t, int> trained;
     double spent = 0;
-    Outcome_ out;
+    Reached out;
     while (spent < budget && std::isnan(out.epochs)) {
         auto trial = tuner.ask();
         if (!trial) break;
-        const auto curve = surrogate.curve(task, trial->configuration().native());
+        const auto curve = surrogate.curve(task, trial->configuration());
         int& epoch = trained[trial->number()];
         Decision decision = Decision::proceed;
         while (epoch < LcbenchSurrogate::epochs && spent < budget && decision == Decision::proceed) {
@@ -106,15 +94,14 @@ int main(int argc, char** argv) {
     CLI11_PARSE(app, argc, argv);
     const LcbenchSurrogate surrogate(folder);
     if (tasks.empty()) tasks = surrogate.tasks();
-    const SearchSpace space = lcbench_space();
     const double all = random_trials * LcbenchSurrogate::epochs;
     nlohmann::json rows = nlohmann::json::array();
     for (int repeat = 1; repeat <= repeats; ++repeat)
         for (const std::string& task : tasks) {
             const auto seed = static_cast<std::uint64_t>(repeat);
-            const double target = best_of_random(surrogate, space, task, seed);
+            const double target = best_of_random(surrogate, task, seed);
             for (const std::string& method : methods) {
-                const Outcome_ out = reach(surrogate, space, task, method, seed, target, share * all);
+                const Reached out = reach(surrogate, task, method, seed, target, share * all);
                 std::cerr << task << ' ' << method << ": " << out.epochs / all << " (best " << out.best
                           << ", target " << target << ")\n";
                 rows.push_back(

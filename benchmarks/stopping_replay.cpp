@@ -3,7 +3,8 @@
 //     stopping_replay --study study.attune
 // Reads every table of two formats in the folder (replay/table.hpp). Each repeat draws so many trainings, in
 // an order that is the same for all rules, and runs them under every rule. Prints a table to the standard
-// error and JSON to the standard output.
+// error and JSON to the standard output. Files that cannot be read and tables that a rule refuses are named
+// in both, the others are replayed, and the exit code is 1.
 #include <fmt/format.h>
 #include <attune/stopping/curve_prediction.hpp>
 #include <attune/stopping/hyperband_rule.hpp>
@@ -182,8 +183,25 @@ nlohmann::json replay(const RecordedTable& table, const NamedRule& rule, const S
             {"repeats_without_a_finished_trial", unfinished}};
 }
 
+/// All rules whose name holds `only` on one table.
+std::vector<nlohmann::json> replay_all(const RecordedTable& table, int trials, const std::string& only,
+                                       Settings settings) {
+    settings.trials = trials;
+    if (settings.tolerance == 0) {
+        // Percentages and the like are told in points, everything else relative to the best.
+        const bool points = table.cost_unit == "epochs" && table.objective.direction == Direction::maximize;
+        settings.relative = !points;
+        settings.tolerance = points ? 0.5 : 0.002;
+    }
+    std::vector<nlohmann::json> results;
+    for (const NamedRule& rule : all_rules(settings))
+        if (only.empty() || rule.name.find(only) != std::string::npos)
+            results.push_back(replay(table, rule, settings));
+    return results;
+}
+
 int run(const std::string& folder, const std::string& study, const TableOptions& options,
-        std::vector<int> trial_counts, const std::string& only, Settings settings) {
+        std::vector<int> trial_counts, const std::string& only, const Settings& settings) {
     TableFolder found;
     if (!study.empty()) {
         found.tables.push_back(table_of_study(study));
@@ -191,31 +209,29 @@ int run(const std::string& folder, const std::string& study, const TableOptions&
             throw InvalidState(study + ": has fewer than 2 completed trials with reports to replay");
     } else {
         found = read_tables(folder, options);
-        if (found.tables.empty())
+        if (found.tables.empty() && found.broken.empty())
             throw InvalidOption(folder +
                                 ": holds no table: neither <metric>_1, <metric>_2 ... columns nor pairs "
                                 "of -trials.csv and -curves.csv");
     }
     for (const std::string& file : found.left_aside) std::cerr << "left aside: " << file << '\n';
+    std::vector<std::string>& broken = found.broken;
     nlohmann::json results = nlohmann::json::array();
-    for (const RecordedTable& table : found.tables)
-        for (const int trials : trial_counts) {
-            settings.trials = study.empty() ? trials : static_cast<int>(table.trials.size());
-            // Percentages and the like are told in points, everything else relative to the best.
-            const bool points =
-                table.cost_unit == "epochs" && table.objective.direction == Direction::maximize;
-            Settings here = settings;
-            if (here.tolerance == 0) {
-                here.relative = !points;
-                here.tolerance = points ? 0.5 : 0.002;
-            }
-            for (const NamedRule& rule : all_rules(here))
-                if (only.empty() || rule.name.find(only) != std::string::npos)
-                    results.push_back(replay(table, rule, here));
-            if (!study.empty()) break;
+    for (const RecordedTable& table : found.tables) {
+        // The completed trials of a study are what they are: all of them.
+        if (!study.empty()) trial_counts = {static_cast<int>(table.trials.size())};
+        try {
+            for (const int trials : trial_counts)
+                for (auto& row : replay_all(table, trials, only, settings)) results.push_back(std::move(row));
+        } catch (const Error& error) {
+            broken.push_back(table.name + ": " + error.what());
         }
-    std::cout << nlohmann::json{{"left_aside", found.left_aside}, {"results", results}}.dump(2) << '\n';
-    return 0;
+    }
+    for (const std::string& what : broken) std::cerr << "stopping_replay: " << what << '\n';
+    std::cout
+        << nlohmann::json{{"left_aside", found.left_aside}, {"broken", broken}, {"results", results}}.dump(2)
+        << '\n';
+    return broken.empty() ? 0 : 1;
 }
 
 }  // namespace

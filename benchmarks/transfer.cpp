@@ -6,136 +6,31 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "attune/files/safetensors.hpp"
 #include "attune/strategy/by_name.hpp"
 #include "attune/strategy/warm_start.hpp"
+#include "replay/lcbench_surrogate.hpp"
 
 namespace {
 
 using namespace attune;
+using attune::replay_benchmark::LcbenchSurrogate;
 using Json = nlohmann::json;
-using Values = std::vector<float>;
-
-/// The network of the surrogate as its JSON file describes it.
-class Surrogate {
-  public:
-    Surrogate(const std::string& folder)
-        : facts_(Json::parse(std::ifstream(folder + "/lcbench-surrogate.json"))),
-          weights_(read_safetensors(folder + "/lcbench-surrogate.safetensors")) {}
-
-    [[nodiscard]] const Json& facts() const { return facts_; }
-
-    /// Validation accuracy in percent of native values by name.
-    [[nodiscard]] double accuracy(const std::string& task,
-                                  const std::map<std::string, double>& inputs) const {
-        const std::size_t index = facts_.at("task_index").at(task);
-        const Values embedding = tensor("embds_fct.0.weight");
-        const std::size_t width = embedding.size() / facts_.at("task_index").size();
-        Values z(embedding.begin() + static_cast<std::ptrdiff_t>(index * width),
-                 embedding.begin() + static_cast<std::ptrdiff_t>((index + 1) * width));
-        for (const Json& input : facts_.at("continuous_inputs")) {
-            double x = inputs.at(input.at("name"));
-            if (input.at("log").get<bool>()) x = std::log(x + facts_.at("log_epsilon").get<double>());
-            z.push_back(
-                static_cast<float>((x - input.at("shift").get<double>()) / input.at("scale").get<double>()));
-        }
-        Values h = linear(z, "first_layer");
-        for (int layer = 0; layer < 3; ++layer) {
-            const std::string name = "layers." + std::to_string(layer);
-            const Values u = linear(normed(h, name + ".norm"), name + ".linear0");
-            Values gated(u.size() / 2);
-            for (std::size_t k = 0; k < gated.size(); ++k)
-                gated[k] = u[k] * std::max(u[gated.size() + k], 0.0F);
-            const Values step = linear(gated, name + ".linear1");
-            for (std::size_t k = 0; k < h.size(); ++k) h[k] += step[k];
-        }
-        h = normed(h, "last_normalization");
-        for (float& x : h) x = std::max(x, 0.0F);
-        const Values y = linear(h, "head");
-        for (std::size_t k = 0; k < y.size(); ++k) {
-            const Json& output = facts_.at("outputs").at(k);
-            if (output.at("name") != "val_accuracy") continue;
-            const double raw =
-                1 / (1 + std::exp(-static_cast<double>(y[k]))) * output.at("scale").get<double>() +
-                output.at("shift").get<double>();
-            return output.at("exp").get<bool>() ? std::exp(raw) - 1e-12 : raw;
-        }
-        return std::nan("");
-    }
-
-  private:
-    [[nodiscard]] const Values& tensor(const std::string& name) const {
-        Values& values = cache_[name];
-        if (!values.empty()) return values;
-        const TensorData* data = weights_.find(name);
-        if (data == nullptr || data->dtype != DType::f32)
-            throw FileError("surrogate: has no float32 tensor " + name);
-        values.resize(static_cast<std::size_t>(data->numel()));
-        std::memcpy(values.data(), data->bytes.data(), data->bytes.size());
-        return values;
-    }
-    [[nodiscard]] Values linear(const Values& x, const std::string& name) const {
-        const Values& weight = tensor(name + ".weight");
-        Values y = tensor(name + ".bias");
-        for (std::size_t i = 0; i < y.size(); ++i) {
-            float sum = 0;
-            for (std::size_t j = 0; j < x.size(); ++j) sum += weight[i * x.size() + j] * x[j];
-            y[i] += sum;
-        }
-        return y;
-    }
-    [[nodiscard]] Values normed(const Values& x, const std::string& name) const {
-        Values y(x.size());
-        for (std::size_t i = 0; i < x.size(); ++i)
-            y[i] = (x[i] - tensor(name + ".running_mean")[i]) /
-                       std::sqrt(tensor(name + ".running_var")[i] + 1e-5F) * tensor(name + ".weight")[i] +
-                   tensor(name + ".bias")[i];
-        return y;
-    }
-
-    Json facts_;
-    TensorFile weights_;
-    mutable std::map<std::string, Values> cache_;
-};
-
-SearchSpace space_of(const Json& facts) {
-    SearchSpace space;
-    for (const Json& json : facts.at("search_space")) {
-        const std::string type = json.at("type"), name = json.at("name");
-        if (type == "categorical" || name == "epoch") continue;
-        Parameter parameter;
-        parameter.name = name;
-        parameter.kind = type == "uniform_int" ? ParameterKind::integer : ParameterKind::continuous;
-        parameter.low = json.at("lower");
-        parameter.high = json.at("upper");
-        if (json.at("log").get<bool>()) parameter.scale = Scale::log;
-        space.declare(parameter);
-    }
-    return space;
-}
-
-double measure(const Surrogate& surrogate, const std::string& task, const Configuration& configuration) {
-    std::map<std::string, double> inputs{{"epoch", 52}};
-    for (std::size_t i = 0; i < configuration.size(); ++i)
-        inputs[configuration.schema().parameters[i].name] = configuration.native()[i];
-    return surrogate.accuracy(task, inputs);
-}
 
 /// A study of `trials` trials; `sign` -1 tells the opposite of what was measured. `best` gets the best
 /// measured value after each trial.
-Study run(const Surrogate& surrogate, const SearchSpace& space, const std::string& task, AnyStrategy strategy,
+Study run(const LcbenchSurrogate& surrogate, const std::string& task, AnyStrategy strategy,
           std::uint64_t seed, int trials, std::vector<double>& best, double sign = 1) {
     Study study;
-    study.apply({0, event::Created{
-                        task, seed, space, {maximize("accuracy")}, event::FinalValue::best_report, {}, {}}});
+    study.apply(
+        {0,
+         event::Created{
+             task, seed, surrogate.space(), {maximize("accuracy")}, event::FinalValue::best_report, {}, {}}});
     for (int i = 0; i < trials; ++i) {
         SuggestionRequest request;
         request.trial = i;
@@ -148,7 +43,7 @@ Study run(const Surrogate& surrogate, const SearchSpace& space, const std::strin
         suggested.role = suggestion->role;
         suggested.fit = suggestion->fit;
         study.apply({static_cast<double>(i), suggested});
-        const double value = measure(surrogate, task, suggestion->configuration);
+        const double value = surrogate.final_accuracy(task, suggestion->configuration);
         best.push_back(std::max(value, best.empty() ? value : best.back()));
         study.apply(
             {i + 0.5,
@@ -191,10 +86,8 @@ int main(int argc, char** argv) {
     app.add_option("--trials", trials, "Of each study")->capture_default_str();
     app.add_option("--tasks", most_tasks, "At most so many are left out in turn")->capture_default_str();
     CLI11_PARSE(app, argc, argv);
-    const Surrogate surrogate(folder);
-    const SearchSpace space = space_of(surrogate.facts());
-    std::vector<std::string> tasks;
-    for (const auto& [task, name] : surrogate.facts().at("task_name").items()) tasks.push_back(task);
+    const LcbenchSurrogate surrogate(folder);
+    const std::vector<std::string>& tasks = surrogate.tasks();
     const AnyStrategy cold = StrategyRegistry::standard().make(strategy);
     std::vector<double> warm_reached, ratio, misled_reached, again_reached, misled_more;
     for (int seed = 1; seed <= seeds; ++seed) {
@@ -202,20 +95,19 @@ int main(int argc, char** argv) {
         std::vector<std::shared_ptr<const Study>> studies;
         std::vector<std::vector<double>> bests(tasks.size());
         for (std::size_t t = 0; t < tasks.size(); ++t)
-            studies.push_back(std::make_shared<const Study>(
-                run(surrogate, space, tasks[t], cold, number, trials, bests[t])));
+            studies.push_back(
+                std::make_shared<const Study>(run(surrogate, tasks[t], cold, number, trials, bests[t])));
         for (std::size_t t = 0; t < std::min(tasks.size(), static_cast<std::size_t>(most_tasks)); ++t) {
             std::vector<ParentStudy> parents;
             for (std::size_t other = 0; other < tasks.size(); ++other)
                 if (other != t) parents.push_back({studies[other]});
             std::vector<double> warm, misled, again, lied;
-            (void)run(surrogate, space, tasks[t], WarmStart(parents, cold), number + 1000, trials, warm);
+            (void)run(surrogate, tasks[t], WarmStart(parents, cold), number + 1000, trials, warm);
             // A cold study with another seed needs as many trials by luck alone as the misled one may.
-            (void)run(surrogate, space, tasks[t], cold, number + 2000, 2 * trials, again);
+            (void)run(surrogate, tasks[t], cold, number + 2000, 2 * trials, again);
             const auto liar = std::make_shared<const Study>(
-                run(surrogate, space, tasks[t], cold, number + 3000, trials, lied, -1));
-            (void)run(surrogate, space, tasks[t], WarmStart({{liar}}, cold), number + 2000, 2 * trials,
-                      misled);
+                run(surrogate, tasks[t], cold, number + 3000, trials, lied, -1));
+            (void)run(surrogate, tasks[t], WarmStart({{liar}}, cold), number + 2000, 2 * trials, misled);
             const double wanted = bests[t].back();
             warm_reached.push_back(reached(warm, wanted));
             ratio.push_back(warm_reached.back() / reached(bests[t], wanted));

@@ -27,6 +27,7 @@ class WithFixed {
         : strategy_(std::move(strategy)), fixed_(std::move(fixed)) {}
     [[nodiscard]] std::string name() const { return strategy_.name(); }
     [[nodiscard]] bool needs_pauses() const { return strategy_.needs_pauses(); }
+    [[nodiscard]] bool ignores_results() const { return strategy_.ignores_results(); }
     std::optional<Suggestion> suggest(const Study& study, SuggestionRequest request);
 
   private:

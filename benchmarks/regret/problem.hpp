@@ -44,8 +44,4 @@ void add_trees(std::vector<Problem>& problems);
 void add_wide(std::vector<Problem>& problems);
 void add_constrained(std::vector<Problem>& problems);
 
-/// Hartmann's function of 3 or 6 numbers in the unit cube (Dixon and Szego 1978).
-[[nodiscard]] double hartmann3(const double* x);
-[[nodiscard]] double hartmann6(const double* x);
-
 }  // namespace attune::regret

@@ -40,16 +40,17 @@ std::vector<Trace> read_traces(const std::filesystem::path& file) {
 void write_traces(const std::filesystem::path& file, const std::vector<Trace>& traces) {
     std::ofstream stream(file);
     if (!stream) throw InvalidOption("traces " + file.string() + ": cannot be written");
-    stream << nlohmann::json{{"peer", traces.front().method}}.dump().substr(0, std::string::npos);
-    stream.seekp(-1, std::ios::cur);
-    stream << R"(, "versions": {"attune": ")" << version() << "\"}, \"runs\": [\n";
-    for (std::size_t i = 0; i < traces.size(); ++i) {
-        const Trace& t = traces[i];
-        nlohmann::ordered_json run{{"problem", t.problem}, {"seed", t.seed},   {"budget", t.budget},
-                                   {"batch", t.batch},     {"steps", t.steps}, {"n", t.evaluations}};
-        stream << run.dump() << (i + 1 < traces.size() ? ",\n" : "\n");
-    }
-    stream << "]}\n";
+    auto runs = nlohmann::ordered_json::array();
+    for (const Trace& t : traces)
+        runs.push_back({{"problem", t.problem},
+                        {"seed", t.seed},
+                        {"budget", t.budget},
+                        {"batch", t.batch},
+                        {"steps", t.steps},
+                        {"n", t.evaluations}});
+    const nlohmann::ordered_json document{
+        {"peer", traces.front().method}, {"versions", {{"attune", version()}}}, {"runs", std::move(runs)}};
+    stream << document.dump() << '\n';
 }
 
 }  // namespace attune::regret

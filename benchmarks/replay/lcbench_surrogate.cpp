@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace attune::replay_benchmark {
@@ -56,9 +57,27 @@ Norm norm(const TensorFile& file, const std::string& name) {
 }
 
 struct Input {
+    std::string name;
     bool log;
     double shift, scale;
 };
+
+/// All but the task and the epoch.
+SearchSpace space_of(const nlohmann::json& parameters) {
+    SearchSpace space;
+    for (const auto& json : parameters) {
+        const std::string type = json.at("type"), name = json.at("name");
+        if (type == "categorical" || name == "epoch") continue;
+        Parameter parameter;
+        parameter.name = name;
+        parameter.kind = type == "uniform_int" ? ParameterKind::integer : ParameterKind::continuous;
+        parameter.low = json.at("lower");
+        parameter.high = json.at("upper");
+        if (json.at("log").get<bool>()) parameter.scale = Scale::log;
+        space.declare(parameter);
+    }
+    return space;
+}
 
 }  // namespace
 
@@ -73,12 +92,14 @@ struct LcbenchSurrogate::Parts {
     Norm last;
     std::vector<Input> inputs;
     std::map<std::string, int> task_index;
+    Eigen::Index accuracy = 0;  ///< which of the outputs
     double log_epsilon = 0, scale = 1, shift = 0;
 };
 
 LcbenchSurrogate::LcbenchSurrogate(const std::filesystem::path& folder) {
     const TensorFile file = read_safetensors(folder / "lcbench-surrogate.safetensors");
     std::ifstream stream(folder / "lcbench-surrogate.json");
+    if (!stream) throw FileError((folder / "lcbench-surrogate.json").string() + ": cannot be read");
     const auto json = nlohmann::json::parse(stream);
     auto parts = std::make_shared<Parts>();
     parts->embedding = matrix(file, "embds_fct.0.weight");
@@ -91,32 +112,32 @@ LcbenchSurrogate::LcbenchSurrogate(const std::filesystem::path& folder) {
     }
     parts->last = norm(file, "last_normalization");
     for (const auto& input : json.at("continuous_inputs"))
-        parts->inputs.push_back({input.at("log"), input.at("shift"), input.at("scale")});
+        parts->inputs.push_back({input.at("name"), input.at("log"), input.at("shift"), input.at("scale")});
     parts->log_epsilon = json.at("log_epsilon");
-    parts->scale = json.at("outputs").at(1).at("scale");
-    parts->shift = json.at("outputs").at(1).at("shift");
+    const auto& outputs = json.at("outputs");
+    while (outputs.at(static_cast<std::size_t>(parts->accuracy)).at("name") != "val_accuracy")
+        ++parts->accuracy;
+    const auto& output = outputs.at(static_cast<std::size_t>(parts->accuracy));
+    parts->scale = output.at("scale");
+    parts->shift = output.at("shift");
+    space_ = space_of(json.at("search_space"));
     for (const auto& [task, index] : json.at("task_index").items()) parts->task_index[task] = index;
     for (const auto& [task, name] : json.at("task_name").items()) tasks_.push_back(task);
     parts_ = std::move(parts);
 }
 
-const std::vector<std::string>& LcbenchSurrogate::hyperparameters() {
-    static const std::vector<std::string> names{"batch_size", "learning_rate", "momentum",   "weight_decay",
-                                                "num_layers", "max_units",     "max_dropout"};
-    return names;
-}
-
-std::vector<double> LcbenchSurrogate::curve(const std::string& task,
-                                            const std::vector<double>& values) const {
+std::vector<double> LcbenchSurrogate::accuracies(const std::string& task, const Configuration& configuration,
+                                                 int first, int last) const {
     const Parts& p = *parts_;
-    const Eigen::Index width = p.embedding.cols();
-    Matrix z(epochs, width + static_cast<Eigen::Index>(p.inputs.size()));
-    const int index = p.task_index.at(task);
-    for (int e = 0; e < epochs; ++e) {
-        z.row(e).head(width) = p.embedding.row(index);
-        for (std::size_t j = 0; j < p.inputs.size(); ++j) {
-            const Input& input = p.inputs[j];
-            double x = j == 0 ? e + 1 : values[j - 1];
+    const Eigen::Index width = p.embedding.cols(), count = last - first + 1;
+    Matrix z(count, width + static_cast<Eigen::Index>(p.inputs.size()));
+    z.leftCols(width).rowwise() = p.embedding.row(p.task_index.at(task));
+    for (std::size_t j = 0; j < p.inputs.size(); ++j) {
+        const Input& input = p.inputs[j];
+        const bool epoch = input.name == "epoch";
+        const double fixed = epoch ? 0 : configuration.native()[configuration.schema().index(input.name)];
+        for (Eigen::Index e = 0; e < count; ++e) {
+            double x = epoch ? static_cast<double>(first + e) : fixed;
             if (input.log) x = std::log(x + p.log_epsilon);
             z(e, width + static_cast<Eigen::Index>(j)) = static_cast<float>((x - input.shift) / input.scale);
         }
@@ -130,8 +151,8 @@ std::vector<double> LcbenchSurrogate::curve(const std::string& task,
     }
     const Matrix y = p.head(p.last(h).array().max(0.0F).matrix());
     std::vector<double> out;
-    for (int e = 0; e < epochs; ++e) {
-        const double squashed = 1 / (1 + std::exp(-static_cast<double>(y(e, 1))));
+    for (Eigen::Index e = 0; e < count; ++e) {
+        const double squashed = 1 / (1 + std::exp(-static_cast<double>(y(e, p.accuracy))));
         out.push_back(std::exp(squashed * p.scale + p.shift) - 1e-12);
     }
     return out;

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <attune/space/configuration.hpp>
+#include <attune/space/space.hpp>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,15 +17,26 @@ class LcbenchSurrogate {
     explicit LcbenchSurrogate(const std::filesystem::path& folder);
 
     [[nodiscard]] const std::vector<std::string>& tasks() const { return tasks_; }
-    /// Names of the seven hyperparameters, in the order that curve() wants.
-    [[nodiscard]] static const std::vector<std::string>& hyperparameters();
-    /// Validation accuracy at epochs 1 to 52.
-    [[nodiscard]] std::vector<double> curve(const std::string& task, const std::vector<double>& values) const;
+    /// The seven hyperparameters.
+    [[nodiscard]] const SearchSpace& space() const { return space_; }
+    /// Validation accuracy at epochs 1 to 52 of a configuration of space().
+    [[nodiscard]] std::vector<double> curve(const std::string& task,
+                                            const Configuration& configuration) const {
+        return accuracies(task, configuration, 1, epochs);
+    }
+    /// The last of these.
+    [[nodiscard]] double final_accuracy(const std::string& task, const Configuration& configuration) const {
+        return accuracies(task, configuration, epochs, epochs).front();
+    }
 
   private:
+    [[nodiscard]] std::vector<double> accuracies(const std::string& task, const Configuration& configuration,
+                                                 int first, int last) const;
+
     struct Parts;
     std::shared_ptr<const Parts> parts_;
     std::vector<std::string> tasks_;
+    SearchSpace space_;
 };
 
 }  // namespace attune::replay_benchmark

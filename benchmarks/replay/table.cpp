@@ -119,8 +119,17 @@ std::optional<RecordedTable> pair_table(const std::string& name, const std::vect
     return table;
 }
 
+const std::string curves_end = "-curves.csv", trials_end = "-trials.csv";
+
 bool ends_with(const std::string& text, const std::string& end) {
-    return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+    return text.size() > end.size() && text.ends_with(end);
+}
+
+/// The other file of a pair; empty for files of other names.
+std::string partner_of(const std::string& file) {
+    if (ends_with(file, curves_end)) return file.substr(0, file.size() - curves_end.size()) + trials_end;
+    if (ends_with(file, trials_end)) return file.substr(0, file.size() - trials_end.size()) + curves_end;
+    return {};
 }
 
 }  // namespace
@@ -138,24 +147,24 @@ TableFolder read_tables(const fs::path& folder, const TableOptions& options) {
         if (entry.is_regular_file()) files.insert(entry.path().filename().string());
     if (failed) throw FileError(folder.string() + ": cannot be read: " + failed.message());
     TableFolder out;
-    for (const std::string& file : files) {
-        const std::string curves = "-curves.csv", trials = "-trials.csv";
-        if (ends_with(file, trials) && files.contains(file.substr(0, file.size() - trials.size()) + curves))
-            continue;  // read with its curves
-        std::optional<RecordedTable> table;
-        if (ends_with(file, curves)) {
-            const std::string name = file.substr(0, file.size() - curves.size());
-            if (files.contains(name + trials))
-                table =
-                    pair_table(name, read_csv(folder / (name + trials)), read_csv(folder / file), options);
-        } else if (ends_with(file, ".csv")) {
-            table = epoch_table(file.substr(0, file.size() - 4), read_csv(folder / file), options);
+    for (const std::string& file : files) try {
+            const std::string partner = partner_of(file);
+            if (ends_with(file, trials_end) && files.contains(partner)) continue;  // read with its curves
+            std::optional<RecordedTable> table;
+            if (!ends_with(file, curves_end)) {
+                if (ends_with(file, ".csv"))
+                    table = epoch_table(file.substr(0, file.size() - 4), read_csv(folder / file), options);
+            } else if (files.contains(partner)) {
+                table = pair_table(file.substr(0, file.size() - curves_end.size()),
+                                   read_csv(folder / partner), read_csv(folder / file), options);
+            }
+            if (table && table->trials.size() >= 2)
+                out.tables.push_back(std::move(*table));
+            else
+                out.left_aside.push_back(file);
+        } catch (const FileError& error) {
+            out.broken.emplace_back(error.what());
         }
-        if (table && table->trials.size() >= 2)
-            out.tables.push_back(std::move(*table));
-        else
-            out.left_aside.push_back(file);
-    }
     return out;
 }
 

@@ -31,16 +31,17 @@ struct RecordedTable {
 struct TableOptions {
     std::string metric{};                  ///< empty: that of most columns, or the first named validation_...
     std::optional<Direction> direction{};  ///< none: down for losses and errors, otherwise up
-    std::string step = "global_step";      ///< of pairs of files
-    std::string cost{};                    ///< column of pairs; empty: as the step
+    std::string step{};  ///< column of pairs of files; empty: that of seconds, where there is none of steps
+    std::string cost{};  ///< column of pairs; empty: as the step
 };
 
 /// Every table in a folder: files with one column an epoch (`<metric>_1`, `<metric>_2`, ...), and pairs
-/// `<name>-trials.csv`, `<name>-curves.csv`. Files that are neither are named in `left_aside`.
-/// Throws FileError where the folder cannot be read.
+/// `<name>-trials.csv`, `<name>-curves.csv`. Files that are neither are named in `left_aside`, those that are
+/// no CSV in `broken`, with what is wrong. Throws FileError where the folder cannot be read.
 struct TableFolder {
     std::vector<RecordedTable> tables;
     std::vector<std::string> left_aside;
+    std::vector<std::string> broken;
 };
 [[nodiscard]] TableFolder read_tables(const std::filesystem::path& folder, const TableOptions& options);
 

@@ -164,6 +164,8 @@ TEST_CASE("what cannot be analysed is refused") {
     const Study study = random_study(three(), 3, linear);
     CHECK_THROWS_WITH_AS((void)importance(study),
                          "importance: 3 of the study's trials have a finite value; it takes 4", InvalidState);
+    CHECK_THROWS_WITH_AS((void)importance(random_study(three(), 1, linear)),
+                         "importance: 1 of the study's trials has a finite value; it takes 4", InvalidState);
     const Study enough = random_study(three(), 10, linear);
     CHECK_THROWS_AS((void)importance(enough, {.objective = 1}), InvalidOption);
     CHECK_THROWS_AS((void)importance(enough, {.trees = 0}), InvalidOption);

@@ -87,6 +87,8 @@ TEST_CASE("options of policies inside others, and what keeps a policy silent at 
                                {"successive_halving.kind", std::string("pause")}})
               .wants_pauses());
     CHECK(!registry.make("successive_halving").wants_pauses());
+    CHECK(registry.make("curve_prediction").wants_pauses());
+    CHECK(!registry.make("curve_prediction", {{"pauses", false}}).wants_pauses());
 
     AnyStoppingPolicy late = registry.make("threshold", {{"upper", 1.0}, {"after", 3.0}});
     SearchSpace space;

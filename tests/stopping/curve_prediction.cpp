@@ -55,6 +55,8 @@ TEST_CASE("curve prediction pauses trials that can, and thaws them when the hope
     Curves c = six();
     const auto promising = c.begin(), second = c.begin();
     CurvePrediction policy;
+    CHECK(policy.wants_pauses());
+    CHECK(!CurvePrediction{{.pauses = false}}.wants_pauses());
     for (int step = 1; step <= 30; ++step) (void)c.report(policy, promising, step, 0.2 + 2.0 / step);
     Verdict verdict;
     for (int step = 1; step <= 30; ++step) verdict = c.report(policy, second, step, 0.9 + 2.0 / step);

@@ -8,6 +8,7 @@
 
 #include "attune/strategy/random_search.hpp"
 #include "strategy/gp_support.hpp"
+#include "support/test_functions.hpp"
 
 namespace {
 
@@ -19,32 +20,6 @@ using attune::Study;
 using attune::SuggestionRequest;
 
 using Function = std::function<double(const std::vector<double>&)>;
-
-double branin(const std::vector<double>& x) {
-    const double pi = 3.14159265358979323846;
-    const double a = x[1] - 5.1 / (4 * pi * pi) * x[0] * x[0] + 5 / pi * x[0] - 6;
-    return a * a + 10 * (1 - 1 / (8 * pi)) * std::cos(x[0]) + 10;
-}
-
-double hartmann6(const std::vector<double>& x) {
-    constexpr double alpha[] = {1.0, 1.2, 3.0, 3.2};
-    constexpr double a[4][6] = {{10, 3, 17, 3.5, 1.7, 8},
-                                {0.05, 10, 17, 0.1, 8, 14},
-                                {3, 3.5, 1.7, 10, 17, 8},
-                                {17, 8, 0.05, 10, 0.1, 14}};
-    constexpr double p[4][6] = {{1312, 1696, 5569, 124, 8283, 5886},
-                                {2329, 4135, 8307, 3736, 1004, 9991},
-                                {2348, 1451, 3522, 2883, 3047, 6650},
-                                {4047, 8828, 8732, 5743, 1091, 381}};
-    double sum = 0.0;
-    for (int i = 0; i < 4; ++i) {
-        double exponent = 0.0;
-        for (std::size_t j = 0; j < 6; ++j)
-            exponent += a[i][j] * (x[j] - 1e-4 * p[i][j]) * (x[j] - 1e-4 * p[i][j]);
-        sum -= alpha[i] * std::exp(-exponent);
-    }
-    return sum;
-}
 
 SearchSpace box(int d, double low, double high) {
     SearchSpace space;
@@ -120,10 +95,10 @@ TEST_CASE("thirty trials come close to the optimum of Branin and Hartmann, one o
                                                   return s;
                                               }(),
                                               {attune::minimize("y")}, seed),
-                                          branin, 30, workers));
+                                          attune::test::branin, 30, workers));
             hartmann_best.push_back(best_of(
                 GaussianProcess{}, attune::test::study_of(box(6, 0, 1), {attune::minimize("y")}, seed),
-                hartmann6, 30, workers));
+                attune::test::hartmann_6, 30, workers));
         }
         CHECK(median_of(branin_best) - 0.39788735772973816 < 5e-3);
         CHECK(median_of(hartmann_best) + 3.322368011415512 < 0.4);

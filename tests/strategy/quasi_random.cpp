@@ -7,6 +7,8 @@
 #include "attune/strategy/discrepancy.hpp"
 #include "attune/strategy/halton.hpp"
 #include "attune/strategy/latin_hypercube.hpp"
+#include "attune/strategy/sobol.hpp"
+#include "attune/strategy/tree_parzen.hpp"
 #include "support/strategy_contract.hpp"
 
 using namespace attune;
@@ -79,6 +81,21 @@ TEST_CASE("a Latin hypercube begins anew after its last point") {
         }
     CHECK_THROWS_AS(LatinHypercube{{.points = 0}}, InvalidOption);
     CHECK_THROWS_AS(LatinHypercube{{.designs = 0}}, InvalidOption);
+}
+
+TEST_CASE("designs say that they read no results") {
+    CHECK(AnyStrategy(Halton{}).ignores_results());
+    CHECK(AnyStrategy(LatinHypercube{}).ignores_results());
+    CHECK(AnyStrategy(Sobol{}).ignores_results());
+    struct Around {
+        AnyStrategy inner;
+        [[nodiscard]] bool ignores_results() const { return inner.ignores_results(); }
+        std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) {
+            return inner.suggest(study, request);
+        }
+    };
+    CHECK(AnyStrategy(Around{Halton{}}).ignores_results());
+    CHECK(!AnyStrategy(Around{TreeParzen{}}).ignores_results());
 }
 
 TEST_CASE("discrepancies refuse what is no set of points of the unit cube") {

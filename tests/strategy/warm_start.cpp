@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -165,6 +166,60 @@ TEST_CASE("a second round on a narrowed range learns from outside of it, and rep
         rest.tell(1);
     }
     CHECK(!rest.ask());
+}
+
+TEST_CASE("pairs in the right order are counted as one by one") {
+    RandomStream stream(3, 0, Purpose::user);
+    for (std::size_t n = 0; n < 60; ++n) {
+        const std::size_t levels = 1 + stream.below(20);
+        std::vector<double> values, ranks;
+        for (std::size_t i = 0; i < n; ++i) {
+            values.push_back(stream.below(9) == 0 ? HUGE_VAL : static_cast<double>(stream.below(levels)));
+            ranks.push_back(static_cast<double>(stream.below(levels)));
+        }
+        double pairs = 0, right = 0;
+        for (std::size_t i = 0; i < n; ++i)
+            for (std::size_t j = 0; j < i; ++j) {
+                if (values[i] == values[j]) continue;
+                pairs += 1;
+                right += ranks[i] == ranks[j]                               ? 0.5
+                         : (ranks[i] < ranks[j]) == (values[i] < values[j]) ? 1
+                                                                            : 0;
+            }
+        const detail::PairOrder order = detail::pair_order(values, ranks);
+        CHECK(order.pairs == pairs);
+        CHECK(order.right == right);
+    }
+}
+
+TEST_CASE("after parents of the same task, a study that only grows stays one study") {
+    const auto parent = grown(RandomSearch{}, square(), 5, [](const Configuration& c) { return valley(c); });
+    detail::ContinuedStudy continued({parent});
+    StrategyRun run(RandomSearch{}, square());
+    const auto identity = continued.with(run.study()).identity();
+    for (int i = 0; i < 3; ++i) {
+        run.go(1);
+        const Study& whole = continued.with(run.study());
+        CHECK(whole.identity() == identity);
+        CHECK(whole.trials().size() == 6 + static_cast<std::size_t>(i));
+        CHECK(whole.value(whole.trials().back()) == run.study().value(run.study().trials().back()));
+    }
+    REQUIRE(run.ask());
+    REQUIRE(run.ask());
+    CHECK(continued.with(run.study()).unfinished() == std::set<std::int64_t>{8, 9});
+    run.tell(4, 0.5);
+    const Study& later = continued.with(run.study());
+    CHECK(later.unfinished() == std::set<std::int64_t>{8});
+    CHECK(later.value(later.trial(9)) == 0.5);
+    SearchSpace wider = square();
+    (void)wider.continuous("z", 0, 1);
+    run.apply(event::SpaceChanged{wider, {{"z", 0.25}}});
+    for (int look = 0; look < 2; ++look) {
+        const Study& changed = continued.with(run.study());
+        CHECK(changed.space().size() == 3);
+        CHECK(changed.trials().size() == 10);
+        CHECK(changed.trial(5).configuration.native()[2] == 0.25);
+    }
 }
 
 TEST_CASE("what is no study is refused as a parent") {

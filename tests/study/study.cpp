@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 #include <string>
 
 #include "support/errors.hpp"
@@ -235,6 +236,41 @@ TEST_CASE(
     CHECK(s.study.value(s.study.trial(0), 1) == 7);
     s.apply(event::Finished{1, TrialState::completed, {{"loss", 1.5}, {"speed", 1}}, {}, "", {}, {}, {}}, 3);
     CHECK(s.study.best()->number == 1);
+}
+
+TEST_CASE("supposed ends: a study of its own, which shares the reports until one of the two changes") {
+    StudyScript s(line(), std::vector<Objective>{minimize("loss"), maximize("speed")});
+    for (const double x : {0.1, 0.2, 0.3}) s.ask(x, 1);
+    s.apply(event::Reported{0, 1, {{"loss", 3}, {"speed", 9}}}, 2);
+    s.apply(event::Reported{1, 1, {{"loss", 2}, {"speed", 8}}}, 2);
+    s.apply(event::Finished{1, TrialState::paused, {}, {}, "", {}, {}, {}}, 3);
+    const auto present = s.study.identity();
+
+    const Study supposed = s.study.supposing({{0, 0.5}, {1, not_a_number}});
+    CHECK(supposed.identity() != present);
+    CHECK(supposed.trial(0).state == TrialState::completed);
+    CHECK(supposed.value(supposed.trial(0)) == 0.5);
+    CHECK(supposed.value(supposed.trial(0), 1) == 9);
+    CHECK(supposed.trial(1).state == TrialState::completed);
+    CHECK(std::isnan(supposed.value(supposed.trial(1))));
+    CHECK(supposed.best()->number == 0);
+    CHECK(supposed.unfinished() == std::set<std::int64_t>{2});
+    CHECK(s.study.unfinished() == std::set<std::int64_t>{0, 1, 2});
+    CHECK(s.study.trial(1).state == TrialState::paused);
+
+    CHECK(&supposed.trial(0).reports[0] == &s.study.trial(0).reports[0]);
+    s.apply(event::Reported{0, 2, {{"loss", 1}}}, 4);
+    CHECK(s.study.trial(0).reports.size() == 2);
+    REQUIRE(supposed.trial(0).reports.size() == 1);
+    CHECK(supposed.trial(0).reports.back().metrics.at("speed") == 9);
+    Study copy = supposed;
+    copy.apply({5, event::Resumed{2, false}});
+    copy.apply({5, event::Reported{2, 1, {{"loss", 7}}}});
+    CHECK(supposed.trial(2).reports.empty());
+    s.apply(event::Resumed{1, false}, 6);
+    s.apply(event::Reported{1, 1, {{"loss", 4}}}, 6);  // takes the place of the one before
+    CHECK(s.study.trial(1).reports[0].metrics.at("loss") == 4);
+    CHECK(supposed.trial(1).reports[0].metrics.at("loss") == 2);
 }
 
 TEST_CASE("failures of the environment do not count as asked") {

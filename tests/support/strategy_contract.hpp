@@ -102,6 +102,7 @@ class StrategyRun {
     }
 
     void apply(EventBody body) { script_.apply(std::move(body), ++now_); }
+    void apply_at(EventBody body, double seconds) { script_.apply(std::move(body), seconds); }
 
   private:
     AnyStrategy strategy_;
@@ -144,6 +145,60 @@ inline void contract_of_determinism(const AnyStrategy& fresh, int trials) {
         const double value = bowl(a->configuration);
         one.tell(value);
         two.tell(value);
+    }
+}
+
+/// Several trials under way, whose results come in any order, at one time or by a clock that was set back;
+/// reports, pauses, failures, notes on what has ended, a space that changes, looks at another study. Who has
+/// looked all along suggests what somebody does who looks for the first time.
+inline void contract_of_caches(const AnyStrategy& fresh, int trials) {
+    StrategyRun run(fresh, mixed_space()), other(fresh, finite_space());
+    AnyStrategy used = fresh;
+    RandomStream stream(5, 0, Purpose::user);
+    double now = 100;
+    for (int i = 0; i < trials; ++i) {
+        const SuggestionRequest request = run.request();
+        const auto suggestion = used.suggest(run.study(), request);
+        INFO("trial ", i);
+        REQUIRE(suggestion);
+        CHECK(same(suggestion, AnyStrategy(fresh).suggest(Study(run.study()), request)));
+        run.begin(*suggestion, request);
+        for (int k = 0; k < 3; ++k) {
+            const auto& trials_now = run.study().trials();
+            const TrialRecord& trial = trials_now[stream.below(trials_now.size())];
+            const double value = bowl(trial.configuration), time = now - (stream.below(4) == 0 ? 2 : 0);
+            now += static_cast<double>(stream.below(2));
+            const Metrics metrics{{"loss", stream.below(9) == 0 ? std::nan("") : value}};
+            const std::int64_t number = trial.number;
+            if (trial.finished()) {
+                run.apply_at(event::Attribute{number, "note", "late"}, time);
+                continue;
+            }
+            switch (stream.below(6)) {
+                case 0:
+                    run.apply_at(event::Reported{number, 1 + static_cast<double>(i), metrics}, time);
+                    break;
+                case 1:
+                    run.apply_at(event::Finished{number, TrialState::paused, metrics, {}, "", {}, {}, {}},
+                                 time);
+                    break;
+                case 2: {
+                    const auto kind =
+                        stream.below(2) == 0 ? FailureKind::environment : FailureKind::configuration;
+                    run.apply_at(event::Finished{number, TrialState::failed, {}, kind, "", {}, {}, {}}, time);
+                    break;
+                }
+                default:
+                    run.apply_at(event::Finished{number, TrialState::completed, metrics, {}, "", {}, {}, {}},
+                                 time);
+            }
+        }
+        if (i == trials / 2) {
+            SearchSpace wider = mixed_space();
+            (void)wider.continuous("more", 0, 1);
+            run.apply_at(event::SpaceChanged{wider, {{"more", 0.5}}}, now);
+        }
+        if (i % 7 == 3) (void)used.suggest(other.study(), other.request());
     }
 }
 
@@ -322,6 +377,7 @@ inline void strategy_contract(const AnyStrategy& strategy, const std::string& na
     INFO(name);
     CHECK(strategy.name() == name);
     contract_of_determinism(strategy, options.trials);
+    contract_of_caches(strategy, options.trials);
     contract_of_attempts(strategy, options.trials);
     contract_of_fixed_values(strategy, options.trials);
     contract_of_odd_results(strategy, options.trials);

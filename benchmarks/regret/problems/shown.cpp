@@ -1,27 +1,14 @@
 // Those of the comparison with the peers that need no data.
 #include "../problem.hpp"
+#include "support/test_functions.hpp"
 
 namespace attune::regret {
 namespace {
 
-constexpr double pi = 3.14159265358979323846;
-
-double branin(const std::vector<double>& v) {
-    const double x = v[0], y = v[1];
-    const double b = 5.1 / (4 * pi * pi), c = 5 / pi, t = 1 / (8 * pi);
-    const double a = y - b * x * x + c * x - 6;
-    return a * a + 10 * (1 - t) * std::cos(x) + 10;
-}
-
-double ackley5(const std::vector<double>& v) {
-    constexpr double shift[] = {4.1, -7.3, 2.2, 9.6, -5.5};
-    double squares = 0, waves = 0;
-    for (int i = 0; i < 5; ++i) {
-        const double z = v[static_cast<std::size_t>(i)] - shift[i];
-        squares += z * z;
-        waves += std::cos(2 * pi * z);
-    }
-    return -20 * std::exp(-0.2 * std::sqrt(squares / 5)) - std::exp(waves / 5) + 20 + std::exp(1.0);
+double ackley5(std::vector<double> v) {
+    constexpr double centre[] = {4.1, -7.3, 2.2, 9.6, -5.5};
+    for (std::size_t i = 0; i < v.size(); ++i) v[i] -= centre[i];
+    return test::ackley(v);
 }
 
 /// Error of an imagined fine-tuning run: learning rate, momentum, weight decay.
@@ -51,46 +38,15 @@ double mixed5(const std::vector<double>& v) {
     return base[optimiser] + (0.95 - base[optimiser]) * (1.0 - std::exp(-q));
 }
 
-double hartmann(const double* x, int d, const double (*a)[6], const double (*p)[6]) {
-    constexpr double alpha[] = {1.0, 1.2, 3.0, 3.2};
-    double sum = 0;
-    for (int i = 0; i < 4; ++i) {
-        double exponent = 0;
-        for (int j = 0; j < d; ++j) exponent += a[i][j] * std::pow(x[j] - 1e-4 * p[i][j], 2);
-        sum -= alpha[i] * std::exp(-exponent);
-    }
-    return sum;
-}
-
 }  // namespace
-
-double hartmann6(const double* x) {
-    static constexpr double a[4][6] = {{10, 3, 17, 3.5, 1.7, 8},
-                                       {0.05, 10, 17, 0.1, 8, 14},
-                                       {3, 3.5, 1.7, 10, 17, 8},
-                                       {17, 8, 0.05, 10, 0.1, 14}};
-    static constexpr double p[4][6] = {{1312, 1696, 5569, 124, 8283, 5886},
-                                       {2329, 4135, 8307, 3736, 1004, 9991},
-                                       {2348, 1451, 3522, 2883, 3047, 6650},
-                                       {4047, 8828, 8732, 5743, 1091, 381}};
-    return hartmann(x, 6, a, p);
-}
-
-double hartmann3(const double* x) {
-    static constexpr double a[4][6] = {{3, 10, 30}, {0.1, 10, 35}, {3, 10, 30}, {0.1, 10, 35}};
-    static constexpr double p[4][6] = {
-        {3689, 1170, 2673}, {4699, 4387, 7470}, {1091, 8732, 5547}, {381, 5743, 8828}};
-    return hartmann(x, 3, a, p);
-}
 
 void add_shown(std::vector<Problem>& problems) {
     SearchSpace plane;
     plane.continuous("x0", -5, 10);
     plane.continuous("x1", 0, 15);
-    problems.push_back({"branin", "shown", plane, of_numbers(branin), 0.39788735772973816});
-    problems.push_back({"hartmann6", "shown", box(6, 0, 1),
-                        of_numbers([](const std::vector<double>& v) { return hartmann6(v.data()); }),
-                        -3.322368011415512});
+    problems.push_back({"branin", "shown", plane, of_numbers(test::branin), 0.39788735772973816});
+    problems.push_back(
+        {"hartmann6", "shown", box(6, 0, 1), of_numbers(test::hartmann_6), -3.322368011415512});
     problems.push_back({"ackley5", "shown", box(5, -15, 15), of_numbers(ackley5), 0.0});
     SearchSpace rates;
     rates.continuous("lr", 0.001, 0.5, Scale::log);

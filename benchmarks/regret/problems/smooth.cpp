@@ -1,17 +1,11 @@
 // One basin or few: bent valleys, bad scaling, an optimum on the border, steps.
 #include "../problem.hpp"
+#include "support/test_functions.hpp"
 
 namespace attune::regret {
 namespace {
 
-using Vector = std::vector<double>;
-
-double rosenbrock(const Vector& x) {
-    double sum = 0;
-    for (std::size_t i = 0; i + 1 < x.size(); ++i)
-        sum += 100 * std::pow(x[i + 1] - x[i] * x[i], 2) + std::pow(1 - x[i], 2);
-    return sum;
-}
+using test::Vector;
 
 /// Half-axes of 1 to 1000, turned by 30 degrees in neighbouring planes, centre off the middle.
 double ellipsoid(const Vector& x) {
@@ -26,11 +20,6 @@ double ellipsoid(const Vector& x) {
     for (std::size_t i = 0; i < z.size(); ++i)
         sum += std::pow(1000.0, static_cast<double>(i) / static_cast<double>(z.size() - 1)) * z[i] * z[i];
     return sum;
-}
-
-double six_hump_camel(const Vector& v) {
-    const double x = v[0] * v[0], y = v[1] * v[1];
-    return (4 - 2.1 * x + x * x / 3) * x + v[0] * v[1] + (-4 + 4 * y) * y;
 }
 
 /// A loss that falls towards a corner of the cube.
@@ -55,16 +44,14 @@ double forrester(const Vector& x) { return std::pow(6 * x[0] - 2, 2) * std::sin(
 void add_smooth(std::vector<Problem>& problems) {
     problems.push_back({"forrester1", "smooth", box(1, 0, 1), of_numbers(forrester), -6.020740055767083});
     problems.push_back(
-        {"camel2", "smooth", box(2, -2.5, 2.5), of_numbers(six_hump_camel), -1.0316284534898774});
-    problems.push_back({"hartmann3", "smooth", box(3, 0, 1),
-                        of_numbers([](const Vector& v) { return hartmann3(v.data()); }), -3.86277978733});
-    problems.push_back({"rosenbrock4", "smooth", box(4, -3, 4), of_numbers(rosenbrock), 0.0});
+        {"camel2", "smooth", box(2, -2.5, 2.5), of_numbers(test::six_hump_camel), -1.0316284534898774});
+    problems.push_back({"hartmann3", "smooth", box(3, 0, 1), of_numbers(test::hartmann_3), -3.86277978733});
+    problems.push_back({"rosenbrock4", "smooth", box(4, -3, 4), of_numbers(test::rosenbrock), 0.0});
     problems.push_back({"ellipsoid6", "smooth", box(6, 0, 1), of_numbers(ellipsoid), 0.0});
     problems.push_back({"corner4", "smooth", box(4, 0, 1), of_numbers(corner), 0.0});
     problems.push_back({"plateau4", "smooth", box(4, 0, 1), of_numbers(plateau), 0.0});
-    problems.push_back({"noisy_hartmann3", "noisy", box(3, 0, 1),
-                        of_numbers([](const Vector& v) { return hartmann3(v.data()); }), -3.86277978733,
-                        0.1});
+    problems.push_back(
+        {"noisy_hartmann3", "noisy", box(3, 0, 1), of_numbers(test::hartmann_3), -3.86277978733, 0.1});
 }
 
 }  // namespace attune::regret

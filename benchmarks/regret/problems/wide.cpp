@@ -1,17 +1,18 @@
 // Twenty to two hundred parameters, all or few of which matter.
 #include "../problem.hpp"
+#include "support/test_functions.hpp"
 
 namespace attune::regret {
 namespace {
 
-using Vector = std::vector<double>;
+using test::Vector;
 
 /// Hartmann's six-dimensional function of every (d/6)th parameter; the others do nothing.
 Problem hidden_hartmann(int d) {
     const auto f = [d](const Vector& v) {
-        double x[6];
+        Vector x(6);
         for (std::size_t i = 0; i < 6; ++i) x[i] = v[i * static_cast<std::size_t>(d) / 6];
-        return hartmann6(x);
+        return test::hartmann_6(x);
     };
     return {fmt::format("hidden_hartmann{}", d), "wide", box(d, 0, 1), of_numbers(f), -3.322368011415512};
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -95,7 +96,7 @@ namespace detail {
 class ImportanceStudy {
   public:
     ImportanceStudy(const Study& study, const ImportanceOptions& options, const Condition* branch)
-        : space_(study.space()), options_(options) {
+        : space_(study.space()), options_(options), branch_(branch) {
         options.validate();
         if (options.objective >= study.objectives().size())
             throw InvalidOption(
@@ -111,12 +112,14 @@ class ImportanceStudy {
             configurations_.push_back(&trial.configuration);
             losses_.push_back(loss);
         }
-        find_parameters(branch);
     }
 
     [[nodiscard]] std::size_t trials() const { return losses_.size(); }
 
-    [[nodiscard]] Importance analyse() const {
+    /// Precondition: there are trials. Once.
+    [[nodiscard]] Importance analyse() {
+        find_parameters();
+        if (options_.method != ImportanceMethod::ped_anova) tabulate();
         Importance out;
         out.method = options_.method;
         out.trials = trials();
@@ -148,7 +151,7 @@ class ImportanceStudy {
     static constexpr std::size_t largest_tree = 2000;  ///< rows; more only take time
 
     /// Those that can vary, and the share of the space, or of its branch, in which each is inactive.
-    void find_parameters(const Condition* branch) {
+    void find_parameters() {
         constexpr int draws = 4000;
         std::vector<int> without(space_.size(), 0);
         std::vector<double> least(space_.size(), HUGE_VAL), most(space_.size(), -HUGE_VAL);
@@ -158,7 +161,7 @@ class ImportanceStudy {
             std::vector<double> native(space_.size());
             for (std::size_t p = 0; p < native.size(); ++p) native[p] = space_[p].decode(stream.uniform());
             space_.schema().deactivate(native);
-            if (branch != nullptr && !space_.schema().holds(*branch, native)) continue;
+            if (branch_ != nullptr && !space_.schema().holds(*branch_, native)) continue;
             ++inside;
             for (std::size_t p = 0; p < native.size(); ++p) {
                 without[p] += std::isnan(native[p]) ? 1 : 0;
@@ -187,22 +190,25 @@ class ImportanceStudy {
         return shares;
     }
 
-    [[nodiscard]] std::vector<double> by_forest(const std::vector<std::size_t>& rows, int trees,
-                                                std::size_t largest, RandomStream& stream,
-                                                double* explained) const {
-        const ImportanceColumns columns(space_, parameters_, inactive_);
-        RegressionRows data;
+    /// What the forests, those of resamples too, are made from.
+    void tabulate() {
+        columns_.emplace(space_, parameters_, inactive_);
         // Between 0 and 1, so that no square overflows.
         double low = losses_.front(), high = low;
         for (const double loss : losses_) low = std::min(low, loss), high = std::max(high, loss);
         const double width = high / 2 - low / 2;
         for (std::size_t i = 0; i < losses_.size(); ++i)
-            columns.append(data, space_, *configurations_[i],
-                           width > 0 ? (losses_[i] / 2 - low / 2) / width : 0);
-        const RegressionForest forest(data, rows, trees, largest, stream);
-        if (explained != nullptr) *explained = forest.explained;
-        return options_.method == ImportanceMethod::fanova ? variance_shares(forest, columns)
-                                                           : impurity_shares(forest, columns);
+            columns_->append(data_, space_, *configurations_[i],
+                             width > 0 ? (losses_[i] / 2 - low / 2) / width : 0);
+    }
+
+    [[nodiscard]] std::vector<double> by_forest(const std::vector<std::size_t>& rows, int trees,
+                                                std::size_t largest, RandomStream& stream,
+                                                double* explained) const {
+        const RegressionForest forest(data_, rows, trees, largest, stream);
+        if (explained != nullptr) *explained = forest.explained(data_);
+        return options_.method == ImportanceMethod::fanova ? variance_shares(forest, *columns_)
+                                                           : impurity_shares(forest, *columns_);
     }
 
     /// A parameter that is not always active is compared among the trials that have it, and counts by how
@@ -267,6 +273,9 @@ class ImportanceStudy {
     std::vector<double> losses_;  ///< less is better
     std::vector<std::size_t> parameters_;
     std::vector<double> inactive_;
+    const Condition* branch_;
+    std::optional<ImportanceColumns> columns_;
+    RegressionRows data_;
 };
 
 }  // namespace detail
@@ -277,11 +286,11 @@ class ImportanceStudy {
 /// and options give equal answers. Throws InvalidState where fewer than four trials have a value, and
 /// InvalidOption. Thread-safe for a study that is not being changed.
 [[nodiscard]] inline Importance importance(const Study& study, const ImportanceOptions& options = {}) {
-    const detail::ImportanceStudy rows(study, options, nullptr);
+    detail::ImportanceStudy rows(study, options, nullptr);
     if (rows.trials() < least_importance_trials)
-        throw InvalidState(
-            fmt::format("importance: {} of the study's trials have a finite value; it takes {}",
-                        rows.trials(), least_importance_trials));
+        throw InvalidState(fmt::format("importance: {} of the study's trials {} a finite value; it takes {}",
+                                       rows.trials(), rows.trials() == 1 ? "has" : "have",
+                                       least_importance_trials));
     return rows.analyse();
 }
 
@@ -311,7 +320,7 @@ class ImportanceStudy {
         const std::string text = detail::condition_text(parameter.condition, study.space().schema());
         if (std::any_of(out.begin(), out.end(), [&](const Importance& i) { return i.branch == text; }))
             continue;
-        const detail::ImportanceStudy rows(study, options, &parameter.condition);
+        detail::ImportanceStudy rows(study, options, &parameter.condition);
         if (rows.trials() < least_importance_trials) continue;
         out.push_back(rows.analyse());
         out.back().branch = text;

@@ -58,6 +58,7 @@ class CurvePrediction {
     }
 
     [[nodiscard]] static constexpr std::string_view name() { return "curve_prediction"; }
+    [[nodiscard]] bool wants_pauses() const { return options_.pauses; }
 
     [[nodiscard]] Verdict decide(const Study& study, const TrialRecord& trial) {
         const Objective objective = detail::watched(study, options_.metric, options_.direction);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -135,46 +136,24 @@ class FreezeThaw {
     }
 
     std::optional<Suggestion> begin(const Study& study, const SuggestionRequest& request) {
-        auto fresh =
-            configurations_.suggest(configurations_.ignores_results() ? study : evidence(study), request);
+        SuggestionRequest first = request;
+        first.resumable = false;
+        auto fresh = configurations_.ignores_results() ? configurations_.suggest(study, first)
+                                                       : configurations_.suggest(evidence(study), first);
         if (fresh && options_.first_steps < options_.horizon) fresh->until = options_.first_steps;
         return fresh;
     }
 
     /// The study as the strategy for configurations is to see it: trials that are paused stand for what they
-    /// are expected to end at, so that every first look is evidence. The study itself where its space has
-    /// changed.
-    Study evidence(const Study& study) const {
-        if (study.space_version() > 0) return study;
-        Study seen;
-        event::Created created;
-        created.name = study.name();
-        created.seed = study.seed();
-        created.space = study.space();
-        created.objectives = {study.objective()};
-        created.final_value = event::FinalValue::last_report;
-        seen.apply({study.created_seconds(), std::move(created)});
-        for (const TrialRecord& trial : study.trials()) {
-            event::Suggested begun;
-            begun.trial = trial.number;
-            begun.configuration = trial.configuration.values();
-            begun.attempt = trial.attempt;
-            begun.fit = trial.fit;
-            begun.role = trial.role;
-            seen.apply({trial.suggested_seconds, std::move(begun)});
-            if (trial.state == TrialState::running || trial.state == TrialState::interrupted) continue;
-            event::Finished end;
-            end.trial = trial.number;
-            end.state = trial.state == TrialState::paused ? TrialState::completed : trial.state;
-            end.failure = trial.failure;
-            end.metrics = trial.metrics;
-            const Standing& s = forecasts_.of(trial);
-            if (trial.state == TrialState::paused)
-                end.metrics[study.objective().metric] =
-                    s.gone ? std::nan("") : study.objective().loss(s.forecast.mean);
-            seen.apply({trial.finished_seconds, std::move(end)});
+    /// are expected to end at, so that every first look is evidence.
+    [[nodiscard]] Study evidence(const Study& study) const {
+        std::map<std::int64_t, double> expected;
+        for (const std::int64_t number : study.unfinished()) {
+            if (study.trial(number).state != TrialState::paused) continue;
+            const Standing& s = forecasts_.of(study.trial(number));
+            expected.emplace(number, s.gone ? std::nan("") : study.objective().loss(s.forecast.mean));
         }
-        return seen;
+        return study.supposing(expected);
     }
 
     [[nodiscard]] Race race(const Study& study, double left) const {

@@ -79,6 +79,7 @@ class HaltonSequence {
 /// Points outside the constraints or asked before give way to later ones.
 class Halton {
   public:
+    static constexpr bool ignores_results = true;
     [[nodiscard]] static constexpr std::string_view name() { return "halton"; }
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) const {

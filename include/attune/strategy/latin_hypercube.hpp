@@ -60,6 +60,7 @@ class LatinHypercube {
     LatinHypercube() = default;
     explicit LatinHypercube(LatinHypercubeOptions options) : options_(options) { options_.validate(); }
 
+    static constexpr bool ignores_results = true;
     [[nodiscard]] static constexpr std::string_view name() { return "latin_hypercube"; }
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) {

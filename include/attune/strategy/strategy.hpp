@@ -95,7 +95,8 @@ struct Suggestion {
 /// Where the request is `resumable`, it may let trials pause (`until`) and go on with paused ones (`resume`).
 /// What it gives to a request that is `only_resume` and does not go on with a trial is passed over. A
 /// strategy that is nothing without that says so by a member `static constexpr bool needs_pauses = true`;
-/// one that reads nothing of trials but what was asked, by `ignores_results = true`.
+/// one that reads nothing of trials but what was asked, by `ignores_results = true`. Where that depends on
+/// the value both may be member functions.
 template <class S>
 concept Strategy = std::copy_constructible<std::remove_cvref_t<S>> &&
     requires(std::remove_cvref_t<S>& strategy, const Study& study, const SuggestionRequest& request) {
@@ -162,6 +163,8 @@ class AnyStrategy {
         [[nodiscard]] bool ignores_results() const override {
             if constexpr (requires { bool(S::ignores_results); })
                 return S::ignores_results;
+            else if constexpr (requires { bool(strategy.ignores_results()); })
+                return strategy.ignores_results();
             else
                 return false;
         }

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -12,8 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "attune/strategy/detail/continued_study.hpp"
+#include "attune/strategy/detail/pair_order.hpp"
 #include "attune/strategy/detail/parent_ranking.hpp"
 #include "attune/strategy/strategy.hpp"
+#include "attune/study/study_follower.hpp"
 
 namespace attune {
 
@@ -63,7 +65,7 @@ struct WarmStartOptions {
 /// that it takes its configurations from, `Hyperband{WarmStart{parents, TreeParzen{}}}`.
 ///
 /// With several objectives related parents go by the first. Deterministic as the strategy is; what it keeps
-/// depends on the parents alone, which must not change.
+/// is a cache over the study and the parents, which must not change.
 class WarmStart {
   public:
     /// Throws InvalidOption, also for parents of the same task around a strategy that needs pauses.
@@ -78,6 +80,10 @@ class WarmStart {
                 "warm start: the strategy {} lets trials pause, and trials of a parent of the same "
                 "task have no place among those; name the parent as a related one",
                 strategy_.name()));
+        std::vector<std::shared_ptr<const Study>> earlier;
+        for (const ParentStudy& parent : parents_)
+            if (parent.task == ParentTask::same) earlier.push_back(parent.study);
+        continued_ = detail::ContinuedStudy(std::move(earlier));
     }
 
     [[nodiscard]] std::string name() const { return strategy_.name(); }
@@ -96,7 +102,7 @@ class WarmStart {
         if (request.only_resume) return std::nullopt;
         if (auto proposal = propose(study, request)) return proposal;
         if (!continues()) return strategy_.suggest(study, request);
-        const Study whole = with_parents(study);
+        const Study& whole = continued_.with(study);
         SuggestionRequest shifted = request;
         shifted.resumable = false;  // its numbers are not those of `whole`
         shifted.trial += static_cast<std::int64_t>(whole.trials().size() - study.trials().size());
@@ -104,67 +110,10 @@ class WarmStart {
     }
 
   private:
-    // ---- parents of the same task
-
     [[nodiscard]] bool continues() const {
         return std::any_of(parents_.begin(), parents_.end(),
                            [](const ParentStudy& parent) { return parent.task == ParentTask::same; });
     }
-
-    /// The parents' trials, then the study's own, as one study that comes to its space in the end.
-    [[nodiscard]] Study with_parents(const Study& study) const {
-        Study whole;
-        for (const ParentStudy& parent : parents_) {
-            if (parent.task != ParentTask::same) continue;
-            for (const TrialRecord& trial : parent.study->trials())
-                if (trial.finished() && trial.failure != FailureKind::environment)
-                    append(whole, study, *parent.study, trial);
-        }
-        for (const TrialRecord& trial : study.trials()) append(whole, study, study, trial);
-        go_to(whole, study, study.space(), study.assumed());
-        return whole;
-    }
-
-    static void go_to(Study& whole, const Study& study, const SearchSpace& space,
-                      const std::map<std::string, Value>& assumed) {
-        const double now = whole.is_created() ? whole.latest_seconds() : study.created_seconds();
-        if (!whole.is_created())
-            whole.apply({now, event::Created{study.name(),
-                                             study.seed(),
-                                             space,
-                                             study.objectives(),
-                                             event::FinalValue::best_report,
-                                             {},
-                                             {}}});
-        else if (&whole.space().schema() != &space.schema() && !whole.space().differences(space).empty())
-            whole.apply({now, event::SpaceChanged{space, {assumed.begin(), assumed.end()}}});
-    }
-
-    /// A trial of `from`, in the space in which it was asked, told in the objectives of `study`.
-    static void append(Study& whole, const Study& study, const Study& from, const TrialRecord& trial) {
-        const bool own = &study == &from;
-        go_to(whole, study, from.space_of(trial), own ? study.assumed() : from.assumed());
-        const auto number = static_cast<std::int64_t>(whole.trials().size());
-        event::Suggested suggested;
-        suggested.trial = number;
-        suggested.configuration = trial.asked().values();
-        suggested.view = whole.position();
-        suggested.role = trial.role;
-        if (own) suggested.fit = trial.fit;
-        const double begun = own ? trial.suggested_seconds : study.created_seconds();
-        whole.apply({begun, std::move(suggested)});
-        if (!trial.finished()) return;
-        Metrics metrics = trial.metrics;
-        for (std::size_t k = 0; !own && k < std::min(study.objectives().size(), from.objectives().size());
-             ++k)
-            metrics[study.objectives()[k].metric] =
-                study.objectives()[k].loss(from.objectives()[k].loss(from.value(trial, k)));
-        whole.apply(
-            {own ? trial.finished_seconds : begun,
-             event::Finished{number, trial.state, std::move(metrics), trial.failure, "", {}, {}, {}}});
-    }
-
-    // ---- related parents
 
     struct Proposal {
         Configuration configuration;
@@ -180,6 +129,7 @@ class WarmStart {
         const int at_first = options_.proposals > 0 ? options_.proposals : by_space(study.space());
         const bool later = own >= at_first;
         if (later && (options_.every == 0 || own % options_.every != 0)) return std::nullopt;
+        rank_trials(study);
         const std::vector<double> weights = weights_of(study);
         const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
         if (!(total > 0)) return std::nullopt;
@@ -209,35 +159,46 @@ class WarmStart {
             if (!ranking.empty()) rankings_.push_back(std::move(ranking));
         }
         read_for_ = space;
+        ranks_.assign(rankings_.size(), {});
+        follower_.forget();
+    }
+
+    /// Brings `ranks_` up to the study.
+    void rank_trials(const Study& study) {
+        std::vector<std::int64_t> changed;
+        follower_.follow(
+            study, [&] { ranks_.assign(rankings_.size(), {}); },
+            [&](const TrialRecord& trial) {
+                if (changed.empty() || changed.back() != trial.number) changed.push_back(trial.number);
+            });
+        for (std::size_t p = 0; p < rankings_.size(); ++p) {
+            ranks_[p].resize(study.trials().size(), 0.5);
+            for (const std::int64_t number : changed)
+                if (const TrialRecord& trial = study.trial(number); !trial.original)
+                    ranks_[p][static_cast<std::size_t>(number)] = rankings_[p].rank(trial.configuration);
+        }
     }
 
     /// How far above chance each parent orders pairs of the study's own trials, before any are there a
     /// little; 0 where it is not.
     [[nodiscard]] std::vector<double> weights_of(const Study& study) const {
-        std::vector<const TrialRecord*> known;
+        std::vector<std::size_t> known;
         std::vector<double> losses;
         for (const TrialRecord& trial : study.trials()) {
             const bool told = trial.finished() || trial.state == TrialState::paused;
             if (!told || trial.failure == FailureKind::environment || trial.original) continue;
             const double loss = study.objective().loss(study.value(trial));
-            known.push_back(&trial);
+            known.push_back(static_cast<std::size_t>(trial.number));
             losses.push_back(std::isnan(loss) ? HUGE_VAL : loss);
         }
         constexpr double doubt = 4,
                          trust = 0.75;  // as many pairs, of which so many right, before any are seen
         std::vector<double> weights;
-        for (const detail::ParentRanking& ranking : rankings_) {
+        for (const std::vector<double>& all : ranks_) {
             std::vector<double> ranks;
-            for (const TrialRecord* trial : known) ranks.push_back(ranking.rank(trial->configuration));
-            double right = doubt * trust, pairs = doubt;
-            for (std::size_t i = 0; i < known.size(); ++i)
-                for (std::size_t j = 0; j < i; ++j) {
-                    if (losses[i] == losses[j]) continue;
-                    pairs += 1;
-                    right += ranks[i] == ranks[j]                               ? 0.5
-                             : (ranks[i] < ranks[j]) == (losses[i] < losses[j]) ? 1
-                                                                                : 0;
-                }
+            for (const std::size_t number : known) ranks.push_back(all[number]);
+            const detail::PairOrder order = detail::pair_order(losses, ranks);
+            const double right = doubt * trust + order.right, pairs = doubt + order.pairs;
             const double above = std::max(0.0, 2 * right / pairs - 1);
             weights.push_back(above > 0.1 ? above * above : 0);
         }
@@ -253,7 +214,7 @@ class WarmStart {
         for (std::size_t p = 0; p < rankings_.size(); ++p)
             for (const TrialRecord& trial : study.trials())
                 if (weights[p] > 0 && trial.failure != FailureKind::environment && !trial.original)
-                    reached[p] = std::min(reached[p], rankings_[p].rank(trial.configuration));
+                    reached[p] = std::min(reached[p], ranks_[p][static_cast<std::size_t>(trial.number)]);
         const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
         std::optional<Proposal> best;
         double most = least;
@@ -286,6 +247,9 @@ class WarmStart {
     WarmStartOptions options_;
     std::optional<SearchSpace> read_for_;
     std::vector<detail::ParentRanking> rankings_;
+    StudyFollower follower_;
+    std::vector<std::vector<double>> ranks_;  ///< by ranking, then by trial of the study
+    detail::ContinuedStudy continued_;
 };
 
 }  // namespace attune

@@ -175,7 +175,7 @@ class Study {
 
     /// A copy in which these trials have completed with these values of the first objective, whatever became
     /// of them; other objectives have what was told or reported. What a model takes for evidence while trials
-    /// are paused.
+    /// are paused. NaN: without a value. The reports are shared, not copied.
     [[nodiscard]] Study supposing(const std::map<std::int64_t, double>& values) const {
         Study out = *this;
         for (const auto& [number, value] : values) {
@@ -241,7 +241,7 @@ class Study {
         if (record.finished() || stale(record, body.claim)) return;
         if (record.carried_reports > 0) {  // gone on with from a checkpoint before the last report
             record.carried_reports = 0;
-            if (std::erase_if(record.reports, [&](const Report& old) { return old.step >= body.step; }) > 0)
+            if (record.reports.erase_if([&](const Report& old) { return old.step >= body.step; }) > 0)
                 ++record.rewrites;
         }
         record.reports.push_back({body.step, body.metrics, now_});

@@ -12,6 +12,7 @@
 
 #include "attune/space/configuration.hpp"
 #include "attune/study/objective.hpp"
+#include "attune/study/reports.hpp"
 
 namespace attune {
 
@@ -40,13 +41,6 @@ enum class Decision { proceed, pause, stop };
     return names[static_cast<int>(decision)];
 }
 
-/// Named numbers at a step of a trial (an epoch, seconds, any count).
-struct Report {
-    double step = 0;
-    Metrics metrics;
-    double time_seconds = 0;  ///< since the epoch of the study's clock
-};
-
 /// What a worker came to that had lost the trial to another one meanwhile: kept to be looked at, counted
 /// nowhere.
 struct LateResult {
@@ -64,7 +58,7 @@ struct TrialRecord {
     /// In the space of its time, where that has changed since.
     std::shared_ptr<const Configuration> original{};
     std::uint32_t space_version = 0;  ///< of the space in which it was asked: how often that had changed
-    std::vector<Report> reports;      ///< of the latest attempt, in order of arrival
+    Reports reports;                  ///< of the latest attempt, in order of arrival
     std::size_t carried_reports = 0;  ///< those from before it was gone on with, until the next report
     std::uint32_t rewrites = 0;       ///< how often earlier reports were taken back
     Metrics metrics;  ///< final ones; those not told come from the reports (Study::final_metrics)

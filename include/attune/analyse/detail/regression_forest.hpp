@@ -135,34 +135,37 @@ class RegressionTree {
 /// Trees of resampled rows (Breiman, "Random forests", 2001), each with all columns to choose from.
 struct RegressionForest {
     std::vector<RegressionTree> trees;
-    /// Share of the targets' variance that the trees predict for rows that they were not made from; NaN where
-    /// no row was ever left out or the targets are equal.
-    double explained = std::nan("");
 
     /// `count` trees of at most `largest` rows each, drawn from those in `from` with replacement.
     RegressionForest(const RegressionRows& rows, const std::vector<std::size_t>& from, int count,
                      std::size_t largest, RandomStream& stream) {
-        std::vector<double> sums(rows.size(), 0), counts(rows.size(), 0);
         for (int t = 0; t < count; ++t) {
             std::vector<std::size_t> chosen(std::min(from.size(), largest));
-            std::vector<bool> used(rows.size(), false);
+            std::vector<bool>& used = used_.emplace_back(rows.size(), false);
             for (std::size_t& row : chosen) row = from[stream.below(from.size())], used[row] = true;
             trees.emplace_back(rows, std::move(chosen), stream);
-            for (std::size_t row = 0; row < rows.size(); ++row)
-                if (!used[row]) sums[row] += trees.back().predict(rows, row), ++counts[row];
         }
+    }
+
+    /// Share of the variance of the targets of `rows`, which the forest was made from, that the trees predict
+    /// for rows that they were not made from; NaN where no row was ever left out or the targets are equal.
+    [[nodiscard]] double explained(const RegressionRows& rows) const {
         double mean = 0, errors = 0, squares = 0;
         for (const double y : rows.targets) mean += y / static_cast<double>(rows.size());
-        bool any = false;
         for (std::size_t row = 0; row < rows.size(); ++row) {
-            if (counts[row] == 0) continue;
-            any = true;
-            const double off = rows.targets[row] - sums[row] / counts[row], spread = rows.targets[row] - mean;
+            double sum = 0, count = 0;
+            for (std::size_t t = 0; t < trees.size(); ++t)
+                if (!used_[t][row]) sum += trees[t].predict(rows, row), ++count;
+            if (count == 0) continue;
+            const double off = rows.targets[row] - sum / count, spread = rows.targets[row] - mean;
             errors += off * off;
             squares += spread * spread;
         }
-        if (any && squares > 0) explained = 1 - errors / squares;
+        return squares > 0 ? 1 - errors / squares : std::nan("");
     }
+
+  private:
+    std::vector<std::vector<bool>> used_;  ///< by tree, then by row
 };
 
 }  // namespace attune::detail
