@@ -147,6 +147,16 @@ TEST_CASE("L-BFGS refuses what it could not follow") {
         r.weight_decay = 0.1;
         r.decay_biases_and_norms = false;
     });
+    // So does one of the host's own that works as it does.
+    auto recipe = quick_recipe();
+    recipe.accumulation_steps = 2;
+    FitOptions own;
+    own.make_optimizer = [](std::vector<OptimizerGroup> groups) {
+        return std::make_unique<Lbfgs>(std::move(groups));
+    };
+    TinyNetwork network(3);
+    CHECK_THROWS_WITH_AS(fit(network, set, recipe, own), doctest::Contains("accumulation_steps 2"),
+                         InvalidOption);
     const auto parameter = torch::zeros({2}).requires_grad_(true);
     const auto other = torch::zeros({2}).requires_grad_(true);
     CHECK_THROWS_AS(Lbfgs({{{parameter}, 1, 0}, {{other}, 0.5, 0}}), InvalidOption);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <optional>
 
@@ -17,6 +16,7 @@
 #include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/optimizer.hpp"
 #include "batch_plan.hpp"
+#include "clock_seconds.hpp"
 #include "evaluation_mode.hpp"
 #include "fit_messages.hpp"
 #include "head_bank.hpp"
@@ -26,10 +26,6 @@
 
 namespace attune {
 namespace {
-
-double clock_seconds() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// Options that may differ between heads of a group.
 constexpr std::array free_options{"learning_rate",
@@ -139,10 +135,10 @@ class HeadGroup {
     }
 
     std::vector<HeadFit> run() {
-        const double began = clock_seconds();
+        const double began = detail::clock_seconds();
         for (std::int64_t epoch = 1; epoch <= first_.epochs && !members_.empty(); ++epoch) run_epoch(epoch);
         for (std::size_t i = 0; i < members_.size(); ++i) release(i);
-        for (auto& fit : fits_) fit.result.duration_seconds = clock_seconds() - began;
+        for (auto& fit : fits_) fit.result.duration_seconds = detail::clock_seconds() - began;
         return std::move(fits_);
     }
 
@@ -165,7 +161,7 @@ class HeadGroup {
     }
 
     void run_epoch(std::int64_t epoch) {
-        const double began = clock_seconds();
+        const double began = detail::clock_seconds();
         plan_.begin_epoch(epoch);
         for (auto& member : members_) member.loss_sum = 0;
         for (std::size_t i = 0; i < plan_.batches() && !members_.empty(); ++i) {
@@ -222,7 +218,7 @@ class HeadGroup {
                 epoch, {{"train_loss", result.last_train_loss}, {"learning_rate", member.learning_rate}}};
             bool goes_on = true;
             if (judges) goes_on = judge(member, place, logits[static_cast<std::int64_t>(place)], report);
-            report.numbers["seconds"] = clock_seconds() - began;
+            report.numbers["seconds"] = detail::clock_seconds() - began;
             result.history.push_back(report);
             const auto answer =
                 member.options->on_epoch ? member.options->on_epoch(report) : EpochAnswer::proceed;

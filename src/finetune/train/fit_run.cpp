@@ -6,7 +6,6 @@
 #include <torch/utils.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -17,6 +16,7 @@
 #include "attune/finetune/zoo/stochastic_depth.hpp"
 #include "autocast.hpp"
 #include "auxiliary_heads.hpp"
+#include "clock_seconds.hpp"
 #include "evaluation_mode.hpp"
 #include "fit_messages.hpp"
 #include "judging.hpp"
@@ -24,10 +24,6 @@
 
 namespace attune::detail {
 namespace {
-
-double clock_seconds() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 std::vector<torch::Tensor> parameters_of(const std::vector<OptimizerGroup>& groups) {
     std::vector<torch::Tensor> parameters;
@@ -375,72 +371,6 @@ void FitRun::judge_kept_weights() {
     if (!recipe_.quick_validation || recipe_.test_views.size() < 2 || result_.best_epoch == 0) return;
     if (!inputs_) begin_epoch();  // all epochs were run before this call
     keep(measure(false));
-}
-
-void FitRun::save() {
-    FitCheckpoint checkpoint;
-    const auto add = [&](const std::string& prefix, const std::string& name, const torch::Tensor& tensor) {
-        checkpoint.tensors.emplace_back(prefix + name, tensor);
-    };
-    for (const auto& [name, tensor] : part_->live()) add("live.", name, tensor.detach());
-    for (std::size_t i = 0; i < best_->kept().size(); ++i)
-        add("best.", best_->live()[i].first, best_->kept()[i]);
-    if (average_) {
-        for (std::size_t i = 0; i < average_->averages().size(); ++i)
-            add("average.", std::to_string(i), average_->averages()[i]);
-        at_.average_updates = average_->updates();
-    }
-    for (const auto& [name, tensor] : step_->optimizer().state()) add("optimizer.", name, tensor.detach());
-    at_.gradient_scale = step_->scale().scale;
-    at_.good_updates = step_->scale().good_updates;
-    at_.dropout_position = step_->dropout().position();
-    checkpoint.progress = at_;
-    checkpoint.progress.result = result_;
-    checkpoint.progress.result.duration_seconds += clock_seconds() - began_;
-    if (!at_.ended) {  // how this call ends is no part of the training
-        checkpoint.progress.result.end = FitEnd::completed;
-        checkpoint.progress.result.message = detail::all_epochs_run(recipe_.epochs);
-    }
-    write_checkpoint(options_.checkpoint, *identity_, checkpoint);
-}
-
-void FitRun::resume() {
-    const auto found = read_checkpoint(options_.checkpoint, *identity_);
-    if (!found) return;
-    const torch::NoGradGuard no_gradients;
-    const auto load = [&](const NamedTensors& from, const NamedTensors& to) {
-        if (from.size() != to.size())
-            throw FileError(options_.checkpoint.string() + ": the checkpoint has " +
-                            std::to_string(from.size()) + " tensors of weights, the training " +
-                            std::to_string(to.size()));
-        for (std::size_t i = 0; i < to.size(); ++i) {
-            if (from[i].first != to[i].first || from[i].second.sizes() != to[i].second.sizes())
-                throw FileError(options_.checkpoint.string() + ": the checkpoint's " + from[i].first +
-                                " does not fit the training's " + to[i].first);
-            auto tensor = to[i].second;
-            tensor.copy_(from[i].second);
-        }
-    };
-    // Best weights pass through the live ones, whose type, layout and device they take.
-    if (const auto best = found->part("best."); !best.empty()) {
-        load(best, part_->live());
-        best_->take();
-    }
-    load(found->part("live."), part_->live());
-    auto optimizer_state = found->part("optimizer.");
-    for (auto& [name, tensor] : optimizer_state) tensor = tensor.to(device_);
-    step_->optimizer().load(optimizer_state);
-    at_ = found->progress;
-    result_ = at_.result;
-    result_.frozen_stages = cut_;
-    result_.trained_parameters = part_->trained_parameters();
-    step_->scale().scale = at_.gradient_scale;
-    step_->scale().good_updates = at_.good_updates;
-    step_->dropout() = RandomStream::at(at_.dropout_position);
-    if (!average_) return;
-    std::vector<torch::Tensor> averages;
-    for (const auto& [name, tensor] : found->part("average.")) averages.push_back(tensor.to(device_));
-    average_->load(averages, at_.average_updates);
 }
 
 }  // namespace attune::detail

@@ -3,7 +3,10 @@
 #include <torch/utils.h>
 
 #include <cmath>
+#include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "attune/error.hpp"
 #include "autocast.hpp"
@@ -24,6 +27,20 @@ RandomStream stream_of(std::uint64_t seed, std::uint64_t purpose, std::int64_t s
     return RandomStream{seed, purpose, static_cast<std::uint64_t>(step), index};
 }
 
+/// An optimizer that evaluates the loss itself sees its gradients as they are, of one batch.
+void require_plain_gradients(const Recipe& recipe) {
+    const auto refuse = [](const char* option, const std::string& value, const char* rule) {
+        throw InvalidOption(fmt::format(
+            "recipe.{} {} must be {} with an optimizer that evaluates the loss itself", option, value, rule));
+    };
+    if (recipe.gradient_clip_norm > 0)
+        refuse("gradient_clip_norm", fmt::format("{}", recipe.gradient_clip_norm), "0");
+    if (recipe.accumulation_steps > 1)
+        refuse("accumulation_steps", std::to_string(recipe.accumulation_steps), "1");
+    if (recipe.precision == Precision::float16)
+        refuse("precision", to_string(recipe.precision), "float32 or bfloat16");
+}
+
 }  // namespace
 
 TrainingStep::TrainingStep(Network& network, const TrainingSet& set, const Recipe& recipe,
@@ -37,6 +54,7 @@ TrainingStep::TrainingStep(Network& network, const TrainingSet& set, const Recip
                                         : make_optimizer(recipe, part.groups())),
       dropout_{recipe.seed, dropout_purpose} {
     if (optimizer_ == nullptr) throw InvalidOption("FitOptions::make_optimizer gave no optimizer");
+    if (optimizer_->needs_closure()) require_plain_gradients(recipe);
     if (recipe.distillation_weight > 0) teacher_.emplace(set, recipe, options.own_cache_bytes);
     if (recipe.l2_pretrained == 0) return;
     for (const auto& group : optimizer_->groups()) {
