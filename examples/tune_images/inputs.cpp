@@ -9,11 +9,11 @@
 
 #include "attune/files/fingerprint.hpp"
 #include "attune/files/image.hpp"
-#include "attune/files/name_map.hpp"
 #include "attune/files/safetensors.hpp"
 #include "attune/files/weights.hpp"
 #include "attune/finetune/data/remarks.hpp"
 #include "attune/finetune/data/split.hpp"
+#include "attune/finetune/recognise.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/study/fine_tuning_objective.hpp"
 #include "attune/finetune/study/recipe_space.hpp"
@@ -189,28 +189,16 @@ std::vector<std::string> stage_names_of(const ZooEntry& entry) {
     return names;
 }
 
-/// The network of a file that another library named, such as timm; empty where none is like it.
-std::string model_of_other_names(const TensorFile& weights) {
-    for (const std::string& name : ModelZoo::standard().names())
-        for (const char* library : {"timm", "torchvision-legacy"})
-            if (const auto map = name_map(library, name); map && map->fits(weights))
-                if (const std::string found = nearest_model(map->rename(weights)); !found.empty())
-                    return found;
-    return {};
-}
-
 void read_network(const Options& options, Plan& plan) {
     plan.model = options.model;
     if (!options.weights.empty()) {
         if (!fs::exists(options.weights)) throw FileError(options.weights.string() + ": no such file");
         if (!options.model.empty())
             (void)ModelZoo::standard().entry(options.model);  // throws for unknown ones
-        TensorFile weights = state_dict_of(read_weights(options.weights));
+        auto known = recognise_weights(state_dict_of(read_weights(options.weights)), options.model);
         plan.identity["weights"] = fingerprint_file(options.weights);
-        if (plan.model.empty()) plan.model = nearest_model(weights);
-        if (plan.model.empty()) plan.model = model_of_other_names(weights);
-        if (!plan.model.empty()) weights = with_zoo_names(std::move(weights), plan.model);
-        plan.weights = std::make_shared<const TensorFile>(std::move(weights));
+        plan.model = std::move(known.model);
+        plan.weights = std::make_shared<const TensorFile>(std::move(known.file));
         if (plan.model.empty())
             throw FileError(fmt::format(
                 "{}: is like no network of the zoo; with --model naming one, the message tells what differs; "

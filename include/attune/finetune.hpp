@@ -15,6 +15,7 @@
 #include "attune/finetune/matrix_holder.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/parameters.hpp"
+#include "attune/finetune/recognise.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/study/compute_threads.hpp"
 #include "attune/finetune/study/evaluation_sections.hpp"

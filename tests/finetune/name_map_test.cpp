@@ -8,6 +8,7 @@
 
 #include "attune/files/name_map.hpp"
 #include "attune/finetune/network.hpp"
+#include "attune/finetune/recognise.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
 
@@ -136,4 +137,33 @@ TEST_CASE("timm's names become the zoo's, all of them") {
     check_map("efficientnet_b0", timm_mobile({1, 2, 2, 3, 3, 4, 1}, true));
     check_map("mobilenet_v2", timm_mobile({1, 2, 3, 4, 3, 3, 1}, false));
     check_map("regnet_y_400mf", timm_regnet({1, 3, 6, 6}));
+}
+
+TEST_CASE("weights are recognised whichever library named their entries") {
+    const auto network = ModelZoo::standard().make("mobilenet_v2", 1000);
+    const TensorFile own = state_dict(*network);
+    const auto map = name_map("timm", "mobilenet_v2");
+    REQUIRE(map.has_value());
+    TensorFile timm;
+    for (const auto& name : timm_mobile({1, 2, 3, 4, 3, 3, 1}, false)) {
+        const auto* tensor = own.find(map->apply(name)->first);
+        REQUIRE(tensor != nullptr);
+        timm.tensors.emplace_back(name, *tensor);
+    }
+    CHECK(nearest_model(timm).empty());
+    for (const std::string named : {"", "mobilenet_v2"}) {
+        const auto known = recognise_weights(timm, named);
+        CHECK(known.model == "mobilenet_v2");
+        const auto loaded = ModelZoo::standard().make_unset("mobilenet_v2", 1000);
+        CHECK_NOTHROW(load_pretrained(*loaded, known.file, 1000));
+        const auto same = loaded->named_parameters()["features.14.conv.1.0.weight"];
+        CHECK(torch::equal(same, network->named_parameters()["features.14.conv.1.0.weight"]));
+    }
+    const auto ours = recognise_weights(own);
+    CHECK(ours.model == "mobilenet_v2");
+    CHECK(ours.file.tensors.front().first == own.tensors.front().first);
+    TensorFile unknown;
+    unknown.tensors.emplace_back("w", own.tensors.front().second);
+    CHECK(recognise_weights(unknown).model.empty());
+    CHECK(recognise_weights(unknown).file.tensors.front().first == "w");
 }
