@@ -18,15 +18,17 @@ fail() {
 
 # refused "words that the message must have" arguments...
 refused() {
-    local words=$1
+    local words=$1 before
     shift
+    touch output message
+    before=$(ls)
     "$program" "$@" >output 2>message
     local code=$?
     [ $code -eq 2 ] || fail "exit code $code instead of 2: $*"
     [ ! -s output ] || fail "a refused run printed results: $*"
     [ "$(grep -c '^tune_images: ' message)" -eq 1 ] || fail "not one message: $*"
     grep -qF -- "$words" message || fail "'$words' is not in the message of $*: $(cat message)"
-    [ ! -e out ] || fail "a folder was left behind: $*"
+    [ "$(ls)" = "$before" ] || fail "a folder was left behind: $*"
 }
 
 refused "--trials is 0; it must be at least 1" --trials 0 --out out
@@ -34,7 +36,7 @@ refused "--trials" --trials many --out out
 refused "--epochs is 0; it must be from 1" --epochs 0 --out out
 refused "--seed is -1" --seed -1 --out out
 refused "--strategy is 'gauss'; it must be one of gaussian_process" --strategy gauss --out out
-refused "--stopping is 'never'" --stopping never --out out
+refused "stopping policy 'never' is unknown" --stopping never --out out
 refused "--views is 'turn'" --views turn --out out
 refused "--resize is 'stretch'" --resize stretch --out out
 refused "--parallel is 65; it must be from 1 to 64" --parallel 65 --out out
