@@ -8,6 +8,7 @@
 
 #include "attune/stopping/stopping_policy.hpp"
 #include "attune/storage/memory.hpp"
+#include "attune/tune/detail/checkpoint_quota.hpp"
 #include "attune/tune/replay.hpp"
 #include "attune/tune/tuner.hpp"
 #include "support/errors.hpp"

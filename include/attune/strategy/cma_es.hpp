@@ -1,24 +1,17 @@
 #pragma once
 
-#include <algorithm>
-#include <bit>
-#include <charconv>
-#include <cmath>
-#include <cstdint>
-#include <functional>
+#include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <tuple>
-#include <utility>
-#include <vector>
 
-#include "attune/strategy/detail/cma_search.hpp"
-#include "attune/strategy/random_search.hpp"
+#include "attune/compiled.hpp"
+#include "attune/strategy/cma_options.hpp"
 #include "attune/strategy/strategy.hpp"
-#include "attune/study/study_follower.hpp"
 
 namespace attune {
+namespace detail {
+class CmaEsSearch;
+}
 
 /// The evolution strategy with covariance matrix adaptation (Hansen and Ostermeier 2001), for many cheap
 /// trials: draws from a normal distribution over the scaled ranges, and learns from every population that
@@ -43,199 +36,23 @@ namespace attune {
 /// to the next and taken up from there where the study has only grown: an ask costs what is new.
 class CmaEs {
   public:
-    CmaEs() = default;
-    explicit CmaEs(CmaEsOptions options) : options_(options) { options_.validate(); }
+    CmaEs();
+    explicit CmaEs(CmaEsOptions options);
+    CmaEs(const CmaEs& other);
+    CmaEs(CmaEs&& other) noexcept;
+    CmaEs& operator=(CmaEs other) noexcept;
+    ~CmaEs();
 
     [[nodiscard]] static constexpr std::string_view name() { return "cma_es"; }
 
-    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) {
-        if (detail::CmaAxes(study.space()).size() > 0) {
-            const detail::CmaSearch& search = caught_up(study);
-            RandomStream stream = request.stream(study, Purpose::suggestion);
-            for (const double times : {1.0, 2.0, 4.0, 8.0})
-                for (int draw = 0; draw < 50; ++draw) {
-                    detail::CmaPoint point = search.draw(stream, times);
-                    Configuration configuration = decode(study.space(), request, search.axes(), point);
-                    if (request.admits(study, configuration))
-                        return described(search, point, std::move(configuration));
-                }
-        }
-        return RandomSearch{}.suggest(study, request);
-    }
+    std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request);
 
   private:
-    /// Of a trial whose result was taken in: when it came, its number, a digest of what it was.
-    using Entry = std::tuple<double, std::int64_t, std::uint64_t>;
-
-    struct Caught {
-        std::uint64_t seed;
-        std::vector<Entry> entries;
-        detail::CmaSearch search;
-    };
-
-    /// The state after all results of the study.
-    const detail::CmaSearch& caught_up(const Study& study) {
-        bool grown = true;
-        follower_.follow(
-            study, [&] { grown = false; },
-            [&](const TrialRecord& trial) {
-                if (counts(study, trial)) fresh_.emplace_back(trial.finished_seconds, trial.number, 0);
-            });
-        if (!grown || !take_in_fresh(study)) take_in_all(study);
-        fresh_.clear();
-        return caught_->search;
-    }
-
-    /// Adds what has come since the last look; false where that is not the study's end, or its space another.
-    bool take_in_fresh(const Study& study) {
-        if (!caught_ || &caught_->search.space().schema() != &study.space().schema()) return false;
-        taken_.resize(study.trials().size(), false);
-        std::erase_if(fresh_, [&](const Entry& entry) {  // notes about what had come before
-            return taken_[static_cast<std::size_t>(std::get<1>(entry))];
-        });
-        std::sort(fresh_.begin(), fresh_.end());
-        fresh_.erase(std::unique(fresh_.begin(), fresh_.end()), fresh_.end());
-        for (Entry& entry : fresh_) std::get<2>(entry) = digest(study, study.trial(std::get<1>(entry)));
-        if (!fresh_.empty() && !caught_->entries.empty() && fresh_.front() < caught_->entries.back())
-            return false;
-        for (const Entry& entry : fresh_) add(study, entry);
-        return true;
-    }
-
-    /// The same from the study's beginning, or from where another study (a copy, one with what is supposed of
-    /// it) is no longer as the last one was.
-    void take_in_all(const Study& study) {
-        std::vector<Entry> entries;
-        for (const TrialRecord& trial : study.trials())
-            if (counts(study, trial))
-                entries.emplace_back(trial.finished_seconds, trial.number, digest(study, trial));
-        std::sort(entries.begin(), entries.end());
-        if (!goes_on(study, entries))
-            caught_.emplace(
-                Caught{study.seed(), {}, detail::CmaSearch(study.space(), options_, study.seed())});
-        taken_.assign(study.trials().size(), false);
-        for (const Entry& entry : caught_->entries)
-            taken_[static_cast<std::size_t>(std::get<1>(entry))] = true;
-        for (std::size_t i = caught_->entries.size(); i < entries.size(); ++i) add(study, entries[i]);
-    }
-
-    void add(const Study& study, const Entry& entry) {
-        const std::int64_t number = std::get<1>(entry);
-        const TrialRecord& trial = study.trial(number);
-        caught_->search.add(point_of(study, trial, caught_->search.axes()), losses_of(study, trial));
-        caught_->entries.push_back(entry);
-        taken_[static_cast<std::size_t>(number)] = true;
-    }
-
-    /// Whether the trial is a result to learn from.
-    static bool counts(const Study& study, const TrialRecord& trial) {
-        return trial.finished() && trial.failure != FailureKind::environment &&
-               (!trial.original || study.space().contains(trial.configuration));
-    }
-
-    /// Whether what was caught up with is the beginning of this study.
-    [[nodiscard]] bool goes_on(const Study& study, const std::vector<Entry>& entries) const {
-        return caught_ && caught_->seed == study.seed() &&
-               &caught_->search.space().schema() == &study.space().schema() &&
-               caught_->entries.size() <= entries.size() &&
-               std::equal(caught_->entries.begin(), caught_->entries.end(), entries.begin());
-    }
-
-    static std::uint64_t digest(const Study& study, const TrialRecord& trial) {
-        std::uint64_t hash = std::hash<std::string>{}(trial.fit);
-        const auto mix = [&](double x) { hash = (hash ^ std::bit_cast<std::uint64_t>(x)) * 0x100000001B3; };
-        for (const double x : trial.configuration.native()) mix(x);
-        for (std::size_t k = 0; k < study.objectives().size(); ++k) mix(study.value(trial, k));
-        return hash;
-    }
-
-    static Losses losses_of(const Study& study, const TrialRecord& trial) {
-        Losses losses;
-        for (std::size_t k = 0; k < study.objectives().size(); ++k) {
-            const double loss = study.objectives()[k].loss(study.value(trial, k));
-            if (std::isnan(loss)) return {};
-            losses.push_back(loss);
-        }
-        return losses;
-    }
-
-    /// What was drawn for the trial; for one that was not drawn by this strategy, or in another space, its
-    /// configuration.
-    static detail::CmaPoint point_of(const Study& study, const TrialRecord& trial,
-                                     const detail::CmaAxes& axes) {
-        detail::CmaPoint point;
-        const std::vector<double>& native = trial.configuration.native();
-        point.x.resize(static_cast<Eigen::Index>(axes.numbers.size()));
-        for (std::size_t j = 0; j < axes.numbers.size(); ++j)
-            point.x[static_cast<Eigen::Index>(j)] =
-                std::isnan(native[axes.numbers[j]])
-                    ? std::nan("")
-                    : study.space()[axes.numbers[j]].encode(native[axes.numbers[j]]);
-        for (const std::size_t i : axes.choices)
-            point.choices.push_back(std::isnan(native[i]) ? detail::ChoiceDistribution::unknown
-                                                          : static_cast<int>(native[i]));
-        if (trial.space_version == study.space_version()) read_draw(study, trial, axes, point);
-        return point;
-    }
-
-    /// Puts the coordinates that are stored with the trial in place of those of its configuration, where they
-    /// are of the same values (a trial may have been told with others than it was asked with).
-    static void read_draw(const Study& study, const TrialRecord& trial, const detail::CmaAxes& axes,
-                          detail::CmaPoint& point) {
-        std::string_view text = trial.fit;
-        if (!text.starts_with("cma ")) return;
-        text.remove_prefix(4);
-        const auto next = [&](auto& value) {
-            while (text.starts_with(' ')) text.remove_prefix(1);
-            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-            if (error != std::errc()) return false;
-            text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-            return true;
-        };
-        detail::CmaPoint drawn = point;
-        if (!next(drawn.run) || !next(drawn.generation)) return;
-        for (std::size_t j = 0; j < axes.numbers.size(); ++j) {
-            double& u = drawn.x[static_cast<Eigen::Index>(j)];
-            if (!next(u) || !(u >= 0 && u <= 1)) return;
-            const double native = trial.configuration.native()[axes.numbers[j]];
-            if (!std::isnan(native) && study.space()[axes.numbers[j]].decode(u) != native) return;
-        }
-        point = std::move(drawn);
-    }
-
-    /// The configuration of a draw; coordinates of fixed values are made those.
-    static Configuration decode(const SearchSpace& space, const SuggestionRequest& request,
-                                const detail::CmaAxes& axes, detail::CmaPoint& point) {
-        std::vector<double> native(space.size());
-        for (std::size_t i = 0; i < space.size(); ++i) native[i] = space[i].decode(0.5);
-        for (std::size_t j = 0; j < axes.numbers.size(); ++j) {
-            const std::size_t i = axes.numbers[j];
-            double& u = point.x[static_cast<Eigen::Index>(j)];
-            if (request.is_fixed(i)) u = space[i].encode(request.fixed[i]);
-            native[i] = space[i].decode(u);
-        }
-        for (std::size_t c = 0; c < axes.choices.size(); ++c) native[axes.choices[c]] = point.choices[c];
-        return request.complete(space, std::move(native));
-    }
-
-    [[nodiscard]] Suggestion described(const detail::CmaSearch& search, const detail::CmaPoint& point,
-                                       Configuration configuration) const {
-        std::string fit = fmt::format("cma {} {}", point.run, point.generation);
-        for (const double u : point.x) fit += fmt::format(" {}", u);
-        const double widest = search.widest();
-        std::string reason = fmt::format("drawn by generation {} of run {}, population {}",
-                                         search.generation() + 1, search.run() + 1, search.population());
-        if (!search.axes().numbers.empty()) reason += fmt::format(", up to {:.2g} of a range wide", widest);
-        const bool first = search.run() == 0 && search.generation() == 0;
-        const char* role = first ? "initial" : widest > 0.5 * options_.sigma ? "exploring" : "exploiting";
-        return {std::move(configuration), std::move(reason), role, std::move(fit)};
-    }
-
-    CmaEsOptions options_;
-    std::optional<Caught> caught_;
-    StudyFollower follower_;
-    std::vector<Entry> fresh_;  ///< came since the last look, the digest still to be taken
-    std::vector<bool> taken_;   ///< by trial
+    std::unique_ptr<detail::CmaEsSearch> search_;  ///< none once moved from
 };
 
 }  // namespace attune
+
+#ifndef ATTUNE_COMPILED
+#include "attune/strategy/detail/cma_es_impl.hpp"
+#endif

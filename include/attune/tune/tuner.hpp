@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "attune/compiled.hpp"
 #include "attune/execute/executor.hpp"
 #include "attune/execute/inline.hpp"
 #include "attune/stopping/stopping_policy.hpp"
@@ -230,8 +231,10 @@ class Tuner {
                 Objective_&& objective, std::stop_token cancel);
     template <class Objective_>
     void evaluate(std::vector<Trial>& trials, Objective_& objective);
-    template <class Call>
-    void settle(Trial& trial, Call&& call);
+    Outcome run_rounds(const Limit& limit, std::optional<std::chrono::duration<double>> duration,
+                       bool grouped, const std::function<void(std::vector<Trial>&)>& evaluate_all,
+                       std::stop_token cancel);
+    void settle(Trial& trial, const std::function<void()>& call);
     void settle_failed(Trial& trial, const std::string& reason, FailureKind kind);
     [[nodiscard]] bool left_off(const Trial& trial) const;
     void give_back(Trial& trial);
@@ -256,8 +259,12 @@ class Tuner {
 
 }  // namespace attune
 
+#include "attune/tune/detail/tuner_templates.hpp"
+
+#ifndef ATTUNE_COMPILED
 #include "attune/tune/detail/trial_impl.hpp"
 #include "attune/tune/detail/tuner_impl.hpp"
 #include "attune/tune/detail/tuner_pause.hpp"
 #include "attune/tune/detail/tuner_report.hpp"
 #include "attune/tune/detail/tuner_run.hpp"
+#endif

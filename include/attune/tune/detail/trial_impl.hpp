@@ -4,12 +4,12 @@
 
 namespace attune {
 
-inline Tuner& Trial::owner() const {
+ATTUNE_BODY Tuner& Trial::owner() const {
     if (tuner_ == nullptr) throw InvalidState(fmt::format("trial {}: is over already", number_));
     return *tuner_;
 }
 
-inline Trial::~Trial() {
+ATTUNE_BODY Trial::~Trial() {
     if (tuner_ == nullptr) return;
     try {
         tuner_->interrupt(number_);
@@ -17,50 +17,50 @@ inline Trial::~Trial() {
     }
 }
 
-inline Decision Trial::report(double step, const Metrics& metrics) {
+ATTUNE_BODY Decision Trial::report(double step, const Metrics& metrics) {
     const Decision decision = owner().report(number_, step, metrics).decision;
     if (decision != Decision::proceed) answer_ = decision;
     return decision;
 }
 
-inline Decision Trial::report(double step, double value) {
+ATTUNE_BODY Decision Trial::report(double step, double value) {
     const std::string metric =
         owner().with_study([](const Study& study) { return study.objective().metric; });
     return report(step, Metrics{{metric, value}});
 }
 
-inline void Trial::set_attribute(const std::string& key, const std::string& value) {
+ATTUNE_BODY void Trial::set_attribute(const std::string& key, const std::string& value) {
     owner().set_attribute(number_, key, value);
 }
 
-inline std::optional<std::filesystem::path> Trial::checkpoint() const {
+ATTUNE_BODY std::optional<std::filesystem::path> Trial::checkpoint() const {
     std::string place =
         owner().with_study([&](const Study& study) { return study.trial(number_).checkpoint(); });
     if (place.empty()) return std::nullopt;
     return std::filesystem::path(std::move(place));
 }
 
-inline void Trial::set_checkpoint(const std::filesystem::path& place) {
+ATTUNE_BODY void Trial::set_checkpoint(const std::filesystem::path& place) {
     set_attribute("checkpoint", std::filesystem::absolute(place).lexically_normal().string());
 }
 
-inline void Trial::tell(const Metrics& metrics, std::optional<double> cost) {
+ATTUNE_BODY void Trial::tell(const Metrics& metrics, std::optional<double> cost) {
     owner().tell(number_, {.metrics = metrics, .cost = cost ? cost : cost_});
     tuner_ = nullptr;
 }
 
-inline void Trial::tell(double value) {
+ATTUNE_BODY void Trial::tell(double value) {
     const std::string metric =
         owner().with_study([](const Study& study) { return study.objective().metric; });
     tell(Metrics{{metric, value}});
 }
 
-inline void Trial::pause(const std::string& reason) {
+ATTUNE_BODY void Trial::pause(const std::string& reason) {
     owner().pause(number_, {.cost = cost_}, reason);
     tuner_ = nullptr;
 }
 
-inline void Trial::fail(const std::string& reason, FailureKind kind) {
+ATTUNE_BODY void Trial::fail(const std::string& reason, FailureKind kind) {
     owner().fail(number_, reason, kind, cost_);
     tuner_ = nullptr;
 }

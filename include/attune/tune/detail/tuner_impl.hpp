@@ -13,30 +13,7 @@ namespace attune {
 
 // ---------------------------------------------------------------- opening and storing
 
-template <class Part>
-void Tuner::take(Part&& part) {
-    using P = std::remove_cvref_t<Part>;
-    if constexpr (std::same_as<P, TunerOptions>)
-        options_ = std::forward<Part>(part);
-    else if constexpr (std::same_as<P, Observer>)
-        observers_.push_back(std::forward<Part>(part));
-    else if constexpr (Strategy<P>)
-        strategy_ = AnyStrategy(std::forward<Part>(part));
-    else if constexpr (StoppingPolicy<P>)
-        policy_ = AnyStoppingPolicy(std::forward<Part>(part));
-    else if constexpr (Storage<P>)
-        storage_.emplace(std::forward<Part>(part));
-    else if constexpr (Executor<P>)
-        executor_ = AnyExecutor(std::forward<Part>(part));
-    else
-        static_assert(
-            !sizeof(P),
-            "a part of a Tuner is a Strategy (suggest), a StoppingPolicy (decide), a Storage (append, read), "
-            "an Executor "
-            "(run, slots), an Observer or TunerOptions; see the concept of the role for the exact members");
-}
-
-inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
+ATTUNE_BODY void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
     options_.validate();
     space.validate();
     if (strategy_.needs_pauses() && !options_.resumable)
@@ -64,12 +41,12 @@ inline void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
 }
 
 /// Whether time is the system's, and not one that a test makes up.
-inline bool Tuner::in_real_time() const {
+ATTUNE_BODY bool Tuner::in_real_time() const {
     const auto* clock = options_.clock.template target<double (*)()>();
     return clock != nullptr && *clock == &system_seconds;
 }
 
-inline void Tuner::take_place_among_workers() {
+ATTUNE_BODY void Tuner::take_place_among_workers() {
     const bool real = in_real_time();
     const auto steady = [] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -86,7 +63,7 @@ inline void Tuner::take_place_among_workers() {
 
 /// Trials whose worker is gone become interrupted. Those of programs that told no worker are taken for ended
 /// with the program when a tuner opens the study, and left alone afterwards.
-inline void Tuner::interrupt_dead() {
+ATTUNE_BODY void Tuner::interrupt_dead() {
     std::vector<EventBody> interrupted;
     std::set<std::uint64_t> dead;
     do {
@@ -110,7 +87,7 @@ inline void Tuner::interrupt_dead() {
 
 /// Whether trials are under way of whose workers nothing is known yet: a heartbeat, or none for too long,
 /// will tell.
-inline bool Tuner::others_are_uncertain() {
+ATTUNE_BODY bool Tuner::others_are_uncertain() {
     if (!in_real_time()) return false;
     return std::any_of(study_.unfinished().begin(), study_.unfinished().end(), [&](std::int64_t number) {
         const TrialRecord& trial = study_.trial(number);
@@ -119,32 +96,16 @@ inline bool Tuner::others_are_uncertain() {
     });
 }
 
-inline void Tuner::heartbeat() { worker_->beat(); }
+ATTUNE_BODY void Tuner::heartbeat() { worker_->beat(); }
 
-namespace detail {
-
-/// As in "maximize accuracy, then minimize loss; minimize seconds".
-inline std::string objectives_text(const std::vector<Objective>& objectives) {
-    std::string text;
-    for (const Objective& objective : objectives) {
-        text += fmt::format("{}{} {}", text.empty() ? "" : "; ", to_string(objective.direction),
-                            objective.metric);
-        if (const auto& second = objective.tie_break)
-            text += fmt::format(", then {} {}", to_string(second->direction), second->metric);
-    }
-    return text;
-}
-
-}  // namespace detail
-
-inline void Tuner::check_same(const std::vector<Objective>& objectives) const {
+ATTUNE_BODY void Tuner::check_same(const std::vector<Objective>& objectives) const {
     std::string text;
     if (!options_.change_space)
         for (const std::string& line : study_.space().differences(space_)) text += "; " + line;
     const bool space_alone = !text.empty() && study_.objectives() == objectives;
     if (study_.objectives() != objectives)
-        text += fmt::format("; objectives: {} -> {}", detail::objectives_text(study_.objectives()),
-                            detail::objectives_text(objectives));
+        text += fmt::format("; objectives: {} -> {}", objectives_text(study_.objectives()),
+                            objectives_text(objectives));
     if (!text.empty())
         throw InvalidState(fmt::format(
             "study at {}: holds another study ('{}') than the one asked for; these differ (stored -> asked "
@@ -154,7 +115,7 @@ inline void Tuner::check_same(const std::vector<Objective>& objectives) const {
 }
 
 /// Throws where another worker has changed the space to another one than this tuner's.
-inline void Tuner::check_space() {
+ATTUNE_BODY void Tuner::check_space() {
     if (known_version_ == study_.space_version()) return;
     std::string text;
     for (const std::string& line : study_.space().differences(space_)) text += "; " + line;
@@ -166,7 +127,7 @@ inline void Tuner::check_space() {
     known_version_ = study_.space_version();
 }
 
-inline void Tuner::change_space(const SearchSpace& space, const event::Values& old_trials) {
+ATTUNE_BODY void Tuner::change_space(const SearchSpace& space, const event::Values& old_trials) {
     const std::lock_guard lock(mutex_);
     space.validate();
     const event::SpaceChanged change{space, old_trials};
@@ -183,27 +144,27 @@ inline void Tuner::change_space(const SearchSpace& space, const event::Values& o
 }
 
 /// Folds what the storage holds beyond what is known here.
-inline void Tuner::refresh() {
+ATTUNE_BODY void Tuner::refresh() {
     for (const Event& event : storage_->read(study_.position())) {
         study_.apply(event);
         for (const Observer& observer : observers_) observer.on_event(study_, event);
     }
 }
 
-inline bool Tuner::commit(std::vector<EventBody> bodies) {
+ATTUNE_BODY bool Tuner::commit(std::vector<EventBody> bodies) {
     std::vector<Event> events;
     events.reserve(bodies.size());
     for (EventBody& body : bodies) events.push_back({0, std::move(body)});
     return store(events);
 }
 
-inline bool Tuner::commit(EventBody body) {
+ATTUNE_BODY bool Tuner::commit(EventBody body) {
     Event event{0, std::move(body)};
     return store(std::span(&event, 1));
 }
 
 /// Stores and folds the events as of now, or folds what others stored first and returns false.
-inline bool Tuner::store(std::span<Event> events) {
+ATTUNE_BODY bool Tuner::store(std::span<Event> events) {
     for (Event& event : events) event.time_seconds = options_.clock();
     if (!storage_->append(events, study_.position())) {
         refresh();
@@ -217,26 +178,26 @@ inline bool Tuner::store(std::span<Event> events) {
 }
 
 /// For an event that stays right whatever others stored in between.
-inline void Tuner::must_commit(EventBody body) {
+ATTUNE_BODY void Tuner::must_commit(EventBody body) {
     Event event{0, std::move(body)};
     while (!store(std::span(&event, 1))) {
     }
 }
 
 /// The claim under which this tuner runs the trial; none where it was not asked for here.
-inline std::optional<std::uint32_t> Tuner::claim_on(std::int64_t number) const {
+ATTUNE_BODY std::optional<std::uint32_t> Tuner::claim_on(std::int64_t number) const {
     const auto held = held_.find(number);
     return held == held_.end() ? std::nullopt : std::optional(held->second);
 }
 
 /// Whether it was asked for here, but another worker has gone on with it since.
-inline bool Tuner::lost(std::int64_t number) const {
+ATTUNE_BODY bool Tuner::lost(std::int64_t number) const {
     const auto claim = claim_on(number);
     return claim && *claim != study_.trial(number).claim;
 }
 
 /// Throws where the trial is over, but for one that was lost: what its runner says is kept as evidence.
-inline const TrialRecord& Tuner::unfinished(std::int64_t number) const {
+ATTUNE_BODY const TrialRecord& Tuner::unfinished(std::int64_t number) const {
     const TrialRecord& trial = study_.trial(number);
     if (trial.finished() && !lost(number))
         throw InvalidState(fmt::format("trial {}: is {} already", number, to_string(trial.state)));
@@ -245,8 +206,8 @@ inline const TrialRecord& Tuner::unfinished(std::int64_t number) const {
 
 // ---------------------------------------------------------------- ask
 
-inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::int64_t group,
-                                              const MayAsk& may_ask) {
+ATTUNE_BODY std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::int64_t group,
+                                                   const MayAsk& may_ask) {
     worker_->beat();
     refresh();
     interrupt_dead();
@@ -309,7 +270,7 @@ inline std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, std::i
 }
 
 /// Where the trial keeps its checkpoint, as a note.
-inline event::Attribute Tuner::checkpoint_of(std::int64_t number) const {
+ATTUNE_BODY event::Attribute Tuner::checkpoint_of(std::int64_t number) const {
     const auto place =
         std::filesystem::absolute(options_.checkpoint_folder) / fmt::format("trial-{}", number);
     return {number, "checkpoint", place.lexically_normal().string()};
@@ -317,14 +278,14 @@ inline event::Attribute Tuner::checkpoint_of(std::int64_t number) const {
 
 /// Whether a strategy's suggestion can be begun. Throws InvalidConfiguration where it is none of the space,
 /// so that no event is stored that cannot be read again.
-inline bool Tuner::acceptable(const SuggestionRequest& request, const Configuration& suggested) const {
+ATTUNE_BODY bool Tuner::acceptable(const SuggestionRequest& request, const Configuration& suggested) const {
     if (!request.admits(study_, suggested)) return false;
     (void)study_.space().configuration(suggested.values());
     return request.complete(study_.space(), suggested.native()) == suggested;  // keeps to the fixed values
 }
 
-inline std::optional<Suggestion> Tuner::propose(const SuggestionRequest& request,
-                                                std::optional<std::uint64_t>& enqueued) {
+ATTUNE_BODY std::optional<Suggestion> Tuner::propose(const SuggestionRequest& request,
+                                                     std::optional<std::uint64_t>& enqueued) {
     for (const auto& [index, values] : study_.enqueued()) {
         if (request.only_resume) break;
         Configuration configuration = study_.space().configuration(values);
@@ -337,7 +298,7 @@ inline std::optional<Suggestion> Tuner::propose(const SuggestionRequest& request
     return strategy_.suggest(study_, request);
 }
 
-inline std::optional<Suggestion> Tuner::replicate(const SuggestionRequest& request) const {
+ATTUNE_BODY std::optional<Suggestion> Tuner::replicate(const SuggestionRequest& request) const {
     if (request.duplicates.kind != Duplicates::Kind::replicate || request.only_resume) return std::nullopt;
     for (const TrialRecord& trial : study_.trials()) {
         const bool hopeless = trial.state == TrialState::failed || trial.state == TrialState::stopped;
@@ -350,7 +311,7 @@ inline std::optional<Suggestion> Tuner::replicate(const SuggestionRequest& reque
     return std::nullopt;
 }
 
-inline std::vector<double> Tuner::natives(const event::Values& fixed) const {
+ATTUNE_BODY std::vector<double> Tuner::natives(const event::Values& fixed) const {
     if (fixed.empty()) return {};
     std::vector<double> out(study_.space().size(), std::numeric_limits<double>::quiet_NaN());
     for (const auto& [name, value] : fixed) {
@@ -360,7 +321,7 @@ inline std::vector<double> Tuner::natives(const event::Values& fixed) const {
     return out;
 }
 
-inline Trial Tuner::hand_out(std::int64_t number, bool resumed) {
+ATTUNE_BODY Trial Tuner::hand_out(std::int64_t number, bool resumed) {
     held_[number] = study_.trial(number).claim;
     static const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     std::optional<double> reported;
@@ -377,7 +338,7 @@ inline Trial Tuner::hand_out(std::int64_t number, bool resumed) {
             run_ != nullptr ? run_->stop.get_token() : std::stop_token{}};
 }
 
-inline void Tuner::enqueue(const event::Values& configuration) {
+ATTUNE_BODY void Tuner::enqueue(const event::Values& configuration) {
     const std::lock_guard lock(mutex_);
     while (!commit(EventBody(event::Enqueued{study_.space().configuration(configuration).values()}))) {
     }

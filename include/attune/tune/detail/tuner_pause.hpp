@@ -29,7 +29,7 @@ inline event::Finished outside_the_space(const TrialRecord& trial) {
 
 }  // namespace detail
 
-inline std::optional<Trial> Tuner::take_interrupted() {
+ATTUNE_BODY std::optional<Trial> Tuner::take_interrupted() {
     while (study_.count(TrialState::interrupted) > 0) {
         check_space();
         const std::int64_t number =
@@ -47,7 +47,8 @@ inline std::optional<Trial> Tuner::take_interrupted() {
     return std::nullopt;
 }
 
-inline const TrialRecord& Tuner::pause(std::int64_t number, const Told& told, const std::string& reason) {
+ATTUNE_BODY const TrialRecord& Tuner::pause(std::int64_t number, const Told& told,
+                                            const std::string& reason) {
     const std::lock_guard lock(mutex_);
     const TrialRecord& trial = unfinished(number);
     if (!trial.resumable)
@@ -67,7 +68,7 @@ inline const TrialRecord& Tuner::pause(std::int64_t number, const Told& told, co
 
 /// Goes on with a paused trial; nothing where others stored events first (then it is to be chosen anew), or
 /// where the space no longer contains it: that ends it, with its reports as evidence.
-inline std::optional<Trial> Tuner::resume(event::Resumed resumed) {
+ATTUNE_BODY std::optional<Trial> Tuner::resume(event::Resumed resumed) {
     const TrialRecord& trial = study_.trial(resumed.trial);
     if (trial.state != TrialState::paused)
         throw InvalidState(fmt::format("trial {}: cannot be gone on with: it is {}, not paused", trial.number,
@@ -86,7 +87,7 @@ inline std::optional<Trial> Tuner::resume(event::Resumed resumed) {
     return hand_out(number, true);
 }
 
-inline Trial Tuner::go_on_with(std::int64_t number, std::optional<double> until) {
+ATTUNE_BODY Trial Tuner::go_on_with(std::int64_t number, std::optional<double> until) {
     const std::lock_guard lock(mutex_);
     refresh();
     for (;;) {
@@ -107,7 +108,7 @@ inline Trial Tuner::go_on_with(std::int64_t number, std::optional<double> until)
 
 /// Takes away what is least worth keeping; false where others stored events meanwhile. The event comes first:
 /// a worker that goes on with the trial then begins anew, whatever it finds in the folder.
-inline bool Tuner::keep_checkpoint_quota_once() {
+ATTUNE_BODY bool Tuner::keep_checkpoint_quota_once() {
     const std::filesystem::path top = std::filesystem::absolute(options_.checkpoint_folder);
     for (const std::int64_t number :
          choose_evictions(study_, detail::checkpoint_sizes(study_, top), options_.checkpoint_quota_bytes)) {
@@ -123,7 +124,7 @@ inline bool Tuner::keep_checkpoint_quota_once() {
     return true;
 }
 
-inline void Tuner::keep_checkpoint_quota() {
+ATTUNE_BODY void Tuner::keep_checkpoint_quota() {
     if (options_.checkpoint_quota_bytes == 0 || options_.checkpoint_folder.empty()) return;
     while (!keep_checkpoint_quota_once()) {
     }

@@ -9,7 +9,7 @@ namespace attune {
 
 // ---------------------------------------------------------------- report and tell
 
-inline Verdict Tuner::report(std::int64_t number, double step, const Metrics& metrics) {
+ATTUNE_BODY Verdict Tuner::report(std::int64_t number, double step, const Metrics& metrics) {
     const std::lock_guard lock(mutex_);
     worker_->beat();
     (void)unfinished(number);
@@ -34,7 +34,7 @@ inline Verdict Tuner::report(std::int64_t number, double step, const Metrics& me
     return verdict;
 }
 
-inline event::Finished Tuner::ended(std::int64_t number, const Told& told) const {
+ATTUNE_BODY event::Finished Tuner::ended(std::int64_t number, const Told& told) const {
     event::Finished finished{number,    TrialState::completed, told.metrics, std::nullopt,    "",
                              told.cost, told.duration_seconds, std::nullopt, claim_on(number)};
     if (told.configuration)
@@ -43,7 +43,7 @@ inline event::Finished Tuner::ended(std::int64_t number, const Told& told) const
     return finished;
 }
 
-inline const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
+ATTUNE_BODY const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
     const std::lock_guard lock(mutex_);
     const TrialRecord& trial = unfinished(number);
     if (trial.decision == Decision::pause && !lost(number)) return pause(number, told);
@@ -63,8 +63,8 @@ inline const TrialRecord& Tuner::tell(std::int64_t number, const Told& told) {
     return study_.trial(number);
 }
 
-inline void Tuner::fail(std::int64_t number, const std::string& reason, FailureKind kind,
-                        std::optional<double> cost) {
+ATTUNE_BODY void Tuner::fail(std::int64_t number, const std::string& reason, FailureKind kind,
+                             std::optional<double> cost) {
     const std::lock_guard lock(mutex_);
     (void)unfinished(number);
     must_commit(event::Finished{
@@ -72,7 +72,7 @@ inline void Tuner::fail(std::int64_t number, const std::string& reason, FailureK
     held_.erase(number);
 }
 
-inline void Tuner::interrupt(std::int64_t number) {
+ATTUNE_BODY void Tuner::interrupt(std::int64_t number) {
     const std::lock_guard lock(mutex_);
     const auto claim = claim_on(number);
     const TrialRecord& trial = study_.trial(number);
@@ -91,7 +91,7 @@ inline void Tuner::interrupt(std::int64_t number) {
     held_.erase(number);
 }
 
-inline void Tuner::set_attribute(std::int64_t trial, const std::string& key, const std::string& value) {
+ATTUNE_BODY void Tuner::set_attribute(std::int64_t trial, const std::string& key, const std::string& value) {
     const std::lock_guard lock(mutex_);
     if (trial >= 0) (void)study_.trial(trial);
     must_commit(event::Attribute{trial, key, value});

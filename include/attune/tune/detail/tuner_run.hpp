@@ -10,7 +10,7 @@ namespace attune {
 // ---------------------------------------------------------------- the loop
 
 /// Up to `count` trials for one call of the objective; none where the run is over (then its reason is set).
-inline std::vector<Trial> Tuner::next_trials(int count) {
+ATTUNE_BODY std::vector<Trial> Tuner::next_trials(int count) {
     std::unique_lock lock(mutex_);
     std::vector<Trial> trials;
     while (static_cast<int>(trials.size()) < count) {
@@ -40,7 +40,7 @@ inline std::vector<Trial> Tuner::next_trials(int count) {
 }
 
 /// Why no further trial of this run may be gone on with, whatever is left to ask.
-inline std::optional<std::string> Tuner::reason_to_end() const {
+ATTUNE_BODY std::optional<std::string> Tuner::reason_to_end() const {
     if (run_->cancelled) return "it was cancelled";
     if (run_->out_of_time)
         return fmt::format("the time limit of {:.0f} s was reached", run_->duration->count());
@@ -48,8 +48,7 @@ inline std::optional<std::string> Tuner::reason_to_end() const {
 }
 
 /// Calls the objective for one trial and records what came of it.
-template <class Call>
-void Tuner::settle(Trial& trial, Call&& call) {
+ATTUNE_BODY void Tuner::settle(Trial& trial, const std::function<void()>& call) {
     try {
         call();
         if (trial.tuner_ == nullptr) return;  // the objective told it itself
@@ -73,7 +72,7 @@ void Tuner::settle(Trial& trial, Call&& call) {
     }
 }
 
-inline void Tuner::settle_failed(Trial& trial, const std::string& reason, FailureKind kind) {
+ATTUNE_BODY void Tuner::settle_failed(Trial& trial, const std::string& reason, FailureKind kind) {
     if (trial.tuner_ == nullptr) return;
     const std::lock_guard lock(mutex_);
     if (study_.trial(trial.number()).finished())
@@ -83,49 +82,20 @@ inline void Tuner::settle_failed(Trial& trial, const std::string& reason, Failur
 }
 
 /// Whether the trial heard that the host cancels the run, so that what it came to is not its whole result.
-inline bool Tuner::left_off(const Trial& trial) const {
+ATTUNE_BODY bool Tuner::left_off(const Trial& trial) const {
     return run_->cancelled && (trial.answer_ == Decision::stop || trial.saw_stop_);
 }
 
-inline void Tuner::give_back(Trial& trial) {
+ATTUNE_BODY void Tuner::give_back(Trial& trial) {
     interrupt(trial.number());
     trial.tuner_ = nullptr;
 }
 
-template <class Objective_>
-void Tuner::evaluate(std::vector<Trial>& trials, Objective_& objective) {
-    if constexpr (std::invocable<Objective_&, std::span<Trial>>) {
-        std::exception_ptr fault;
-        try {
-            objective(std::span<Trial>(trials));
-        } catch (...) {
-            fault = std::current_exception();
-        }
-        for (Trial& trial : trials)
-            if (trial.tuner_ != nullptr)
-                settle(trial, [&] {
-                    if (fault) std::rethrow_exception(fault);
-                });
-    } else {
-        Trial& trial = trials.front();
-        settle(trial, [&] {
-            using Result = std::invoke_result_t<Objective_&, Trial&>;
-            if constexpr (std::is_void_v<Result>) {
-                objective(trial);
-            } else {
-                const Result result = objective(trial);
-                if (trial.tuner_ != nullptr && !left_off(trial)) trial.tell(result);
-            }
-        });
-    }
-}
-
-template <class Objective_>
-Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<double>> duration,
-                   Objective_&& objective, std::stop_token cancel) {
-    static_assert(
-        std::invocable<Objective_&, Trial&> || std::invocable<Objective_&, std::span<Trial>>,
-        "an objective takes a Trial& (or a std::span<Trial>) and returns a double, Metrics or nothing");
+/// Rounds of trials until the run is over; `evaluate_all` gives each round its results.
+ATTUNE_BODY Outcome Tuner::run_rounds(const Limit& limit,
+                                      std::optional<std::chrono::duration<double>> duration, bool grouped,
+                                      const std::function<void(std::vector<Trial>&)>& evaluate_all,
+                                      std::stop_token cancel) {
     Run run{limit, options_.clock(), duration, {}, {}, {}, {}};
     {
         const std::lock_guard lock(mutex_);
@@ -159,11 +129,10 @@ Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<doubl
                 run.out_of_time = true;
                 run.stop.request_stop();
             });
-        constexpr bool grouped = std::invocable<Objective_&, std::span<Trial>>;
         executor_.run([&] {
             std::vector<Trial> trials = next_trials(grouped ? options_.group_size : 1);
             if (trials.empty()) return false;
-            evaluate(trials, objective);
+            evaluate_all(trials);
             return true;
         });
         const std::lock_guard lock(mutex_);
