@@ -11,6 +11,7 @@
 #include <attune/tune/tuner.hpp>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -122,27 +123,36 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(0.01, 1.0))
         ->capture_default_str();
     CLI11_PARSE(app, argc, argv);
-    const LcbenchSurrogate surrogate(folder);
-    if (tasks.empty()) tasks = surrogate.tasks();
-    const double all = random_trials * LcbenchSurrogate::epochs;
-    nlohmann::json rows = nlohmann::json::array();
-    for (int repeat = 1; repeat <= repeats; ++repeat)
-        for (const std::string& task : tasks) {
-            const auto seed = static_cast<std::uint64_t>(repeat);
-            const double target = best_of_random(surrogate, task, seed);
-            for (const std::string& method : methods) {
-                const Reached out = reach(surrogate, task, method, seed, target, share * all);
-                std::cerr << task << ' ' << method << ": " << out.epochs / all << " (best " << out.best
-                          << ", target " << target << ")\n";
-                rows.push_back(
-                    {{"task", task},
-                     {"repeat", repeat},
-                     {"method", method},
-                     {"target", target},
-                     {"best", out.best},
-                     {"share_of_epochs",
-                      std::isnan(out.epochs) ? nlohmann::json() : nlohmann::json(out.epochs / all)}});
+    try {
+        const LcbenchSurrogate surrogate(folder);
+        if (tasks.empty()) tasks = surrogate.tasks();
+        for (const std::string& task : tasks)
+            if (std::find(surrogate.tasks().begin(), surrogate.tasks().end(), task) ==
+                surrogate.tasks().end())
+                throw UnknownName("task '" + task + "' is unknown to the surrogate");
+        const double all = random_trials * LcbenchSurrogate::epochs;
+        nlohmann::json rows = nlohmann::json::array();
+        for (int repeat = 1; repeat <= repeats; ++repeat)
+            for (const std::string& task : tasks) {
+                const auto seed = static_cast<std::uint64_t>(repeat);
+                const double target = best_of_random(surrogate, task, seed);
+                for (const std::string& method : methods) {
+                    const Reached out = reach(surrogate, task, method, seed, target, share * all);
+                    std::cerr << task << ' ' << method << ": " << out.epochs / all << " (best " << out.best
+                              << ", target " << target << ")\n";
+                    rows.push_back(
+                        {{"task", task},
+                         {"repeat", repeat},
+                         {"method", method},
+                         {"target", target},
+                         {"best", out.best},
+                         {"share_of_epochs",
+                          std::isnan(out.epochs) ? nlohmann::json() : nlohmann::json(out.epochs / all)}});
+                }
             }
-        }
-    std::printf("%s\n", rows.dump(1).c_str());
+        std::printf("%s\n", rows.dump(1).c_str());
+    } catch (const Error& error) {
+        std::cerr << "freeze_thaw_lcbench: " << error.what() << '\n';
+        return 2;
+    }
 }
