@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "attune/strategy/cma_state.hpp"
 #include "support/strategy_contract.hpp"
 #include "support/test_functions.hpp"
 
