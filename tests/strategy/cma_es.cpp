@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attune/strategy/cma_state.hpp"
+#include "attune/strategy/random_search.hpp"
 #include "support/strategy_contract.hpp"
 #include "support/test_functions.hpp"
 
