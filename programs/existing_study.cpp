@@ -112,7 +112,7 @@ std::vector<std::string> StudySetup::differences(const Study& study) const {
                                    const std::string& here) {
         if (given.contains(what) || given.contains(what + "_options")) compare(what, there, here);
     };
-    compare("objectives", detail::objectives_text(study.objectives()), detail::objectives_text(objectives));
+    compare("objectives", objectives_text(study.objectives()), objectives_text(objectives));
     compare_given("name", study.name(), name);
     compare_given("seed", std::to_string(study.seed()), std::to_string(seed));
     compare_given("strategy", stored_named(study, "strategy"),

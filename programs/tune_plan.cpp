@@ -143,7 +143,7 @@ int check_only(const TunePlan& plan) {
     std::cout << "space: " << counted(plan.setup.space.size(), "parameter") << ": " << names << '\n';
     if (const auto constraints = plan.setup.space.schema().constraints.size(); constraints > 0)
         std::cout << "  and " << counted(constraints, "constraint") << ", which can be satisfied\n";
-    std::cout << "objectives: " << detail::objectives_text(plan.setup.objectives) << '\n'
+    std::cout << "objectives: " << objectives_text(plan.setup.objectives) << '\n'
               << "metrics: " << plan.setup.notes.at("metrics") << '\n'
               << "strategy: " << plan.setup.strategy.name << ", stopping: " << plan.setup.stopping.name
               << '\n'

@@ -269,8 +269,7 @@ TEST_CASE("Optuna's journal: claims, deleted studies and late operations as Optu
     const TrialRecord& trial = study.trial(0);
     CHECK(trial.configuration.text() == "n=5");
     CHECK(parameter(study, "n").step == 2);
-    REQUIRE(!trial.reports.empty());
-    CHECK(trial.reports.front().metrics.at("value") == -INFINITY);
+    CHECK(trial.reports[0].metrics.at("value") == -INFINITY);
     CHECK(trial.attributes.at("k") == "[NaN,1]");
     CHECK(trial.attributes.at("optuna:constraints") == "[-0.5,2]");
     CHECK(trial.metric("constraint_1") == 2);

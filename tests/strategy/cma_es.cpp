@@ -1,6 +1,7 @@
 #include "attune/strategy/cma_es.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "attune/strategy/cma_state.hpp"
+#include "attune/strategy/random_search.hpp"
 #include "support/strategy_contract.hpp"
 #include "support/test_functions.hpp"
 
@@ -18,7 +21,7 @@ namespace {
 
 SearchSpace cube(std::size_t dimensions) {
     SearchSpace space;
-    for (std::size_t i = 0; i < dimensions; ++i) (void)space.continuous("x" + std::to_string(i), -5, 5);
+    for (std::size_t i = 0; i < dimensions; ++i) (void)space.continuous(fmt::format("x{}", i), -5, 5);
     return space;
 }
 
@@ -112,9 +115,9 @@ TEST_CASE("120 trials on a mixed conditional space find more than 120 random one
 
 TEST_CASE("integers are not lost on a neighbour of their best value") {
     SearchSpace space;
-    for (int i = 0; i < 4; ++i) (void)space.continuous("x" + std::to_string(i), 0, 1);
-    for (int i = 0; i < 4; ++i) (void)space.integer("n" + std::to_string(i), 0, 10);
-    for (int i = 0; i < 2; ++i) (void)space.integer("b" + std::to_string(i), 0, 1);
+    for (int i = 0; i < 4; ++i) (void)space.continuous(fmt::format("x{}", i), 0, 1);
+    for (int i = 0; i < 4; ++i) (void)space.integer(fmt::format("n{}", i), 0, 10);
+    for (int i = 0; i < 2; ++i) (void)space.integer(fmt::format("b{}", i), 0, 1);
     // Pulled to the wrong integers while the continuous ones are far off.
     const auto f = [](const std::vector<double>& v) {
         double near = 0, sum = 0;

@@ -77,6 +77,15 @@ TEST_CASE("freeze-thaw with a model: first looks are evidence, and the replay is
     CHECK(replay(ran.events, strategy).differences.empty());
 }
 
+TEST_CASE("freeze-thaw without a plan of trials keeps back what its leader needs") {
+    for (const double budget : {40, 45, 60, 90, 150, 300, 600}) {
+        const Ran ran = run(FreezeThaw{{.horizon = last, .budget_steps = budget}}, 1000);
+        INFO(budget);
+        CHECK(ran.steps <= budget);
+        CHECK(ran.study.count(TrialState::completed) >= 1);
+    }
+}
+
 TEST_CASE("freeze-thaw shows where configurations come from paused trials as ended where they are expected") {
     SearchSpace space;
     (void)space.continuous("x", 0, 1);

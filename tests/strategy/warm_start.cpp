@@ -220,6 +220,8 @@ TEST_CASE("after parents of the same task, a study that only grows stays one stu
         CHECK(changed.trials().size() == 10);
         CHECK(changed.trial(5).configuration.native()[2] == 0.25);
     }
+    run.apply(event::SpaceChanged{wider, {{"z", 0.75}}});
+    CHECK(continued.with(run.study()).trial(5).configuration.native()[2] == 0.75);
 }
 
 TEST_CASE("what is no study is refused as a parent") {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <set>
@@ -156,17 +157,22 @@ inline void contract_of_caches(const AnyStrategy& fresh, int trials) {
     AnyStrategy used = fresh;
     RandomStream stream(5, 0, Purpose::user);
     double now = 100;
-    for (int i = 0; i < trials; ++i) {
+    for (int i = 0; i < 2 * trials; ++i) {
         const SuggestionRequest request = run.request();
         const auto suggestion = used.suggest(run.study(), request);
         INFO("trial ", i);
         REQUIRE(suggestion);
         CHECK(same(suggestion, AnyStrategy(fresh).suggest(Study(run.study()), request)));
         run.begin(*suggestion, request);
-        for (int k = 0; k < 3; ++k) {
-            const auto& trials_now = run.study().trials();
-            const TrialRecord& trial = trials_now[stream.below(trials_now.size())];
-            const double value = bowl(trial.configuration), time = now - (stream.below(4) == 0 ? 2 : 0);
+        for (int k = 0; k < 2; ++k) {
+            const auto& open = run.study().unfinished();
+            auto at = open.begin();
+            if (!open.empty()) std::advance(at, static_cast<std::ptrdiff_t>(stream.below(open.size())));
+            const bool any = open.empty() || stream.below(4) == 0;
+            const TrialRecord& trial = run.study().trials()[any ? stream.below(run.study().trials().size())
+                                                                : static_cast<std::size_t>(*at)];
+            const double value = bowl(trial.configuration),
+                         time = now - static_cast<double>(stream.below(3) == 0 ? stream.below(12) : 0);
             now += static_cast<double>(stream.below(2));
             const Metrics metrics{{"loss", stream.below(9) == 0 ? std::nan("") : value}};
             const std::int64_t number = trial.number;
@@ -193,10 +199,13 @@ inline void contract_of_caches(const AnyStrategy& fresh, int trials) {
                                  time);
             }
         }
-        if (i == trials / 2) {
+        if (i == trials / 4 || i == trials / 2) {
             SearchSpace wider = mixed_space();
             (void)wider.continuous("more", 0, 1);
-            run.apply_at(event::SpaceChanged{wider, {{"more", 0.5}}}, now);
+            if (i == trials / 2) (void)wider.continuous("still more", 0, 1);
+            run.apply_at(
+                event::SpaceChanged{wider, {{"more", i == trials / 2 ? 0.2 : 0.5}, {"still more", 0.5}}},
+                now);
         }
         if (i % 7 == 3) (void)used.suggest(other.study(), other.request());
     }

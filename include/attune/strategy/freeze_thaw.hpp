@@ -85,7 +85,7 @@ class FreezeThaw {
         const double spent = steps_spent();
         const bool may_begin =
             !request.only_resume && (options_.trials == 0 || begun(study) < options_.trials);
-        const bool affordable = spent + options_.first_steps <= limit();
+        const bool affordable = options_.first_steps + kept_back(study, limit() - spent) <= limit() - spent;
         if (may_begin && affordable && (options_.trials > 0 || wants_look(study, spent)))
             if (auto fresh = begin(study, request)) return fresh;
         if (auto thawed = go_on(study, limit() - spent)) return thawed;
@@ -154,6 +154,19 @@ class FreezeThaw {
             expected.emplace(number, s.gone ? std::nan("") : study.objective().loss(s.forecast.mean));
         }
         return study.supposing(expected);
+    }
+
+    /// What the likeliest to end best, paused or under way, needs of the remaining steps to come to its end.
+    [[nodiscard]] double kept_back(const Study& study, double left) const {
+        if (std::isinf(left)) return 0;
+        double least = forecasts_.best_ended(), needs = 0;
+        for (const std::int64_t number : study.unfinished()) {
+            const Standing& s = forecasts_.of(study.trial(number));
+            if (s.gone || options_.horizon - s.step > left + 1e-9 || !(s.forecast.mean < least)) continue;
+            least = s.forecast.mean;
+            needs = options_.horizon - s.step;
+        }
+        return needs;
     }
 
     [[nodiscard]] Race race(const Study& study, double left) const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <limits>
 #include <map>
@@ -73,6 +75,18 @@ struct Objective {
     if (name == "minimize") return Direction::minimize;
     if (name == "maximize") return Direction::maximize;
     throw UnknownName("direction '" + std::string(name) + "' is unknown; known: minimize, maximize");
+}
+
+/// As in "maximize accuracy, then minimize loss; minimize seconds".
+[[nodiscard]] inline std::string objectives_text(const std::vector<Objective>& objectives) {
+    std::string text;
+    for (const Objective& objective : objectives) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : "; ", to_string(objective.direction),
+                            objective.metric);
+        if (const auto& second = objective.tie_break)
+            text += fmt::format(", then {} {}", to_string(second->direction), second->metric);
+    }
+    return text;
 }
 
 }  // namespace attune

@@ -98,30 +98,14 @@ ATTUNE_BODY bool Tuner::others_are_uncertain() {
 
 ATTUNE_BODY void Tuner::heartbeat() { worker_->beat(); }
 
-namespace detail {
-
-/// As in "maximize accuracy, then minimize loss; minimize seconds".
-inline std::string objectives_text(const std::vector<Objective>& objectives) {
-    std::string text;
-    for (const Objective& objective : objectives) {
-        text += fmt::format("{}{} {}", text.empty() ? "" : "; ", to_string(objective.direction),
-                            objective.metric);
-        if (const auto& second = objective.tie_break)
-            text += fmt::format(", then {} {}", to_string(second->direction), second->metric);
-    }
-    return text;
-}
-
-}  // namespace detail
-
 ATTUNE_BODY void Tuner::check_same(const std::vector<Objective>& objectives) const {
     std::string text;
     if (!options_.change_space)
         for (const std::string& line : study_.space().differences(space_)) text += "; " + line;
     const bool space_alone = !text.empty() && study_.objectives() == objectives;
     if (study_.objectives() != objectives)
-        text += fmt::format("; objectives: {} -> {}", detail::objectives_text(study_.objectives()),
-                            detail::objectives_text(objectives));
+        text += fmt::format("; objectives: {} -> {}", objectives_text(study_.objectives()),
+                            objectives_text(objectives));
     if (!text.empty())
         throw InvalidState(fmt::format(
             "study at {}: holds another study ('{}') than the one asked for; these differ (stored -> asked "
