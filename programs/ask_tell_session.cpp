@@ -139,6 +139,7 @@ Json AskTellSession::dispatch(const Json& request) {
          {"trials", &AskTellSession::trials},
          {"importance", &AskTellSession::importance}}};
     std::vector<std::string_view> known;
+    known.reserve(handlers.size());
     for (const auto& [name, handler] : handlers) known.push_back(name);
     const JsonObject object(request, "request", known);
     if (request.size() != 1)

@@ -1,5 +1,7 @@
 #include "attune/storage/studies.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -67,8 +69,8 @@ std::vector<StorageAddress> existing_once(const std::vector<std::string>& texts,
         StorageAddress address = existing(text);
         for (std::size_t i = 0; i < out.size(); ++i)
             if (same_study(out[i], address))
-                throw InvalidOption(action + ": " + text + " is named twice" +
-                                    (texts[i] == text ? "" : ", first as " + texts[i]));
+                throw InvalidOption(fmt::format("{}: {} is named twice{}", action, text,
+                                                texts[i] == text ? "" : ", first as " + texts[i]));
         out.push_back(std::move(address));
     }
     return out;

@@ -31,6 +31,7 @@ class Threads {
         std::atomic<bool> stop{false};
         {
             std::vector<std::jthread> workers;
+            workers.reserve(static_cast<std::size_t>(slots_));
             for (int i = 0; i < slots_; ++i)
                 workers.emplace_back([&] {
                     try {

@@ -196,6 +196,7 @@ class WarmStart {
         std::vector<double> weights;
         for (const std::vector<double>& all : ranks_) {
             std::vector<double> ranks;
+            ranks.reserve(known.size());
             for (const std::size_t number : known) ranks.push_back(all[number]);
             const detail::PairOrder order = detail::pair_order(losses, ranks);
             const double right = doubt * trust + order.right, pairs = doubt + order.pairs;

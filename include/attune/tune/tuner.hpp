@@ -83,9 +83,9 @@ class Tuner {
                 std::forward<Parts>(parts)...) {}
 
     template <class... Parts>
-    Tuner(SearchSpace space, std::vector<Objective> objectives, Parts&&... parts) {
+    Tuner(SearchSpace space, const std::vector<Objective>& objectives, Parts&&... parts) {
         (take(std::forward<Parts>(parts)), ...);
-        open(std::move(space), std::move(objectives));
+        open(std::move(space), objectives);
     }
 
     Tuner(const Tuner&) = delete;
@@ -151,13 +151,13 @@ class Tuner {
     /// trials get `stop` as the answer to their next report and their stop token is set. Cancelled trials
     /// become interrupted.
     template <class Objective_>
-    Outcome run(const Limits& limits, Objective_&& objective, std::stop_token cancel = {}) {
-        return run(limits.any(), limits.max_duration, std::forward<Objective_>(objective), std::move(cancel));
+    Outcome run(const Limits& limits, Objective_&& objective, const std::stop_token& cancel = {}) {
+        return run(limits.any(), limits.max_duration, std::forward<Objective_>(objective), cancel);
     }
     template <class Objective_>
-    Outcome run(const Limit& limit, Objective_&& objective, std::stop_token cancel = {}) {
+    Outcome run(const Limit& limit, Objective_&& objective, const std::stop_token& cancel = {}) {
         return run(limit || failures_in_a_row(Limits{}.max_failures_in_a_row), std::nullopt,
-                   std::forward<Objective_>(objective), std::move(cancel));
+                   std::forward<Objective_>(objective), cancel);
     }
 
     /// The study as it stands, a copy.
@@ -191,7 +191,7 @@ class Tuner {
 
     template <class Part>
     void take(Part&& part);
-    void open(SearchSpace space, std::vector<Objective> objectives);
+    void open(SearchSpace space, const std::vector<Objective>& objectives);
     void check_same(const std::vector<Objective>& objectives) const;
     void check_space();
     [[nodiscard]] bool in_real_time() const;
@@ -228,12 +228,12 @@ class Tuner {
 
     template <class Objective_>
     Outcome run(const Limit& limit, std::optional<std::chrono::duration<double>> duration,
-                Objective_&& objective, std::stop_token cancel);
+                Objective_&& objective, const std::stop_token& cancel);
     template <class Objective_>
     void evaluate(std::vector<Trial>& trials, Objective_& objective);
     Outcome run_rounds(const Limit& limit, std::optional<std::chrono::duration<double>> duration,
                        bool grouped, const std::function<void(std::vector<Trial>&)>& evaluate_all,
-                       std::stop_token cancel);
+                       const std::stop_token& cancel);
     void settle(Trial& trial, const std::function<void()>& call);
     void settle_failed(Trial& trial, const std::string& reason, FailureKind kind);
     [[nodiscard]] bool left_off(const Trial& trial) const;

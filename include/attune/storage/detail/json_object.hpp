@@ -38,7 +38,7 @@ class JsonObject {
 
     [[nodiscard]] std::string text(std::string_view key) const { return text_of(at(key), path(key)); }
     [[nodiscard]] std::string text(std::string_view key, std::string otherwise) const {
-        return has(key) ? text(key) : otherwise;
+        return has(key) ? text(key) : std::move(otherwise);
     }
     [[nodiscard]] double number(std::string_view key) const { return number_from_json(at(key), path(key)); }
     [[nodiscard]] std::optional<double> optional_number(std::string_view key) const {

@@ -143,6 +143,7 @@ class CmaSearch {
 
     void tell(const std::vector<std::size_t>& order) {
         std::vector<std::vector<int>> choices;
+        choices.reserve(order.size());
         for (const std::size_t i : order) choices.push_back(members_[i].choices);
         const CmaConstants constants(std::max(1, static_cast<int>(axes_.numbers.size())), population_);
         choices.resize(static_cast<std::size_t>(constants.mu));

@@ -115,6 +115,7 @@ class GaussianProcessSearch {
         const Observations reduced = subset.size() < values.size() ? everything.only(subset) : Observations{};
         const Observations& seen = subset.size() < values.size() ? reduced : everything;
         std::vector<double> chosen;
+        chosen.reserve(subset.size());
         for (const std::size_t i : subset) chosen.push_back(values[i]);
         const StoredFit fit = fitted(study, request, space, seen.points, values, chosen);
         const OutputTransform transform(values, Toward::lower, fit.warping);

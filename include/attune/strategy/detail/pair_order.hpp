@@ -58,6 +58,7 @@ inline std::uint64_t count_inversions(std::vector<double>& values) {
     const std::uint64_t same_both =
         within([&](std::size_t a, std::size_t b) { return values[a] == values[b] && ranks[a] == ranks[b]; });
     std::vector<double> by_value;
+    by_value.reserve(order.size());
     for (const std::size_t i : order) by_value.push_back(ranks[i]);
     const std::uint64_t wrong = count_inversions(by_value);
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return ranks[a] < ranks[b]; });

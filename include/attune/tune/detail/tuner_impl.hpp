@@ -13,7 +13,7 @@ namespace attune {
 
 // ---------------------------------------------------------------- opening and storing
 
-ATTUNE_BODY void Tuner::open(SearchSpace space, std::vector<Objective> objectives) {
+ATTUNE_BODY void Tuner::open(SearchSpace space, const std::vector<Objective>& objectives) {
     options_.validate();
     space.validate();
     if (strategy_.needs_pauses() && !options_.resumable)

@@ -23,8 +23,9 @@ ATTUNE_BODY std::vector<Trial> Tuner::next_trials(int count) {
         // attempt.
         auto trial = ask_locked({}, trials.empty() ? -1 : trials.front().number(), [this](bool resuming) {
             auto reached = run_->limit.reached({study_, run_->started_seconds, options_.clock(), resuming});
-            if (reached) run_->reason = *std::move(reached);
-            return !reached;
+            if (!reached) return true;
+            run_->reason = *std::move(reached);
+            return false;
         });
         if (!trial && trials.empty() && others_are_uncertain()) {
             // A trial that a dead worker left must not stay behind: nobody might come to go on with it.
@@ -95,7 +96,7 @@ ATTUNE_BODY void Tuner::give_back(Trial& trial) {
 ATTUNE_BODY Outcome Tuner::run_rounds(const Limit& limit,
                                       std::optional<std::chrono::duration<double>> duration, bool grouped,
                                       const std::function<void(std::vector<Trial>&)>& evaluate_all,
-                                      std::stop_token cancel) {
+                                      const std::stop_token& cancel) {
     Run run{limit, options_.clock(), duration, {}, {}, {}, {}};
     {
         const std::lock_guard lock(mutex_);

@@ -63,13 +63,13 @@ void Tuner::evaluate(std::vector<Trial>& trials, Objective_& objective) {
 
 template <class Objective_>
 Outcome Tuner::run(const Limit& limit, std::optional<std::chrono::duration<double>> duration,
-                   Objective_&& objective, std::stop_token cancel) {
+                   Objective_&& objective, const std::stop_token& cancel) {
     static_assert(
         std::invocable<Objective_&, Trial&> || std::invocable<Objective_&, std::span<Trial>>,
         "an objective takes a Trial& (or a std::span<Trial>) and returns a double, Metrics or nothing");
     return run_rounds(
         limit, duration, std::invocable<Objective_&, std::span<Trial>>,
-        [&](std::vector<Trial>& trials) { evaluate(trials, objective); }, std::move(cancel));
+        [&](std::vector<Trial>& trials) { evaluate(trials, objective); }, cancel);
 }
 
 }  // namespace attune
