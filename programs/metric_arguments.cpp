@@ -15,7 +15,7 @@ MetricDefinition definition_from_argument(const std::string& argument) {
     const auto equals = argument.find('=');
     if (equals == std::string::npos || equals == 0)
         throw InvalidOption("--metric '" + argument +
-                            "' must be name=regex, such as accuracy='acc: ([0-9.]+)'");
+                            "' must be name=regex, such as accuracy='acc: ([-+0-9.eE]+)'");
     MetricDefinition definition;
     definition.name = argument.substr(0, equals);
     definition.regex = argument.substr(equals + 1);

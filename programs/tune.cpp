@@ -104,7 +104,7 @@ int run(const TuneArguments& arguments) {
                 runs};
     if (live) std::cerr << "\r\x1b[K";  // the line was drawn when the study was opened
     announce(tuner);
-    std::cerr << changes_text(plan);
+    std::cerr << changes_text(plan) << notes_text(plan);
     tell_changed_notes(tuner, plan.setup.notes);
     if (tuner.with_study(
             [](const Study& study) { return study.trials().empty() && study.enqueued().empty(); }))
@@ -141,7 +141,7 @@ void add_tune(CLI::App& app, const std::vector<std::string>& words_after_dashes,
     command->footer(
         R"~(Example, with space.json holding [{"name": "lr", "type": "continuous", "low": 1e-4, "high": 1, "scale": "log"}]:
 
-  attune tune --space space.json --command "python train.py --lr {lr}" --metric "accuracy=val_acc: ([0-9.]+)" \
+  attune tune --space space.json --command "python train.py --lr {lr}" --metric "accuracy=val_acc: ([-+0-9.eE]+)" \
       --objective maximize:accuracy --trials 50 --parallel 2
 
 Without placeholders the hyperparameters are appended as --name value. Ctrl-C ends the run and keeps the study (a second one ends

@@ -1,5 +1,7 @@
 #include "tune_plan.hpp"
 
+#include <fmt/format.h>
+
 #include <iostream>
 #include <system_error>
 #include <utility>
@@ -137,6 +139,23 @@ std::string changes_text(const TunePlan& plan) {
     return text;
 }
 
+std::string notes_text(const TunePlan& plan) {
+    std::string text;
+    if (const auto withheld = plan.objective.command().withheld_parameters(); !withheld.empty())
+        text += fmt::format(
+            "note: the program is never told {}: put {{{}}} into the command, or hand all over by "
+            "--json-config or --env-prefix\n",
+            fmt::join(withheld, ", "), withheld.front());
+    const Limits& limits = plan.limits;
+    if (!limits.max_trials && !limits.max_duration && !limits.target &&
+        !limits.max_trials_without_improvement)
+        text +=
+            "note: there is no limit (--trials, --time-limit, --target, --no-improvement): it goes on until "
+            "it is "
+            "interrupted or the space is spent\n";
+    return text;
+}
+
 int check_only(const TunePlan& plan) {
     std::string names;
     for (const Parameter& p : plan.setup.space.parameters()) names += (names.empty() ? "" : ", ") + p.name;
@@ -154,7 +173,8 @@ int check_only(const TunePlan& plan) {
     else
         std::cout << " does not exist yet\n";
     std::cout << "report: " << plan.report.string() << ", output of trials: " << plan.log_folder.string()
-              << "\nnothing was run or written\n";
+              << '\n'
+              << notes_text(plan) << "nothing was run or written\n";
     return success;
 }
 

@@ -34,6 +34,9 @@ struct TunePlan {
 /// A line for each change of an existing study's space.
 [[nodiscard]] std::string changes_text(const TunePlan& plan);
 
+/// A line for each thing that is allowed and seldom meant.
+[[nodiscard]] std::string notes_text(const TunePlan& plan);
+
 /// "3 trials, 2 completed, 1 failed; 1 enqueued".
 [[nodiscard]] std::string state_counts(const Study& study);
 

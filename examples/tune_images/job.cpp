@@ -32,7 +32,7 @@ namespace {
 
 AnyStrategy strategy_of(const Options& options) {
     if (options.strategy == "gaussian_process") return GaussianProcess{};
-    if (options.strategy == "tree_parzen") return TreeParzen{};
+    if (options.strategy == "tpe") return TreeParzen{};
     if (options.strategy == "sobol") return Sobol{};
     if (options.strategy == "random") return RandomSearch{};
     return Grid{GridOptions{.levels = 3}};

@@ -76,7 +76,7 @@ void Options::validate() const {
     if (time_limit_seconds) check_positive("--time-limit", *time_limit_seconds);
     check_positive("--memory", memory_gib);
     check_range<std::int64_t>("--parallel", parallel, 1, 64);
-    check_word("--strategy", strategy, {"gaussian_process", "tree_parzen", "sobol", "random", "grid"});
+    check_word("--strategy", strategy, {"gaussian_process", "tpe", "sobol", "random", "grid"});
     (void)stopping_policy(epochs.value_or(1));
     check_word("--views", views, {"auto", "none", "flip", "dihedral"});
     check_word("--resize", resize, {"squash", "crop", "pad"});
@@ -130,7 +130,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
                    "epochs of a trial (default: by the number of training images)");
     app.add_option("--seed", options.seed, "seed of the study, the splits and the training")
         ->capture_default_str();
-    app.add_option("--strategy", options.strategy, "gaussian_process, tree_parzen, sobol, random or grid")
+    app.add_option("--strategy", options.strategy, "gaussian_process, tpe, sobol, random or grid")
         ->capture_default_str();
     app.add_option("--stopping", options.stopping,
                    "median, patience, off, or another policy of the library such as successive_halving, "

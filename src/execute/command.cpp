@@ -105,6 +105,15 @@ Command::Command(CommandOptions options) : options_(std::move(options)) {
         options_.arguments = has_placeholder ? ArgumentStyle::none : ArgumentStyle::separate;
 }
 
+std::vector<std::string> Command::withheld_parameters() const {
+    if (options_.arguments != ArgumentStyle::none || wants_json_ || options_.environment_prefix) return {};
+    const std::vector<std::string> shown = detail::placeholders(options_.command);
+    std::vector<std::string> withheld;
+    for (const std::string& name : options_.parameters)
+        if (!contains(shown, name)) withheld.push_back(name);
+    return withheld;
+}
+
 std::vector<std::string> Command::arguments(const std::vector<std::pair<std::string, Value>>& values,
                                             const CommandContext& context, int attempt,
                                             const std::filesystem::path& json_path) const {

@@ -112,6 +112,25 @@ TEST_CASE(
     CHECK_THROWS_WITH_AS(Command{made}, doctest::Contains("{moment}"), attune::InvalidOption);
 }
 
+TEST_CASE("parameters that the program gets in no way are named") {
+    CommandOptions made = options({"train", "{lr}"});
+    made.parameters = {"lr", "batch", "layers"};
+    CHECK(Command(made).withheld_parameters() == Arguments{"batch", "layers"});
+    made.json_file = true;
+    CHECK(Command(made).withheld_parameters().empty());
+    made.json_file = false;
+    made.environment_prefix = "P_";
+    CHECK(Command(made).withheld_parameters().empty());
+    made.environment_prefix.reset();
+    made.arguments = ArgumentStyle::equals;
+    CHECK(Command(made).withheld_parameters().empty());
+    made.arguments = ArgumentStyle::automatic;
+    made.command = {"train", "{json}"};
+    CHECK(Command(made).withheld_parameters().empty());
+    made.command = {"train"};
+    CHECK(Command(made).withheld_parameters().empty());
+}
+
 TEST_CASE("the environment carries context, and hyperparameters where asked") {
     CommandOptions made = options({"train"});
     made.environment = {{"MORE", "x"}};

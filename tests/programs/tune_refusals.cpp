@@ -107,6 +107,23 @@ TEST_CASE("--check-only writes nothing and says what it looked at") {
     CHECK(contents(folder.path() / "study.attune") == before);
 }
 
+TEST_CASE("what is seldom meant is remarked on: parameters that stay behind, and no limit") {
+    const test::TemporaryFolder folder;
+    Refusals refusals(folder.path());
+    Attune& attune = refusals.attune;
+    const std::vector<std::string> one_shown{"tune",        "space.json",
+                                             "--command",   "/bin/sh train.sh {width}",
+                                             "--metric",    "accuracy=accuracy=([0-9.]+)",
+                                             "--objective", "maximize:accuracy",
+                                             "--check-only"};
+    CHECK(attune.run(one_shown) == 0);
+    CHECK(attune.out().find("never told kind: put {kind}") != std::string::npos);
+    CHECK(attune.out().find("there is no limit") != std::string::npos);
+    CHECK(attune.run(tune_arguments({"--check-only", "--trials", "3"})) == 0);
+    CHECK(attune.out().find("never told") == std::string::npos);
+    CHECK(attune.out().find("there is no limit") == std::string::npos);
+}
+
 TEST_CASE("an existing study is gone on with as it was begun, and another wish is refused") {
     const test::TemporaryFolder folder;
     Refusals refusals(folder.path());

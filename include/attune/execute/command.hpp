@@ -193,6 +193,10 @@ class Command {
         const std::vector<std::pair<std::string, Value>>& values, const CommandContext& context = {},
         int attempt = 1, const std::filesystem::path& json_path = {}) const;
 
+    /// Parameters (of CommandOptions::parameters) that the program gets in no way: neither by a placeholder
+    /// nor as an appended argument, in the environment or in a file.
+    [[nodiscard]] std::vector<std::string> withheld_parameters() const;
+
     /// Looks for the program without running it; passes where its name has a placeholder. Throws SpawnError.
     void check_program() const;
 
