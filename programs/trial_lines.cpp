@@ -26,13 +26,25 @@ std::string line_of(const Study& study, const TrialRecord& trial) {
     return line + "; " + values_text(trial.asked().values());
 }
 
+/// Of the first trial that has any: in the others they are mostly the same.
+std::string problems_of(const TrialRecord& trial) {
+    const auto found = trial.attributes.find("problems");
+    return found == trial.attributes.end() ? ""
+                                           : "the output of trial " + std::to_string(trial.number) +
+                                                 " was not read whole: " + found->second;
+}
+
 }  // namespace
 
 Observer trial_lines(std::ostream& stream, const TrialLinesOptions& options) {
-    return {[&stream, options](const Study& study, const Event& event) {
+    return {[&stream, options, told = false](const Study& study, const Event& event) mutable {
         const auto* finished = std::get_if<event::Finished>(&event.body);
         if (finished == nullptr || event.time_seconds < options.since_seconds) return;
         const TrialRecord& trial = study.trial(finished->trial);
+        if (const std::string problems = told ? "" : problems_of(trial); !problems.empty()) {
+            stream << (options.over_live_line ? "\r\x1b[K" : "") << problems << '\n' << std::flush;
+            told = true;
+        }
         if (options.failures_only && trial.state != TrialState::failed) return;
         stream << (options.over_live_line ? "\r\x1b[K" : "") << line_of(study, trial) << '\n' << std::flush;
     }};

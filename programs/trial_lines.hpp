@@ -7,7 +7,8 @@
 
 namespace attune::program {
 
-/// A line for each trial that ends, for logs, and on a terminal one for each that fails, above the live line.
+/// A line for each trial that ends, for logs, and on a terminal one for each that fails, above the live line;
+/// and one for the first trial with output that could not be read whole.
 struct TrialLinesOptions {
     bool failures_only = false;
     bool over_live_line = false;  ///< clears the terminal's current line first

@@ -30,12 +30,24 @@ void announce(const Tuner& tuner) {
     std::cerr << '\n';
 }
 
+/// Trials whose output was not read whole, such as numbers of which the metric's expression took a part.
+std::string unread_text(const Study& study) {
+    std::size_t count = 0;
+    std::string first;
+    for (const TrialRecord& trial : study.trials())
+        if (const auto found = trial.attributes.find("problems"); found != trial.attributes.end())
+            if (count++ == 0) first = found->second;
+    return count == 0 ? ""
+                      : "output not read whole: " + counted(count, "trial") + "; the first: " + first + '\n';
+}
+
 /// The table first: whatever happens to the report, the result is seen.
 void conclude(const Study& study, const std::string& reason, const TunePlan& plan) {
     std::cout << best_trials_table(study, {.footer = false}) << '\n' << state_counts(study) << '\n';
     const std::string failures = failures_text(study, {.width = wrap_width(1)});
     if (!failures.empty())
         std::cout << failures << "  their output is in " << plan.log_folder.string() << '\n';
+    std::cout << unread_text(study);
     if (!reason.empty()) std::cout << "ended: " << first_line(reason) << '\n';
     write_report(study, plan.report);
     std::cout << "report: " << plan.report.string() << std::endl;

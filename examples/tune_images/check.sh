@@ -86,6 +86,8 @@ rm -rf out
 for file in model.safetensors report.html predictions.csv study.attune; do
     [ -s out/$file ] || fail "out/$file is missing"
 done
+verdict=$(grep '^test part' output)
+[ -n "$verdict" ] && grep -qF "$verdict" out/report.html || fail "the report does not say what tuning has come to: '$verdict'"
 "$program" "${small[@]}" --trials 3 --seed 3 >again 2>message || fail "the same command again gives $?"
 diff <(grep -E '^ +[0-9]' output) <(grep -E '^ +[0-9]' again) >/dev/null || fail "the table changed"
 "$program" "${small[@]}" --trials 3 --seed 4 >output 2>message
@@ -120,6 +122,7 @@ tiny=(--data pictures --model resnet20 --unfreeze all --views none --epochs 1 --
 "$program" "${tiny[@]}" --out out-pictures >output 2>message || fail "a few pictures give $?: $(cat message)"
 grep -q "left out 1 file" message && grep -q "across/2.png" message || fail "a picture left out is not told: $(cat message)"
 grep -q "2 pictures of the validation part are in the train part too" message || fail "equal pictures are not told: $(cat message)"
+grep -q "left out 1 file" out-pictures/report.html && grep -q "are in the train part too" out-pictures/report.html || fail "the report lacks remarks on the pictures"
 cp pictures/train/along/1.png pictures/validation/across/1.png && cp pictures/train/across/1.png pictures/validation/along/1.png
 "$program" "${tiny[@]}" --out out-pictures >output 2>message
 [ $? -eq 2 ] && grep -q "the images changed" message || fail "other pictures of the same names are taken for the same: $(cat message)"

@@ -74,15 +74,16 @@ std::int64_t natural_size(const ImageListing& listing, std::int64_t most) {
     return std::clamp<std::int64_t>(sides[sides.size() / 2], 32, most);
 }
 
-void name_damaged(const ImageData& data, Messages& messages) {
+/// Which files were left out and why; empty where none was.
+std::string damaged_text(const ImageData& data) {
     const auto& skipped = data.skipped();
-    if (skipped.empty()) return;
+    if (skipped.empty()) return {};
     constexpr std::size_t shown = 5;
     std::string text = fmt::format("left out {}:", counted(std::ssize(skipped), "file"));
     for (std::size_t i = 0; i < std::min(shown, skipped.size()); ++i)
         text += fmt::format("\n  {}: {}", skipped[i].path.string(), skipped[i].reason);
     if (skipped.size() > shown) text += fmt::format("\n  and {} more", skipped.size() - shown);
-    messages.say(text);  // also where quiet: the result is of fewer pictures than were given
+    return text;
 }
 
 void describe(const ImageData& data, Messages& messages) {
@@ -299,10 +300,18 @@ Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const 
     const bool split_given = !data.split().validation.empty() || !data.split().test.empty();
     data = complete_split(data, shares_of(options, split_given), seed_of(options));
     if (options.shots) data = few_shot(data, *options.shots, seed_of(options));
-    name_damaged(data, messages);
+    std::vector<std::string> remarks;
+    if (std::string damaged = damaged_text(data); !damaged.empty()) {
+        messages.say(damaged);  // also where quiet: the result is of fewer pictures than were given
+        remarks.push_back(std::move(damaged));
+    }
     describe(data, messages);
-    for (const std::string& remark : remarks_on(data)) messages.say("remark: " + remark);
-    return {std::move(data), std::move(plan.model), std::move(plan.weights), std::move(plan.identity)};
+    for (std::string& remark : remarks_on(data)) {
+        messages.say("remark: " + remark);
+        remarks.push_back(std::move(remark));
+    }
+    return {std::move(data), std::move(plan.model), std::move(plan.weights), std::move(plan.identity),
+            std::move(remarks)};
 }
 
 Inputs draw_inputs(const Options& options, const StudyFolder& folder, Messages& messages,
@@ -315,5 +324,5 @@ Inputs draw_inputs(const Options& options, const StudyFolder& folder, Messages& 
     Settings identity{{"data", fmt::format("fnv1a64:{:016x}", data.fingerprint())},
                       {"images", counted(data.size(), "image")},
                       {"weights", fingerprint_file(folder.backbone())}};
-    return {std::move(data), drawn_model, std::move(weights), std::move(identity)};
+    return {std::move(data), drawn_model, std::move(weights), std::move(identity), {}};
 }

@@ -34,6 +34,7 @@ struct Inputs {
     std::string model;
     std::shared_ptr<const attune::TensorFile> weights;  ///< null: none
     Settings identity;
+    std::vector<std::string> remarks;  ///< on the images, files left out among them, a sentence each
 };
 
 /// Reads the weights, lists the images and checks all that can be checked without decoding them. Throws

@@ -25,6 +25,7 @@
 #include "attune/strategy/tree_parzen.hpp"
 #include "comparison.hpp"
 #include "exit_code.hpp"
+#include "verdict.hpp"
 
 using namespace attune;
 
@@ -150,11 +151,6 @@ Augmentation views_for(const Options& options, const TrainedDepths& depths, cons
     return augmentation_of(options, depths, task, messages);
 }
 
-struct Finalists {
-    Evaluation tuned;
-    std::optional<Evaluation> baseline;  ///< trial 0, the default recipe
-};
-
 Evaluation evaluate_saved(FineTuningObjective& objective, const Study& study, std::int64_t trial,
                           const Inputs& inputs, Split part, const std::filesystem::path& copy_to,
                           Messages& messages) {
@@ -181,21 +177,6 @@ void write_predictions(const std::filesystem::path& path, const Inputs& inputs, 
                   finalists.baseline ? name(finalists.baseline->predicted[i]) : ""});
     }
     write_file_atomically(path, text);
-}
-
-std::string verdict_on(const Finalists& finalists, const std::string& part) {
-    const Evaluation& tuned = finalists.tuned;
-    const bool is_test = part == to_string(Split::test);
-    std::string text = fmt::format(
-        "{} part, {}: accuracy {:.4f} ({} of {} wrong)", part,
-        is_test ? "read once" : "which also chose the trial, as there is no test part, so it flatters",
-        tuned.metrics.accuracy, tuned.wrong(), tuned.rows.size());
-    if (!finalists.baseline) return text;
-    const PairedDifference d = paired_bootstrap(tuned, *finalists.baseline);
-    return text +
-           fmt::format(
-               "; the untuned default recipe {:.4f}; difference {:+.4f}, 95 % interval [{:+.4f}, {:+.4f}]",
-               finalists.baseline->metrics.accuracy, d.mean, d.low, d.high);
 }
 
 ProgressOptions progress_of(const Options& options, std::optional<std::chrono::duration<double>> time_limit) {
@@ -261,9 +242,12 @@ int conclude(const Options& options, const Inputs& inputs, const FineTuningTask&
     if (study.trial(0).role == "enqueued" && study.trial(0).state != TrialState::failed)
         finalists.baseline = evaluate_saved(objective, study, 0, inputs, part, {}, messages);
     write_predictions(folder.predictions(), inputs, finalists);
+    const std::string verdict = verdict_on(finalists, to_string(part));
+    std::vector<ReportSection> sections{verdict_section(verdict, inputs.remarks)};
+    for (ReportSection& section : evaluation_sections(finalists.tuned, inputs.data, to_string(part)))
+        sections.push_back(std::move(section));
     write_report(study, folder.report(),
-                 {.title = "Fine-tuning " + inputs.model,
-                  .sections = evaluation_sections(finalists.tuned, inputs.data, to_string(part))});
+                 {.title = "Fine-tuning " + inputs.model, .sections = std::move(sections)});
     if (cancel.stop_requested()) throw Interrupted{};
     std::string scratch;
     if (options.draws_its_data()) {
@@ -272,7 +256,7 @@ int conclude(const Options& options, const Inputs& inputs, const FineTuningTask&
     }
     messages.result(best_trials_table(study));
     messages.result(fmt::format("best: trial {}, {}", best.number, short_text(best.configuration)));
-    messages.result(verdict_on(finalists, to_string(part)));
+    messages.result(verdict);
     if (!scratch.empty()) messages.result(scratch);
     messages.result(
         fmt::format("\nmodel        {}\nreport       {}\npredictions  {}\nstudy        {}\n"

@@ -1,6 +1,7 @@
 #include "attune/analyse/savings.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace attune {
 namespace {
@@ -18,6 +19,16 @@ T median(std::vector<T> values) {
     return *middle;
 }
 
+/// Seconds between a trial's reports: the start and the end of its program are not in them, nor is the time
+/// that it stood paused. NaN where it has a single report.
+double pace(const TrialRecord& trial) {
+    const std::size_t gaps = trial.reports.size() - 1;
+    if (gaps == 0) return std::nan("");
+    const double between = trial.reports.back().time_seconds - trial.reports.front().time_seconds;
+    return std::min(between / static_cast<double>(gaps),
+                    trial.duration_seconds() / static_cast<double>(trial.reports.size()));
+}
+
 /// Whether the interval that the decision forecast reaches what it was compared with.
 bool overlaps_best(const Objective& objective, const Metrics& numbers) {
     const auto best = numbers.find("best");
@@ -29,15 +40,17 @@ bool overlaps_best(const Objective& objective, const Metrics& numbers) {
 
 std::optional<Savings> savings(const Study& study) {
     std::vector<std::size_t> reports;
-    std::vector<double> steps;
+    std::vector<double> steps, paces;
     for (const TrialRecord& trial : study.trials())
         if (trial.state == TrialState::completed && !trial.reports.empty()) {
             reports.push_back(trial.reports.size());
             steps.push_back(last_step(trial));
+            if (trial.reports.size() > 1) paces.push_back(pace(trial));
         }
     if (reports.empty()) return std::nullopt;
     const std::size_t whole = median(reports);
     const double end = median(steps);
+    const double usual_pace = paces.empty() ? 0 : median(paces);
     Savings out;
     double run = 0;
     for (const TrialRecord& trial : study.trials()) {
@@ -48,10 +61,10 @@ std::optional<Savings> savings(const Study& study) {
         if ((!stopped && !paused) || trial.reports.size() >= whole) continue;
         ++(stopped ? out.stopped : out.paused);
         const auto made = static_cast<double>(trial.reports.size());
-        const double missing = (static_cast<double>(whole) - made) / made;
+        const double missing = static_cast<double>(whole) - made;
         out.steps += std::max(0.0, end - last_step(trial));
-        out.seconds += trial.duration_seconds() * missing;
-        if (trial.cost) out.cost = out.cost.value_or(0) + *trial.cost * missing;
+        out.seconds += missing * (made > 1 ? pace(trial) : std::min(usual_pace, trial.duration_seconds()));
+        if (trial.cost) out.cost = out.cost.value_or(0) + *trial.cost * missing / made;
         if (stopped && overlaps_best(study.objective(), trial.numbers)) out.risked.push_back(trial.number);
     }
     if (out.stopped + out.paused == 0) return std::nullopt;

@@ -62,6 +62,20 @@ TEST_CASE("savings: the steps, seconds and cost that stopped and paused trials l
     CHECK(page.find(R"("numbers":{"best":0.1,"high":0.9,"low":0.05})") != std::string::npos);
 }
 
+TEST_CASE("savings: what a program takes to start and to end is not saved") {
+    StudyMaker maker(line(), {minimize("loss")});
+    for (const int reports : {10, 10, 4, 1}) {
+        const auto trial = maker.begin(maker.draw(0));
+        maker.seconds += 30;
+        for (int i = 1; i <= reports; ++i) maker.seconds += 2, maker.report(trial, i, {{"loss", 1.0 / i}});
+        maker.seconds += 5;
+        maker.finish(trial, reports == 10 ? TrialState::completed : TrialState::stopped);
+    }
+    const auto saved = savings(maker.study);
+    REQUIRE(saved);
+    CHECK(saved->seconds == doctest::Approx(2 * (6 + 9)));
+}
+
 TEST_CASE("a trial that went on after a pause is at work in its stretches, not between") {
     StudyMaker maker(line(), {minimize("loss")});
     const auto trial = run_trial(maker, 3, TrialState::paused);

@@ -2,7 +2,9 @@
 #include <optional>
 #include <utility>
 
+#include "attune/storage/json_codec.hpp"
 #include "run_attune.hpp"
+#include "support/folders.hpp"
 #include "support/shared_data.hpp"
 
 // The examples of the protocol's document, sent as they stand there: what comes back must have the form that
@@ -98,13 +100,8 @@ void check_form(const Json& shown, const Json& got, const std::string& where, bo
     }
 }
 
-}  // namespace
-
-TEST_CASE("every example of the protocol's document is answered in the form that it shows") {
-    const auto document = attune::test::shared("formats/ask-tell.md");
-    if (!document) return;
-    const std::vector<Example> examples = examples_of(contents(*document));
-    REQUIRE(examples.size() >= 9);
+/// Sends all requests of a document in one session and compares the forms of the answers; gives the answers.
+std::vector<std::string> check_document(const std::vector<Example>& examples) {
     const attune::test::TemporaryFolder folder;
     std::string session;
     for (const Example& example : examples) session += as_sent(example.request) + "\n";
@@ -121,11 +118,40 @@ TEST_CASE("every example of the protocol's document is answered in the form that
         check_form(shown, got, "answer");
         CHECK(shown.begin().key() == got.begin().key());
         CHECK(got.size() == shown.size());
-        attune::test::count_run();
     }
+    return answers;
+}
+
+}  // namespace
+
+TEST_CASE("every example of the protocol's document is answered in the form that it shows") {
+    const auto document = attune::test::shared("formats/ask-tell.md");
+    if (!document) return;
+    const std::vector<Example> examples = examples_of(contents(*document));
+    REQUIRE(examples.size() >= 9);
+    const auto answers = check_document(examples);
+    for (std::size_t i = 0; i < examples.size(); ++i) attune::test::count_run();
     const auto told = std::find_if(answers.begin(), answers.end(), [](const std::string& answer) {
         return answer.rfind(R"({"told")", 0) == 0;
     });
     REQUIRE(told != answers.end());
     CHECK(*told == R"({"told":0,"best":{"trial":0,"metrics":{"accuracy":0.9}}})");
+}
+
+TEST_CASE("the page on formats: its spaces are read, its requests are answered as it shows") {
+    std::vector<Example> requests;
+    int spaces = 0;
+    for (const Example& example :
+         examples_of(contents(attune::test::source_folder() / "docs" / "formats.md"))) {
+        CAPTURE(example.request);
+        if (example.request.rfind(R"({"space")", 0) != 0) {
+            requests.push_back(example);
+            continue;
+        }
+        ++spaces;
+        CHECK(attune::space_from_json(attune::Json::parse(example.request)).size() > 0);
+    }
+    CHECK(spaces == 2);
+    REQUIRE(requests.size() >= 9);
+    check_document(requests);
 }

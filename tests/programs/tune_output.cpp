@@ -51,6 +51,25 @@ TEST_CASE("off a terminal every finished trial has a line, unless quiet is asked
     CHECK(lines_with(attune.errors(), "trial ").empty());
 }
 
+TEST_CASE("numbers of which an expression takes a part are told once while it runs, and at the end") {
+    const test::TemporaryFolder folder;
+    prepare(folder.path());
+    put(folder.path() / "train.sh", "echo accuracy=2.5e-03\n");
+    Attune attune(folder.path());
+    REQUIRE(attune.run(tune_arguments({"--trials", "3"})) == 0);
+    const auto live = lines_with(attune.errors(), "was not read whole");
+    REQUIRE(live.size() == 1);
+    CHECK(live[0].find("trial 0") != std::string::npos);
+    CHECK(live[0].find("2.5e-03") != std::string::npos);
+    CHECK(attune.out().find("output not read whole: 3 trials; the first: metric 'accuracy'") !=
+          std::string::npos);
+
+    put(folder.path() / "train.sh", "echo accuracy=0.5\n");
+    REQUIRE(attune.run(tune_arguments({"--trials", "3", "--study", "whole.attune"})) == 0);
+    CHECK(attune.errors().find("not read whole") == std::string::npos);
+    CHECK(attune.out().find("not read whole") == std::string::npos);
+}
+
 TEST_CASE("why trials failed is told at the end, like reasons together, and by status in full") {
     const test::TemporaryFolder folder;
     prepare(folder.path());

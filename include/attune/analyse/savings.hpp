@@ -11,12 +11,14 @@ namespace attune {
 /// What ending and pausing trials early has saved, estimated: how far each of them has come beside the median
 /// trial that ran to its end.
 struct Savings {
-    std::size_t stopped = 0;     ///< trials that were stopped before that
-    std::size_t paused = 0;      ///< trials that stand paused before that
-    double steps = 0;            ///< that they lack
-    double share = 0;            ///< of all steps that would have been run without
-    double seconds = 0;          ///< what the missing reports would have taken at each trial's own pace
-    std::optional<double> cost;  ///< in the same way, where costs were told
+    std::size_t stopped = 0;  ///< trials that were stopped before that
+    std::size_t paused = 0;   ///< trials that stand paused before that
+    double steps = 0;         ///< that they lack
+    double share = 0;         ///< of all steps that would have been run without
+    double seconds = 0;  ///< what the missing reports would have taken at the pace between each trial's own;
+                         ///< at the median pace of whole trials after a single one
+    std::optional<double>
+        cost;  ///< of the missing reports at each trial's own cost a report, where costs were told
     /// Trials that were stopped although their forecast, as the decision kept it ("low", "high", "best"),
     /// reached the best value: what was risked.
     std::vector<std::int64_t> risked;

@@ -1,0 +1,39 @@
+#include "verdict.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "comparison.hpp"
+
+using namespace attune;
+
+std::string verdict_on(const Finalists& finalists, const std::string& part) {
+    const Evaluation& tuned = finalists.tuned;
+    const bool is_test = part == to_string(Split::test);
+    std::string text = fmt::format("{} part, which {}: accuracy {:.4f} ({} of {} wrong)", part,
+                                   is_test ? "the search has not seen"
+                                           : "also chose the trial, as there is no test part, so it flatters",
+                                   tuned.metrics.accuracy, tuned.wrong(), tuned.rows.size());
+    if (!finalists.baseline) return text;
+    const PairedDifference d = paired_bootstrap(tuned, *finalists.baseline);
+    text += fmt::format("; the untuned default recipe {:.4f}; difference {:+.4f}, ",
+                        finalists.baseline->metrics.accuracy, d.mean);
+    // Resampling images of which none tells the two apart gives an interval without width: then up to three
+    // in as many images may do so at 95 % ("rule of three": Hanley and Lippman-Hand 1983).
+    if (d.low == d.high)
+        return text + fmt::format("and no image tells them apart: either may be better by {:.4f}",
+                                  std::min(1.0, 3.0 / static_cast<double>(tuned.rows.size())));
+    return text + fmt::format("95 % interval [{:+.4f}, {:+.4f}]", d.low, d.high);
+}
+
+ReportSection verdict_section(const std::string& verdict, const std::vector<std::string>& remarks) {
+    std::string html = "<p>" + escape_html(verdict) + "</p>";
+    if (!remarks.empty()) {
+        html += "<p>About the images:</p><ul>";
+        for (const std::string& remark : remarks) html += "<li>" + escape_html(remark) + "</li>";
+        html += "</ul>";
+    }
+    return {"What tuning has come to", std::move(html)};
+}
