@@ -150,9 +150,8 @@ std::string notes_text(const TunePlan& plan) {
     if (!limits.max_trials && !limits.max_duration && !limits.target &&
         !limits.max_trials_without_improvement)
         text +=
-            "note: there is no limit (--trials, --time-limit, --target, --no-improvement): it goes on until "
-            "it is "
-            "interrupted or the space is spent\n";
+            "note: there is no limit (--trials, --time-limit, --target, --no-improvement): it goes on "
+            "until it is interrupted or the space is spent\n";
     return text;
 }
 

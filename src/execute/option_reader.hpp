@@ -125,4 +125,12 @@ class OptionReader {
     std::set<std::string> known_, taken_;
 };
 
+/// The rungs that trials climb.
+template <class HalvingOptions>
+void take_ladder(OptionReader& reader, HalvingOptions& options) {
+    reader.take("minimum_resource", options.minimum_resource);
+    reader.take("maximum_resource", options.maximum_resource);
+    reader.take("factor", options.factor);
+}
+
 }  // namespace attune::detail

@@ -83,13 +83,6 @@ void take_pool(OptionReader& reader, TrialPool& pool) {
                            {{"completed", TrialPool::completed}, {"all_earlier", TrialPool::all_earlier}});
 }
 
-template <class HalvingOptions>
-void take_ladder(OptionReader& reader, HalvingOptions& options) {
-    reader.take("minimum_resource", options.minimum_resource);
-    reader.take("maximum_resource", options.maximum_resource);
-    reader.take("factor", options.factor);
-}
-
 void take_kind(OptionReader& reader, HalvingKind& kind) {
     reader.take<HalvingKind>("kind", kind, {{"stop", HalvingKind::stop}, {"pause", HalvingKind::pause}});
 }

@@ -34,14 +34,6 @@ TreeParzen tree_parzen(const StrategyRegistry::Options& options) {
     return TreeParzen(parzen);
 }
 
-/// The rungs that trials climb.
-template <class HalvingOptions>
-void take_ladder(detail::OptionReader& reader, HalvingOptions& options) {
-    reader.take("minimum_resource", options.minimum_resource);
-    reader.take("maximum_resource", options.maximum_resource);
-    reader.take("factor", options.factor);
-}
-
 /// The strategy that says where trials begin, with its options as `begins.<option>`.
 AnyStrategy beginning(detail::OptionReader& reader) {
     std::string name = "random";
@@ -126,7 +118,7 @@ StrategyRegistry StrategyRegistry::standard() {
     registry.add("asynchronous_halving", [](const Options& options) {
         OptionReader reader("asynchronous_halving", options);
         AsynchronousHalvingOptions halving;
-        take_ladder(reader, halving);
+        detail::take_ladder(reader, halving);
         const AnyStrategy begins = beginning(reader);
         reader.finish();
         return AnyStrategy(AsynchronousHalving(begins, halving));
@@ -134,7 +126,7 @@ StrategyRegistry StrategyRegistry::standard() {
     registry.add("hyperband", [](const Options& options) {
         OptionReader reader("hyperband", options);
         HyperbandOptions hyperband;
-        take_ladder(reader, hyperband);
+        detail::take_ladder(reader, hyperband);
         const AnyStrategy begins = beginning(reader);
         reader.finish();
         return AnyStrategy(Hyperband(begins, hyperband));

@@ -11,16 +11,11 @@
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "state_names.hpp"
+#include "train/auxiliary_heads.hpp"
 
 namespace attune {
 namespace detail {
 namespace {
-
-std::int64_t numel_of(const Source& data) {
-    std::int64_t product = 1;
-    for (const auto side : data.shape) product *= side;
-    return product;
-}
 
 using Offered = std::unordered_map<std::string, const Source*>;
 
@@ -50,9 +45,7 @@ struct Likeness {
 
 Likeness compare(const Network& network, const Offered& offered) {
     Likeness likeness;
-    std::vector<std::string> heads{network.head_name() + "."};
-    for (const auto& auxiliary : network.auxiliary_heads())
-        heads.push_back(auxiliary.name.substr(0, auxiliary.name.find('.') + 1));
+    const std::string head = network.head_name() + ".";
     std::size_t shared = 0;
     std::size_t all = offered.size();
     for (const auto& [name, tensor] : named_state(network)) {
@@ -61,7 +54,7 @@ Likeness compare(const Network& network, const Offered& offered) {
         if (found == offered.end()) ++all;
         if (found != offered.end() && found->second->shape == tensor.sizes().vec())
             ++shared;
-        else if (!begins_with_any(name, heads))
+        else if (!name.starts_with(head) && !is_auxiliary(network, name))
             likeness.but_for_the_head = false;
     }
     likeness.share = static_cast<double>(shared) / static_cast<double>(std::max<std::size_t>(all, 1));
@@ -92,7 +85,7 @@ std::string nearest_to(const Sources& file, const ModelZoo& zoo) {
     for (const auto& data : file) {
         if (is_batch_counter(data.name)) continue;
         offered.emplace(data.name, &data);
-        scalars += static_cast<double>(numel_of(data));
+        scalars += static_cast<double>(data.bytes.size() / size_of(data.dtype));
     }
     std::string best;
     double best_share = 0.5;

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "attune/error.hpp"
+#include "train/auxiliary_heads.hpp"
 
 namespace attune {
 namespace {
@@ -79,15 +80,9 @@ void Network::check_images(const torch::Tensor& images) const {
 
 TrainingLogits training_logits(Network& network, torch::Tensor x, std::size_t first) {
     TrainingLogits result;
-    const auto& heads = network.auxiliary_heads();
-    for (std::size_t i = 0; i < heads.size(); ++i) {
-        if (heads[i].stage < first) continue;
-        x = network.forward_stages(std::move(x), first, heads[i].stage + 1);
-        first = heads[i].stage + 1;
-        result.auxiliary.emplace_back(heads[i].loss_weight, network.forward_auxiliary(i, x));
-    }
-    result.logits =
-        network.forward_head(network.forward_stages(std::move(x), first, network.stages().size()));
+    const auto features = detail::forward_with_auxiliary(network, std::move(x), first,
+                                                         detail::SmallPictures::refused, result.auxiliary);
+    result.logits = network.forward_head(features);
     return result;
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "../files/name_maps.hpp"
 #include "attune/files/name_map.hpp"
 #include "attune/finetune/state_dict.hpp"
 
@@ -11,14 +12,13 @@ namespace {
 
 /// A map of some library that fits all names of the file, for a network that then looks like it.
 std::optional<RecognisedWeights> under_other_names(const TensorFile& file, const ModelZoo& zoo) {
-    for (const std::string& name : zoo.names())
-        for (const char* library : {"timm", "torchvision-legacy"}) {
-            const auto map = name_map(library, name);
-            if (!map || !map->fits(file)) continue;
-            RecognisedWeights found{{}, map->rename(file)};
-            found.model = nearest_model(found.file, zoo);
-            if (!found.model.empty()) return found;
-        }
+    for (const auto& known : detail::known_name_maps()) {
+        const NameMap map(known.rules);
+        if (!map.fits(file)) continue;
+        RecognisedWeights found{{}, map.rename(file)};
+        found.model = nearest_model(found.file, zoo);
+        if (!found.model.empty()) return found;
+    }
     return std::nullopt;
 }
 

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "../files/byte_source.hpp"
 #include "attune/error.hpp"
 #include "attune/space/detail/counted.hpp"
 #include "nearest_model.hpp"
@@ -166,13 +167,6 @@ void copy(const Plan& plan) {
     for (const auto& [tensor, data] : plan.copies) torch::Tensor(tensor).copy_(tensor_of(*data));
 }
 
-/// Files that are for use only have lost their auxiliary heads as a whole.
-bool has_auxiliary_heads(const TensorFile& file, const Network& network, const LoadOptions& options) {
-    return std::any_of(file.tensors.begin(), file.tensors.end(), [&](const auto& entry) {
-        return detail::is_auxiliary(network, renamed(entry.first, options));
-    });
-}
-
 StateDictReport load(torch::nn::Module& module, const Sources& file, const LoadOptions& options) {
     options.validate();
     auto plan = plan_load(module, file, options);
@@ -183,6 +177,12 @@ StateDictReport load(torch::nn::Module& module, const Sources& file, const LoadO
 }
 
 }  // namespace
+
+bool detail::has_auxiliary_heads(const TensorFile& file, const Network& network, const LoadOptions& options) {
+    return std::any_of(file.tensors.begin(), file.tensors.end(), [&](const auto& entry) {
+        return is_auxiliary(network, renamed(entry.first, options));
+    });
+}
 
 std::vector<std::pair<std::string, torch::Tensor>> named_state(const torch::nn::Module& module) {
     std::vector<std::pair<std::string, torch::Tensor>> result;
@@ -258,7 +258,7 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
     const auto head = network.head_name() + ".";
     options.ignore.push_back(head);
     options.allow_missing.push_back(head);
-    if (!has_auxiliary_heads(file, network, options)) network.drop_auxiliary_heads();
+    if (!detail::has_auxiliary_heads(file, network, options)) network.drop_auxiliary_heads();
     for (const auto& auxiliary : network.auxiliary_heads()) {
         options.ignore.push_back(auxiliary.name + ".");
         options.allow_missing.push_back(auxiliary.name + ".");

@@ -1,11 +1,11 @@
 #include "tensor_source.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cstring>
 #include <utility>
 
+#include "../files/byte_source.hpp"
 #include "attune/error.hpp"
 #include "attune/finetune/state_dict.hpp"
 
@@ -104,10 +104,6 @@ Sources sources_of(const MappedSafetensors& file) {
     for (const auto& tensor : file.tensors())
         sources.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.bytes});
     return sources;
-}
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-    return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
 void check_size(const Source& data) {

@@ -26,8 +26,6 @@ using Sources = std::vector<Source>;
 [[nodiscard]] Sources sources_of(const TensorFile& file);
 [[nodiscard]] Sources sources_of(const MappedSafetensors& file);
 
-[[nodiscard]] std::string shape_text(const std::vector<std::int64_t>& shape);
-
 /// Throws FileError where bytes and shape differ.
 void check_size(const Source& data);
 

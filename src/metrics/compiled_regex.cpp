@@ -40,7 +40,7 @@ int chosen_group(const RE2& re, const MetricDefinition& definition, DefinitionFa
 std::string hint_for(const std::string& construct) {
     if (construct.find("look-") != std::string::npos)
         return "match the surrounding text itself instead: only the group is read, as in '(?:^|[^_])loss: "
-               "([0-9.]+)'";
+               "([-+0-9.eE]+)'";
     if (construct.find("possessive") != std::string::npos || construct.find("atomic") != std::string::npos)
         return "leave it out: in linear time there is no backtracking to prevent";
     return "rewrite the expression without it";

@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -105,12 +106,13 @@ TEST_CASE("fingerprints tell framings and ways of decoding apart") {
     const auto listing = write_pictures(folder.path(), 8);
     const auto data = read_on_demand(listing);
     CHECK(data.fingerprint() == read_on_demand(listing).fingerprint());
+    std::set<std::uint64_t> prints{data.fingerprint()};
     for (const DataOptions& other :
          {DataOptions{.framing = {.mode = ResizeMode::squash}},
           DataOptions{.framing = {.resize_ratio = 1.25}},
           DataOptions{.framing = {.resize_ratio = 1.25, .margin = 2}}, DataOptions{.apply_orientation = true},
           DataOptions{.scaled_decoding = true}})
-        CHECK(read_on_demand(listing, other).fingerprint() != data.fingerprint());
+        CHECK(prints.insert(read_on_demand(listing, other).fingerprint()).second);
     const auto striped = test::striped_images(20);
     const ImageData narrower(striped.pixels(), striped.labels(), striped.classes(), {}, striped.split(),
                              {.image_size = 14});

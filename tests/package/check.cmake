@@ -34,7 +34,7 @@ if(MODE STREQUAL "alone" OR MODE STREQUAL "missing")
 endif()
 
 if(MODE STREQUAL "alone")
-  build_and_run(-DCMAKE_PREFIX_PATH=${prefix} ${no_torch} -DCMAKE_DISABLE_FIND_PACKAGE_RE2=ON)
+  build_and_run(-DCMAKE_PREFIX_PATH=${prefix} ${no_torch} -DCMAKE_DISABLE_FIND_PACKAGE_RE2=ON -DATTUNE_TWO_FILES=ON)
 elseif(MODE STREQUAL "missing")
   execute_process(COMMAND ${CMAKE_COMMAND} -G Ninja -S ${consumer} -B ${WORK}/consumer -DCMAKE_PREFIX_PATH=${prefix}
                   RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE out)

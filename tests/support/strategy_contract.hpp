@@ -152,18 +152,25 @@ inline void contract_of_determinism(const AnyStrategy& fresh, int trials) {
 /// Several trials under way, whose results come in any order, at one time or by a clock that was set back;
 /// reports, pauses, failures, notes on what has ended, a space that changes, looks at another study. Who has
 /// looked all along suggests what somebody does who looks for the first time.
-inline void contract_of_caches(const AnyStrategy& fresh, int trials) {
+inline void contract_of_caches(const AnyStrategy& fresh, int trials, bool pauses) {
+    SearchSpace wider = mixed_space(), widest = mixed_space();
+    for (SearchSpace* space : {&wider, &widest}) (void)space->continuous("more", 0, 1);
+    (void)widest.continuous("still more", 0, 1);
     StrategyRun run(fresh, mixed_space()), other(fresh, finite_space());
     AnyStrategy used = fresh;
     RandomStream stream(5, 0, Purpose::user);
     double now = 100;
     for (int i = 0; i < 2 * trials; ++i) {
-        const SuggestionRequest request = run.request();
+        SuggestionRequest request = run.request();
+        request.resumable = pauses;
         const auto suggestion = used.suggest(run.study(), request);
         INFO("trial ", i);
         REQUIRE(suggestion);
         CHECK(same(suggestion, AnyStrategy(fresh).suggest(Study(run.study()), request)));
-        run.begin(*suggestion, request);
+        if (suggestion->resume)
+            run.apply_at(event::Resumed{*suggestion->resume, false, 0, suggestion->until}, now);
+        else
+            run.begin(*suggestion, request);
         for (int k = 0; k < 2; ++k) {
             const auto& open = run.study().unfinished();
             auto at = open.begin();
@@ -199,14 +206,11 @@ inline void contract_of_caches(const AnyStrategy& fresh, int trials) {
                                  time);
             }
         }
-        if (i == trials / 4 || i == trials / 2) {
-            SearchSpace wider = mixed_space();
-            (void)wider.continuous("more", 0, 1);
-            if (i == trials / 2) (void)wider.continuous("still more", 0, 1);
-            run.apply_at(
-                event::SpaceChanged{wider, {{"more", i == trials / 2 ? 0.2 : 0.5}, {"still more", 0.5}}},
-                now);
-        }
+        if (i == trials / 4) run.apply_at(event::SpaceChanged{wider, {{"more", 0.5}}}, now);
+        if (i == trials / 2)
+            run.apply_at(event::SpaceChanged{widest, {{"more", 0.2}, {"still more", 0.5}}}, now);
+        if (i == trials)  // the same space, but what earlier trials are taken to have had
+            run.apply_at(event::SpaceChanged{widest, {{"more", 0.9}, {"still more", 0.1}}}, now);
         if (i % 7 == 3) (void)used.suggest(other.study(), other.request());
     }
 }
@@ -386,7 +390,7 @@ inline void strategy_contract(const AnyStrategy& strategy, const std::string& na
     INFO(name);
     CHECK(strategy.name() == name);
     contract_of_determinism(strategy, options.trials);
-    contract_of_caches(strategy, options.trials);
+    contract_of_caches(strategy, options.trials, options.pauses);
     contract_of_attempts(strategy, options.trials);
     contract_of_fixed_values(strategy, options.trials);
     contract_of_odd_results(strategy, options.trials);

@@ -23,7 +23,7 @@ struct ScriptOptions {
 ///
 ///     ScriptOptions script;
 ///     script.command.command = {"python", "train.py", "--lr", "{lr}"};
-///     script.command.extractor = RegexMetrics({{"accuracy", "accuracy=([0-9.]+)"}});
+///     script.command.extractor = RegexMetrics({{"accuracy", "accuracy=([-+0-9.eE]+)"}});
 ///     script.command.collector.objectives = {"accuracy"};
 ///     tuner.run({.max_trials = 30}, ScriptObjective{script});
 ///

@@ -13,7 +13,7 @@
 
 namespace attune {
 
-/// How to find a metric in a log: `{"validation:accuracy", "validation: accuracy=([0-9.]+)"}`.
+/// How to find a metric in a log: `{"validation:accuracy", "validation: accuracy=([-+0-9.eE]+)"}`.
 struct MetricDefinition {
     std::string name{};  ///< any text, such as `train:loss`; not empty
     /// In RE2's syntax: Perl's without look-around and backreferences, which no linear-time engine can have.

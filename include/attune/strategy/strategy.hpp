@@ -153,18 +153,22 @@ class AnyStrategy {
                 return "custom";
         }
         [[nodiscard]] bool needs_pauses() const override {
-            if constexpr (requires { bool(S::needs_pauses); })
-                return S::needs_pauses;
-            else if constexpr (requires { bool(strategy.needs_pauses()); })
+            if constexpr (requires {
+                              bool(strategy.needs_pauses());
+                          })  // a static one would convert to bool, too
                 return strategy.needs_pauses();
+            else if constexpr (requires { bool(S::needs_pauses); })
+                return S::needs_pauses;
             else
                 return false;
         }
         [[nodiscard]] bool ignores_results() const override {
-            if constexpr (requires { bool(S::ignores_results); })
-                return S::ignores_results;
-            else if constexpr (requires { bool(strategy.ignores_results()); })
+            if constexpr (requires {
+                              bool(strategy.ignores_results());
+                          })  // a static one would convert to bool, too
                 return strategy.ignores_results();
+            else if constexpr (requires { bool(S::ignores_results); })
+                return S::ignores_results;
             else
                 return false;
         }

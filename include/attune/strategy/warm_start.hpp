@@ -91,7 +91,7 @@ class WarmStart {
 
     std::optional<Suggestion> suggest(const Study& study, const SuggestionRequest& request) {
         if (request.resumable && needs_pauses()) {
-            auto chosen = strategy_.suggest(study, request);
+            auto chosen = strategy_.suggest(study, request);  // asked in any case: it says until when
             if (chosen && !chosen->resume)
                 if (auto proposal = propose(study, request)) {
                     proposal->until = chosen->until;
@@ -99,7 +99,7 @@ class WarmStart {
                 }
             return chosen;
         }
-        if (request.only_resume) return std::nullopt;
+        if (request.only_resume) return continues() ? std::nullopt : strategy_.suggest(study, request);
         if (auto proposal = propose(study, request)) return proposal;
         if (!continues()) return strategy_.suggest(study, request);
         const Study& whole = continued_.with(study);

@@ -45,7 +45,7 @@ void start_auxiliary_heads(Network& network, std::size_t first, std::uint64_t se
 }
 
 torch::Tensor forward_with_auxiliary(Network& network, torch::Tensor x, std::size_t first,
-                                     AuxiliaryLogits& auxiliary) {
+                                     SmallPictures small, AuxiliaryLogits& auxiliary) {
     const auto& heads = network.auxiliary_heads();
     for (std::size_t i = 0; i < heads.size(); ++i) {
         if (heads[i].stage < first) continue;
@@ -54,7 +54,7 @@ torch::Tensor forward_with_auxiliary(Network& network, torch::Tensor x, std::siz
         try {
             auxiliary.emplace_back(heads[i].loss_weight, network.forward_auxiliary(i, x));
         } catch (const InvalidOption&) {
-            continue;  // the stage's output is too small for it
+            if (small == SmallPictures::refused) throw;
         }
     }
     return network.forward_stages(std::move(x), first, network.stages().size());

@@ -22,10 +22,13 @@ void start_auxiliary_heads(Network& network, std::size_t first, std::uint64_t se
 /// Loss weights and logits of auxiliary heads.
 using AuxiliaryLogits = std::vector<std::pair<double, torch::Tensor>>;
 
+/// What becomes of auxiliary heads for which pictures are too small: an InvalidOption, or they are left out,
+/// as the network can be trained without them.
+enum class SmallPictures { refused, left_out };
+
 /// Features of the last stage from the output of stage first - 1, and on the way the logits of the auxiliary
-/// heads that hang on stages which were run. Heads for which the pictures are too small are left out: the
-/// network can be trained without them.
+/// heads that hang on stages which were run.
 [[nodiscard]] torch::Tensor forward_with_auxiliary(Network& network, torch::Tensor x, std::size_t first,
-                                                   AuxiliaryLogits& auxiliary);
+                                                   SmallPictures small, AuxiliaryLogits& auxiliary);
 
 }  // namespace attune::detail

@@ -2,7 +2,6 @@
 
 #include <torch/types.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <typeinfo>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "../../files/number_text.hpp"
 #include "attune/error.hpp"
 #include "attune/files/fingerprint.hpp"
 #include "attune/files/safetensors.hpp"
@@ -43,15 +43,17 @@ std::string data_identity(const TrainingSet& set) {
         hash = fnv1a64(bytes_of(data.split().of(part)), hash);
     }
     if (data.on_demand()) {
-        for (std::int64_t row = 0; row < data.size(); ++row) hash = fnv1a64(data.name(row) + '\n', hash);
+        auto fitted = data.split();
+        fitted.test.clear();  // no fit reads it
+        hash = fnv1a64(std::to_string(data.with_split(std::move(fitted)).fingerprint()), hash);
     } else {
         constexpr std::int64_t stride = 127;
         hash = fnv1a64(bytes_of(data.pixels().view({-1}).slice(0, 0, {}, stride).contiguous()), hash);
+        const auto& framing = data.framing();
+        hash = fnv1a64(fmt::format("{} {} {} {}", framing.image_size, to_string(framing.mode),
+                                   framing.resize_ratio, framing.margin),
+                       hash);
     }
-    const auto& framing = data.framing();
-    hash = fnv1a64(fmt::format("{} {} {} {}", framing.image_size, to_string(framing.mode),
-                               framing.resize_ratio, framing.margin),
-                   hash);
     if (set.targets != nullptr) hash = fnv1a64(bytes_of(set.targets->contiguous()), hash);
     return fmt::format("{:016x}", hash);
 }
@@ -79,11 +81,9 @@ json exact(double value) { return fmt::format("{}", value); }
 
 double number(const json& value) {
     const auto& text = value.get_ref<const std::string&>();
-    double result = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), result);
-    if (error != std::errc{} || end != text.data() + text.size())
-        throw FileError(fmt::format("\"{}\" is no number", text));
-    return result;
+    const auto result = number_of_text<double>(text);
+    if (!result) throw FileError(fmt::format("\"{}\" is no number", text));
+    return *result;
 }
 
 json exact(const std::map<std::string, double>& numbers) {

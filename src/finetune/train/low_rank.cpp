@@ -20,9 +20,9 @@ constexpr std::uint64_t factor_purpose = 0x6c6f7261;
 
 /// The weight that the layer computes with, or null for layers of other kinds.
 torch::Tensor* weight_of(torch::nn::Module& module) {
+    if (auto* holder = dynamic_cast<MatrixHolder*>(&module)) return &holder->matrix();
     if (auto* linear = module.as<torch::nn::Linear>()) return &linear->weight;
     if (auto* convolution = module.as<torch::nn::Conv2d>()) return &convolution->weight;
-    if (auto* holder = dynamic_cast<MatrixHolder*>(&module)) return &holder->matrix();
     return nullptr;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "../state_names.hpp"
 #include "attune/error.hpp"
 #include "attune/files/safetensors.hpp"
 #include "attune/finetune/evaluate/evaluation.hpp"
@@ -12,7 +13,6 @@
 #include "attune/finetune/state_dict.hpp"
 #include "attune/space/detail/counted.hpp"
 #include "attune/version.hpp"
-#include "auxiliary_heads.hpp"
 
 namespace attune {
 namespace {
@@ -98,12 +98,6 @@ void require_fit(const Network& network, const ModelCard& card) {
                             " for a network of " + std::to_string(network.classes()));
 }
 
-/// Models that were saved for use only have lost their auxiliary heads as a whole.
-bool has_auxiliary_heads(const TensorFile& file, const Network& network) {
-    return std::ranges::any_of(file.tensors,
-                               [&](const auto& entry) { return detail::is_auxiliary(network, entry.first); });
-}
-
 /// The card's text as JSON; whatever is wrong with it is the file's fault.
 json parse_card(const std::filesystem::path& path, const TensorFile& file) {
     const auto found = file.metadata.find(card_key);
@@ -164,7 +158,7 @@ LoadedModel load_model(const std::filesystem::path& path, const ModelZoo& zoo) {
     if (input.fixed_size && input.image_size != model.network->input.image_size)
         model.network->set_image_size(input.image_size);
     if (input.channels != model.network->input.channels) model.network->set_input_channels(input.channels);
-    if (!has_auxiliary_heads(file, *model.network)) model.network->drop_auxiliary_heads();
+    if (!detail::has_auxiliary_heads(file, *model.network)) model.network->drop_auxiliary_heads();
     LoadOptions options;
     options.source = path.string();
     load_state_dict(*model.network, file, options);

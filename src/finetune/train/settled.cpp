@@ -12,11 +12,11 @@ Settled::Settled(Network& network) : network_(network) {
 }
 
 Settled::~Settled() {
-    if (done_) return;
-    try {
-        now();
-    } catch (...) {  // NOLINT(bugprone-empty-catch): see now()
-    }
+    // One work that fails keeps none of the others from being done.
+    for (auto tries = works_.size() + 1; tries > 0 && (!done_ || !works_.empty()); --tries) try {
+            now();
+        } catch (...) {  // NOLINT(bugprone-empty-catch): see now()
+        }
 }
 
 void Settled::now() {

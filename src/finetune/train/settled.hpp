@@ -24,8 +24,8 @@ class Settled {
     /// Something to be done at the end, before what was asked for earlier.
     void at_the_end(std::function<void()> work) { works_.push_back(std::move(work)); }
 
-    /// Does it now, once; what it throws is passed on. Left to the destructor, that is swallowed: another
-    /// exception is on its way then.
+    /// Does it now, once; what one of the works throws is passed on, and the destructor does the rest. Left
+    /// to the destructor, that is swallowed: another exception is on its way then.
     void now();
 
   private:

@@ -10,6 +10,7 @@
 
 #include "attune/error.hpp"
 #include "attune/finetune/freeze.hpp"
+#include "autocast.hpp"
 #include "evaluation_mode.hpp"
 
 namespace attune::detail {
@@ -97,7 +98,8 @@ torch::Tensor TrainingInputs::batch(const ShownPixels& shown) const {
             .to(device_of(network_));
     auto images = normalise(shown.pixels(), network_.input).to(device_of(network_));
     if (cut_ == 0) return recipe_.channels_last ? images.contiguous(at::MemoryFormat::ChannelsLast) : images;
-    // The same layout as kept features are computed in, so that keeping them changes no bit of the training.
+    // In the layout and precision that kept features are computed in, so that keeping them changes no bit.
+    const FullPrecision precision;
     return network_.forward_stages(images.contiguous(at::MemoryFormat::ChannelsLast), 0, cut_).contiguous();
 }
 

@@ -114,7 +114,8 @@ torch::Tensor TrainingStep::logits_of(const Batch& batch, AuxiliaryLogits& auxil
     const Autocast precision(recipe_.precision, batch.x.device().type());
     // Low-rank corrections leave auxiliary heads, which are fresh, as they are: they would teach nothing.
     auto features = recipe_.lora_rank > 0 ? network_.forward_stages(batch.x, first_, network_.stages().size())
-                                          : forward_with_auxiliary(network_, batch.x, first_, auxiliary);
+                                          : forward_with_auxiliary(network_, batch.x, first_,
+                                                                   SmallPictures::left_out, auxiliary);
     if (recipe_.head_dropout > 0)
         features = features * detail::dropout_mask(features, 1 - recipe_.head_dropout, dropout_);
     return network_.forward_head(features);

@@ -23,7 +23,8 @@ struct FeatureCacheOptions {
     std::int64_t memory_limit_bytes = 4LL << 30;  ///< of all features kept
     bool half_precision = false;                  ///< keep float16 (half the memory, about 3 digits)
     std::int64_t batch_size = 32;                 ///< images a forward pass
-    std::function<void(std::int64_t done, std::int64_t total)> progress{};  ///< images done in this pass
+    std::function<void(std::int64_t done, std::int64_t total)>
+        progress{};  ///< images times views of this pass
     std::stop_token stop{};
 
     void validate() const;
@@ -49,7 +50,7 @@ class FeatureCache {
     /// Number of cuts: stages of the network; `cut` stages are frozen, from 1 to this.
     [[nodiscard]] std::size_t stage_count() const;
 
-    /// Computes several cuts and views, each view in one pass over the images; those that are there are left
+    /// Computes several cuts and views, all in one pass over the images; those that are there are left
     /// alone. Throws InvalidOption when the memory limit would be passed (before computing), InvalidState
     /// when stopped.
     void prepare(std::span<const std::size_t> cuts, std::span<const View> views);

@@ -127,7 +127,8 @@ struct FitResult {
 /// part the last epoch's weights are kept. All randomness comes from the recipe's seed and generators of its
 /// own: the same network, data, recipe and number of torch threads give the same bits, whatever else runs
 /// beside it. On return the network is in evaluation mode on the CPU and requires no gradients; also when an
-/// exception passes (its weights are then those of the moment).
+/// exception passes (its weights are then those of the moment), but for a fit that is refused before it
+/// begins, which leaves the network as it was.
 ///
 /// Auxiliary heads of stages that train learn beside the head, each with its weight in the loss (and in
 /// train_loss), unless the pictures are too small for them or low-rank corrections train. The probabilities

@@ -126,8 +126,8 @@ struct Recipe {
     double thaw_rise_epochs = 0;
     /// Rank of low-rank corrections (LoRA, Hu et al. 2022) that train in place of the weights of linear and
     /// convolution layers and of attention (see MatrixHolder) in stages that are not frozen; merged into the
-    /// weights at the end. Their biases and norms and auxiliary heads stay as they are. 0: the weights
-    /// themselves train.
+    /// weights at the end. Their biases and norms stay as they are, and auxiliary heads do not train. 0: the
+    /// weights themselves train.
     std::int64_t lora_rank = 0;
     double lora_alpha = 0;  ///< corrections count alpha / rank; 0: once
     TargetKind targets = TargetKind::classes;

@@ -49,6 +49,7 @@ class CmaEsSearch {
 
     struct Caught {
         std::uint64_t seed;
+        std::uint32_t space_version;
         std::vector<Entry> entries;
         CmaSearch search;
     };
@@ -66,9 +67,9 @@ class CmaEsSearch {
         return caught_->search;
     }
 
-    /// Adds what has come since the last look; false where that is not the study's end, or its space another.
+    /// Adds what has come since the last look; false where that is not the study's end.
     bool take_in_fresh(const Study& study) {
-        if (!caught_ || &caught_->search.space().schema() != &study.space().schema()) return false;
+        if (!caught_) return false;
         taken_.resize(study.trials().size(), false);
         std::erase_if(fresh_, [&](const Entry& entry) {  // notes about what had come before
             return taken_[static_cast<std::size_t>(std::get<1>(entry))];
@@ -91,7 +92,8 @@ class CmaEsSearch {
                 entries.emplace_back(trial.finished_seconds, trial.number, digest(study, trial));
         std::sort(entries.begin(), entries.end());
         if (!goes_on(study, entries))
-            caught_.emplace(Caught{study.seed(), {}, CmaSearch(study.space(), options_, study.seed())});
+            caught_.emplace(Caught{
+                study.seed(), study.space_version(), {}, CmaSearch(study.space(), options_, study.seed())});
         taken_.assign(study.trials().size(), false);
         for (const Entry& entry : caught_->entries)
             taken_[static_cast<std::size_t>(std::get<1>(entry))] = true;
@@ -114,7 +116,7 @@ class CmaEsSearch {
 
     /// Whether what was caught up with is the beginning of this study.
     [[nodiscard]] bool goes_on(const Study& study, const std::vector<Entry>& entries) const {
-        return caught_ && caught_->seed == study.seed() &&
+        return caught_ && caught_->seed == study.seed() && caught_->space_version == study.space_version() &&
                &caught_->search.space().schema() == &study.space().schema() &&
                caught_->entries.size() <= entries.size() &&
                std::equal(caught_->entries.begin(), caught_->entries.end(), entries.begin());

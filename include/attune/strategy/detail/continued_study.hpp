@@ -30,8 +30,6 @@ class ContinuedStudy {
 
     /// Good until the next call.
     [[nodiscard]] const Study& with(const Study& study) {
-        const bool other_space = space_version_ != study.space_version();
-        if (other_space) follower_.forget();
         follower_.follow(
             study, [&] { begin(study); }, [](const TrialRecord&) {});
         const auto& trials = study.trials();
@@ -48,7 +46,6 @@ class ContinuedStudy {
     void begin(const Study& study) {
         settled_ = Study();
         taken_ = 0;
-        space_version_ = study.space_version();
         for (const auto& earlier : earlier_)
             for (const TrialRecord& trial : earlier->trials())
                 if (trial.finished() && trial.failure != FailureKind::environment)
@@ -102,7 +99,6 @@ class ContinuedStudy {
 
     std::vector<std::shared_ptr<const Study>> earlier_;
     StudyFollower follower_;
-    std::uint32_t space_version_ = 0;
     Study settled_;
     Study open_;             ///< that, and the trials from the first one under way on
     std::size_t taken_ = 0;  ///< of the study's trials, into `settled_`
