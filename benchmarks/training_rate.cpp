@@ -1,6 +1,8 @@
 // Images a second that fit() trains, on pictures made up in memory. Prints JSON; training_rate.py puts it
 // beside Python's torch and torchvision, one after the other in one run.
 //     training_rate --model resnet18 --image-size 224 --batch 16 --steps 6
+//     training_rate --model resnet50 --batch 128 --steps 40 --warm-up 10 --precision bfloat16 --channels-last
+//     --device cuda
 #include <attune/finetune.hpp>
 
 #include <torch/torch.h>
@@ -36,7 +38,7 @@ int main(int argc, char** argv) {
     attune::wait_without_spinning(argv);
     attune::keep_freed_memory();
     using namespace attune;
-    std::string model = "resnet18", precision = "float32";
+    std::string model = "resnet18", precision = "float32", device = "cpu";
     std::int64_t side = 224, batch = 16, steps = 6, warm_up = 2;
     int threads = 1;
     bool channels_last = false;
@@ -47,7 +49,8 @@ int main(int argc, char** argv) {
     app.add_option("--steps", steps, "updates that are timed")->capture_default_str();
     app.add_option("--warm-up", warm_up, "updates before")->capture_default_str();
     app.add_option("--threads", threads)->capture_default_str();
-    app.add_option("--precision", precision, "float32 or bfloat16")->capture_default_str();
+    app.add_option("--precision", precision, "float32, bfloat16 or, on CUDA, float16")->capture_default_str();
+    app.add_option("--device", device, "cpu or cuda")->capture_default_str();
     app.add_flag("--channels-last", channels_last);
     CLI11_PARSE(app, argc, argv);
     try {
@@ -64,7 +67,7 @@ int main(int argc, char** argv) {
         recipe.channels_last = channels_last;
         recipe.precision = precision_from_name(precision);
         double wall = 0, processor = 0;
-        FitOptions options;
+        FitOptions options{.device = device};
         options.on_update = [&](const UpdateReport& report) {
             if (report.step + 1 == warm_up) {
                 wall = wall_seconds();
@@ -82,6 +85,7 @@ int main(int argc, char** argv) {
                                            {"threads", threads},
                                            {"channels_last", channels_last},
                                            {"precision", precision},
+                                           {"device", device},
                                            {"images_a_second", images / wall},
                                            {"images_a_processor_second", images / processor}}
                                 .dump()

@@ -3,9 +3,11 @@
 
     benchmarks/training_rate.py --build build --repeats 3
     benchmarks/training_rate.py --build build --loading photos
+    benchmarks/training_rate.py --build build --device cuda --steps 60
 
 Needs Debian's python3-torch and python3-torchvision, which use the very libtorch that attune links. Both sides
-train with the same network, batch, threads and optimizer, each in its better memory layout. Prints JSON lines.
+train with the same network, batch, threads and optimizer, each in its better memory layout. On a CUDA device both
+train in bfloat16 and channels-last, with pictures that come from the host as bytes. Prints JSON lines.
 """
 import argparse
 import json
@@ -17,6 +19,9 @@ import time
 
 CASES = [("mobilenet_v2", 224, 16), ("mobilenet_v2", 128, 16), ("resnet18", 224, 16), ("resnet18", 128, 16),
          ("resnet20", 32, 128)]
+
+
+DEVICE_CASES = [("resnet50", 224, 128), ("mobilenet_v2", 224, 128), ("resnet18", 224, 128)]
 
 
 def resnet20(classes):
@@ -77,6 +82,61 @@ def python_rate(model, side, batch, steps, warm_up, threads, channels_last):
         loss.item()
     images = batch * steps
     return images / (time.perf_counter() - began), images / (time.process_time() - used)
+
+
+def python_device_rate(model, side, batch, steps, warm_up, device):
+    """Eager torch at its best: bytes from pinned memory, channels-last, autocast, cuDNN's own search, no loss read
+    before the end (which attune reads after every update)."""
+    import torch
+    import torchvision
+    torch.manual_seed(1)
+    torch.backends.cudnn.benchmark = True
+    network = getattr(torchvision.models, model)(num_classes=10).to(device, memory_format=torch.channels_last)
+    network.train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+    pixels = torch.randint(0, 256, (batch * 8, 3, side, side), dtype=torch.uint8).pin_memory()
+    labels = (torch.arange(batch * 8) % 10).pin_memory()
+    mean = torch.tensor([0.485, 0.456, 0.406], device=device).view(1, 3, 1, 1) * 255
+    std = torch.tensor([0.229, 0.224, 0.225], device=device).view(1, 3, 1, 1) * 255
+    loss_of = torch.nn.CrossEntropyLoss()
+    for step in range(steps + warm_up):
+        if step == warm_up:
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+        rows = slice(step % 8 * batch, (step % 8 + 1) * batch)
+        images = pixels[rows].to(device, non_blocking=True)
+        truth = labels[rows].to(device, non_blocking=True)
+        images = ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cuda", torch.bfloat16):
+            loss = loss_of(network(images), truth)
+        loss.backward()
+        optimizer.step()
+    torch.cuda.synchronize()
+    return batch * steps / (time.perf_counter() - began)
+
+
+def attune_device_rate(program, model, side, batch, steps, warm_up, device):
+    command = [program, "--model", model, "--image-size", str(side), "--batch", str(batch), "--steps", str(steps),
+               "--warm-up", str(warm_up), "--threads", "8", "--channels-last", "--precision", "bfloat16",
+               "--device", device]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["images_a_second"]
+
+
+def compare_on_device(options):
+    program = os.path.join(options.build, "bin", "training_rate")
+    for model, side, batch in DEVICE_CASES:
+        if options.only and options.only != model:
+            continue
+        ours, theirs = [], []
+        for _ in range(options.repeats):
+            arguments = (model, side, batch, options.steps, 15, options.device)
+            theirs.append(python_device_rate(*arguments))
+            ours.append(attune_device_rate(program, *arguments))
+        print(json.dumps({"model": model, "image_size": side, "batch": batch, "device": options.device,
+                          "precision": "bfloat16", "attune": [round(rate, 1) for rate in ours],
+                          "python": [round(rate, 1) for rate in theirs],
+                          "ratio": round(statistics.median(ours) / statistics.median(theirs), 3)}), flush=True)
 
 
 def attune_rate(program, model, side, batch, steps, warm_up, threads, channels_last):
@@ -156,9 +216,15 @@ def main():
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", help="one of the networks")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--loading", help="a folder of class folders: compare loading instead of training")
     options = parser.parse_args()
-    (compare_loading if options.loading else compare_training)(options)
+    if options.loading:
+        compare_loading(options)
+    elif options.device != "cpu":
+        compare_on_device(options)
+    else:
+        compare_training(options)
     return 0
 
 

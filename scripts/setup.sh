@@ -6,7 +6,7 @@ packages=(g++ cmake ninja-build ccache pkg-config
   libeigen3-dev libboost-dev libfmt-dev liblbfgspp-dev
   libre2-dev nlohmann-json3-dev zlib1g-dev libjpeg62-turbo-dev libpng-dev
   libsqlite3-dev libpq-dev
-  libtorch-dev libopenblas-dev
+  libtorch-dev libopenblas-dev libgloo-dev
   libcli11-dev doctest-dev librapidcheck-dev libbenchmark-dev)
 if [ "${1:-}" = "--tools" ]; then packages+=(clang-format clang-tidy); fi
 # For the fuzzers, which CI runs for seconds.

@@ -45,7 +45,7 @@ std::string compare_with_scratch(const FineTuningTask& task, const Evaluation& t
     for (const double learning_rate : {1e-3, 3e-3, 1e-2}) {
         scratch.recipe.learning_rate = learning_rate;
         NetworkPtr network = scratch.make_network();
-        FitOptions how;
+        FitOptions how{.device = task.device};
         how.stop = cancel;
         const FitResult result = fit(*network, {scratch.data}, scratch.recipe, how);
         if (result.end == FitEnd::cancelled) throw Interrupted{};
@@ -54,7 +54,8 @@ std::string compare_with_scratch(const FineTuningTask& task, const Evaluation& t
         if (result.best_validation_accuracy > best_validation)
             best_validation = result.best_validation_accuracy, best = network;
     }
-    const Evaluation evaluation = evaluate(*best, scratch.data, Split::test, {.worst = 0});
+    const Evaluation evaluation =
+        evaluate(*best, scratch.data, Split::test, {.worst = 0, .device = task.device});
     const PairedDifference d = paired_bootstrap(tuned, evaluation);
     return fmt::format(
         "the same network from scratch: {:.4f}; transfer gains {:+.4f}, 95 % interval [{:+.4f}, {:+.4f}]",

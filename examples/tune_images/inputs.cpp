@@ -246,23 +246,28 @@ bool is_whole_backbone(const StudyFolder& folder, Messages& messages) try {
     return false;
 }
 
+Recipe pretraining_recipe(std::uint64_t seed) {
+    return {.frozen_stages = 0,
+            .optimizer = OptimizerKind::adamw,
+            .learning_rate = 4e-3,
+            .weight_decay = 1e-2,
+            .schedule = {.kind = ScheduleKind::one_cycle},
+            .epochs = 5,
+            .batch_size = 48,
+            .seed = seed};
+}
+
 /// The small network of the demonstration, trained on drawn textures.
 void train_backbone(const Options& options, const StudyFolder& folder, Messages& messages,
                     const std::stop_token& cancel) {
     ImageData patterns = draw_patterns(130, seed_of(options));
     FineTuningTask task{.model = drawn_model, .data = std::move(patterns)};
-    task.recipe = {.frozen_stages = 0,
-                   .optimizer = OptimizerKind::adamw,
-                   .learning_rate = 4e-3,
-                   .weight_decay = 1e-2,
-                   .schedule = {.kind = ScheduleKind::one_cycle},
-                   .epochs = 5,
-                   .batch_size = 48,
-                   .seed = seed_of(options)};
+    task.recipe = pretraining_recipe(seed_of(options));
     messages.phase(fmt::format("pretraining a backbone ({}) on another task: {} drawn textures of {} kinds",
                                drawn_model, task.data.size(), task.data.class_count()));
     const NetworkPtr network = task.make_network();
     FitOptions how;
+    how.device = options.compute_device();
     how.stop = cancel;
     how.on_epoch = [&](const EpochReport& report) {
         messages.note(fmt::format("  epoch {} of {}: validation accuracy {:.3f}", report.epoch,

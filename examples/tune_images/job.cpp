@@ -159,7 +159,8 @@ Evaluation evaluate_saved(FineTuningObjective& objective, const Study& study, st
         messages.say(
             fmt::format("the model of trial {} was trained again: {}", trial, model.made_again_because));
     if (!copy_to.empty()) save_model(copy_to, *model.network, model.card);
-    return evaluate(*model.network, inputs.data, part, {.views = model.card.views});
+    return evaluate(*model.network, inputs.data, part,
+                    {.views = model.card.views, .device = objective.task().device});
 }
 
 void write_predictions(const std::filesystem::path& path, const Inputs& inputs, const Finalists& finalists) {
@@ -300,6 +301,7 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
     FineTuningTask task{.model = inputs.model,
                         .weights = inputs.weights,
                         .data = inputs.data,
+                        .device = options.compute_device(),
                         .models_folder = folder.models()};
     task.recipe.seed = seed_of(options);
     const NetworkPtr probe = task.make_network();
@@ -310,6 +312,7 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
     caching.progress = [&](std::int64_t done, std::int64_t total) {
         messages.count("pictures", done, total);
     };
+    caching.device = task.device;
     caching.stop = cancel;
     // The test part is read once, at the end, by the networks as they were saved.
     const SplitRows& split = inputs.data.split();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "attune/error.hpp"
+#include "attune/finetune/study/compute_device.hpp"
 #include "attune/metrics/number.hpp"
 #include "attune/stopping/by_name.hpp"
 #include "exit_code.hpp"
@@ -80,9 +81,12 @@ void Options::validate() const {
     (void)stopping_policy(epochs.value_or(1));
     check_word("--views", views, {"auto", "none", "flip", "dihedral"});
     check_word("--resize", resize, {"squash", "crop", "pad"});
+    attune::check_device(compute_device());
     if (out.empty()) throw attune::InvalidOption("--out is empty; it must name a folder");
     if (draws_its_data()) check_without_data(*this);
 }
+
+std::string Options::compute_device() const { return device == "auto" ? attune::fastest_device() : device; }
 
 attune::AnyStoppingPolicy Options::stopping_policy(std::int64_t epochs_of_a_trial) const {
     attune::StoppingPolicyRegistry::Options given;
@@ -169,6 +173,9 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         ->capture_default_str();
     app.add_option("--parallel", options.parallel,
                    "trials at once, 1 to 64; the cores are divided among them")
+        ->capture_default_str();
+    app.add_option("--device", options.device,
+                   "where networks compute: cpu, cuda, cuda:<number>, or auto: cuda where there is one")
         ->capture_default_str();
     app.add_flag("--check-only", options.check_only,
                  "check data, weights and settings, say what was found, and stop; writes nothing");

@@ -33,11 +33,15 @@ struct Options {
     std::optional<double> time_limit_seconds;
     double memory_gib = 4;
     std::int64_t parallel = 1;
+    std::string device = "auto";
     bool check_only = false;
     bool quiet = false;
 
     /// The stopping policy for trials of so many epochs. Throws InvalidOption and UnknownName.
     [[nodiscard]] attune::AnyStoppingPolicy stopping_policy(std::int64_t epochs_of_a_trial) const;
+
+    /// The device that networks compute on: "cpu", "cuda" or "cuda:<number>".
+    [[nodiscard]] std::string compute_device() const;
 
     [[nodiscard]] bool draws_its_data() const { return data.empty(); }
 

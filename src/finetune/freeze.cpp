@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "attune/error.hpp"
+#include "attune/finetune/network.hpp"
+#include "attune/finetune/zoo/batch_norm.hpp"
 
 namespace attune {
 namespace {
@@ -34,8 +36,8 @@ std::optional<std::size_t> find_stage(const Network& network, const std::string&
 }
 
 bool is_batch_norm(const torch::nn::Module& module) {
-    return module.as<torch::nn::BatchNorm1d>() != nullptr || module.as<torch::nn::BatchNorm2d>() != nullptr ||
-           module.as<torch::nn::BatchNorm3d>() != nullptr;
+    return module.as<BatchNorm2d>() != nullptr || module.as<torch::nn::BatchNorm1d>() != nullptr ||
+           module.as<torch::nn::BatchNorm2d>() != nullptr || module.as<torch::nn::BatchNorm3d>() != nullptr;
 }
 
 bool stays_in_evaluation(const torch::nn::Module& module, bool frozen, BatchNormPolicy policy) {

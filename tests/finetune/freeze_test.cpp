@@ -5,6 +5,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/parameters.hpp"
+#include "attune/finetune/zoo/batch_norm.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
 
 using namespace attune;
@@ -22,7 +23,7 @@ struct Training {
 Training training_norms(const Network& network, std::size_t count) {
     Training result;
     for (const auto& item : network.named_modules("", false)) {
-        if (item.value()->as<torch::nn::BatchNorm2d>() == nullptr || !item.value()->is_training()) continue;
+        if (item.value()->as<BatchNorm2d>() == nullptr || !item.value()->is_training()) continue;
         ++(stage_of(network, item.key()) < count ? result.frozen_part : result.trained_part);
     }
     return result;

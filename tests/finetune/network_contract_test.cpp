@@ -15,6 +15,7 @@
 #include "attune/finetune/parameters.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/train/fit.hpp"
+#include "attune/finetune/zoo/batch_norm.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
 
 // Of libtorch's allocator: fresh memory is filled with a pattern that reads as NaN.
@@ -228,7 +229,7 @@ void check_modes(Network& network) {
     CHECK(changed(before, network).empty());
     const auto modules = network.modules();
     const bool normalised = std::any_of(modules.begin(), modules.end(), [](const auto& module) {
-        return module->template as<torch::nn::BatchNorm2d>() != nullptr;
+        return module->template as<BatchNorm2d>() != nullptr;
     });
     network.train();
     network.set_head_dropout(0);

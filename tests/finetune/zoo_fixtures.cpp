@@ -18,6 +18,7 @@
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/parameters.hpp"
 #include "attune/finetune/state_dict.hpp"
+#include "attune/finetune/zoo/batch_norm.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
 #include "attune/finetune/zoo/stochastic_depth.hpp"
 #include "support/shared_data.hpp"
@@ -61,7 +62,7 @@ void check_layer_constants(const Network& network, const json& constants) {
     std::set<double> dropouts, norm_eps;
     std::vector<double> depths;
     for (const auto& item : network.named_modules()) {
-        if (const auto* norm = item.value()->as<torch::nn::BatchNorm2d>()) {
+        if (const auto* norm = item.value()->as<BatchNorm2d>()) {
             REQUIRE(constants.contains("BatchNorm2d"));
             CHECK(norm->options.eps() == doctest::Approx(constants["BatchNorm2d"][0]["eps"].get<double>()));
             CHECK(*norm->options.momentum() ==

@@ -297,7 +297,8 @@ at::Tensor normalise(const at::Tensor& pixels, const InputSpec& input) {
             .to(torch::kFloat32)
             .view({1, 3, 1, 1});
     };
-    return (as_float(pixels) - channel(input.mean)) / channel(input.std);
+    const auto device = pixels.device();
+    return (as_float(pixels) - channel(input.mean).to(device)) / channel(input.std).to(device);
 }
 
 }  // namespace attune

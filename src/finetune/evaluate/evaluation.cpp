@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 
+#include "../train/device.hpp"
 #include "../train/evaluation_mode.hpp"
 #include "../train/stage_output.hpp"
 #include "attune/error.hpp"
@@ -70,6 +72,8 @@ at::Tensor compute_logits(Network& network, const ImageData& data, std::span<con
     if (rows.empty()) throw InvalidOption("there are no images to classify: the part of the data is empty");
     const torch::NoGradGuard no_gradients;
     const detail::EvaluationMode mode(network);
+    std::optional<detail::Visit> visit;
+    if (!options.device.empty()) visit.emplace(network, detail::device_named(options.device));
     std::vector<torch::Tensor> parts;
     for (std::size_t done = 0; done < rows.size();) {
         const auto size = std::min(static_cast<std::size_t>(options.batch_size), rows.size() - done);

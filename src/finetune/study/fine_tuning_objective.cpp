@@ -140,7 +140,7 @@ void FineTuningObjective::operator()(Trial& trial) {
     const bool head_alone = task_.features != nullptr && recipe.frozen_in(stage_count_) == stage_count_;
     set_compute_threads(head_alone ? 1 : trial.threads());
     NetworkPtr network = take_network(recipe);
-    FitOptions options;
+    FitOptions options{.device = head_alone ? "cpu" : task_.device};
     options.stop = trial.stop_token();
     const auto place = trial.checkpoint();
     if (place) {
@@ -276,7 +276,8 @@ TrialModel FineTuningObjective::model_of(const TrialRecord& trial) {
 std::pair<NetworkPtr, ModelCard> FineTuningObjective::refit(const TrialRecord& trial) const {
     const Recipe recipe = recipe_for(trial.configuration, task_.recipe, stage_count_);
     NetworkPtr network = task_.make_network();
-    FitOptions options;
+    const bool head_alone = task_.features != nullptr && recipe.frozen_in(stage_count_) == stage_count_;
+    FitOptions options{.device = head_alone ? "cpu" : task_.device};
     if (trial.state == TrialState::stopped && !trial.reports.empty())
         options.on_epoch = [last = trial.reports.back().step](const EpochReport& report) {
             return static_cast<double>(report.epoch) < last ? EpochAnswer::proceed : EpochAnswer::stop;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "attune/error.hpp"
@@ -16,6 +17,7 @@
 #include "attune/space/detail/counted.hpp"
 #include "autocast.hpp"
 #include "auxiliary_heads.hpp"
+#include "device.hpp"
 #include "evaluation_mode.hpp"
 #include "stage_output.hpp"
 
@@ -36,6 +38,7 @@ void FeatureCacheOptions::validate() const {
                             " must be at least 0");
     if (batch_size < 1)
         throw InvalidOption("batch_size " + std::to_string(batch_size) + " must be at least 1");
+    if (!device.empty()) (void)detail::device_named(device);
 }
 
 struct FeatureCache::Impl {
@@ -127,6 +130,8 @@ struct FeatureCache::Impl {
         const torch::NoGradGuard no_gradients;
         const detail::EvaluationMode mode(*network);
         const detail::FullPrecision precision;
+        std::optional<detail::Visit> visit;
+        if (!options.device.empty()) visit.emplace(*network, detail::device_named(options.device));
         std::map<View, Rooms> rooms;
         for (const auto& [view, cuts] : wanted) {
             rooms[view].cuts = cuts;

@@ -1,24 +1,28 @@
 #include "fit_run.hpp"
 
-#include <torch/cuda.h>
+#include <ATen/Context.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include <fmt/format.h>
 
 #include "attune/error.hpp"
 #include "attune/finetune/evaluate/evaluation.hpp"
 #include "attune/finetune/freeze.hpp"
+#include "attune/finetune/zoo/batch_norm.hpp"
 #include "attune/finetune/zoo/stochastic_depth.hpp"
 #include "autocast.hpp"
 #include "auxiliary_heads.hpp"
 #include "clock_seconds.hpp"
+#include "device.hpp"
 #include "evaluation_mode.hpp"
 #include "fit_messages.hpp"
+#include "joint_batch.hpp"
 #include "judging.hpp"
 #include "network_randomness.hpp"
 
@@ -32,16 +36,6 @@ std::vector<torch::Tensor> parameters_of(const std::vector<OptimizerGroup>& grou
     return parameters;
 }
 
-torch::Device device_named(const std::string& name) {
-    try {
-        const torch::Device device(name);
-        if (device.is_cpu() || (device.is_cuda() && torch::cuda::is_available())) return device;
-    } catch (const c10::Error&) {
-        throw InvalidOption("device \"" + name + "\" must be cpu, cuda or cuda:<number>");
-    }
-    throw InvalidOption("device \"" + name + "\" is not to be had here");
-}
-
 /// Weights of convolutions from stage `first` on in the layout that is asked for.
 void lay_out(Network& network, std::size_t first, at::MemoryFormat format) {
     for (auto& item : network.named_parameters())
@@ -49,11 +43,24 @@ void lay_out(Network& network, std::size_t first, at::MemoryFormat format) {
             item.value().set_data(item.value().detach().contiguous(format));
 }
 
-std::vector<torch::nn::BatchNorm2dImpl*> gathering_norms(Network& network) {
-    std::vector<torch::nn::BatchNorm2dImpl*> norms;
-    for (const auto& module : network.modules(/*include_self=*/false))
-        if (auto* norm = module->as<torch::nn::BatchNorm2d>(); norm != nullptr && norm->is_training())
-            norms.push_back(norm);
+/// A batch normalisation that gathers statistics.
+struct GatheringNorm {
+    torch::nn::BatchNormOptions* options;
+    std::function<void()> reset;
+};
+
+template <typename Norm>
+void add_gathering(torch::nn::Module& module, std::vector<GatheringNorm>& norms) {
+    if (auto* norm = module.as<Norm>(); norm != nullptr && norm->is_training())
+        norms.push_back({&norm->options, [norm] { norm->reset_running_stats(); }});
+}
+
+std::vector<GatheringNorm> gathering_norms(Network& network) {
+    std::vector<GatheringNorm> norms;
+    for (const auto& module : network.modules(/*include_self=*/false)) {
+        add_gathering<BatchNorm2d>(*module, norms);
+        add_gathering<torch::nn::BatchNorm2d>(*module, norms);
+    }
     return norms;
 }
 
@@ -65,7 +72,8 @@ FitRun::FitRun(Network& network, const TrainingSet& set, const Recipe& recipe, c
       data_(set.data),
       recipe_(recipe),
       options_(options),
-      device_(device_named(options.device)) {
+      device_(device_named(options.device)),
+      group_(options.group.get()) {
     check();
     if (!options.checkpoint.empty()) identity_ = identify(network, set, recipe);
     cut_ = recipe.frozen_in(network.stages().size());
@@ -74,6 +82,7 @@ FitRun::FitRun(Network& network, const TrainingSet& set, const Recipe& recipe, c
     check_mixing();
     settled_.emplace(network);
     prepare_network();
+    if (group_ != nullptr) agree();
     step_.emplace(network, set, recipe, options, *part_, *targets_);
     if (identity_) identity_->groups = groups_identity(step_->optimizer());
     plan_.emplace(data_, recipe);
@@ -94,6 +103,11 @@ void FitRun::prepare_network() {
     if (!device_.is_cpu()) {
         settled_->at_the_end([this] { network_.to(torch::kCPU); });
         network_.to(device_);
+        // cuDNN tries its algorithms on each new shape and keeps the fastest.
+        settled_->at_the_end([before = at::globalContext().benchmarkCuDNN()] {
+            at::globalContext().setBenchmarkCuDNN(before);
+        });
+        at::globalContext().setBenchmarkCuDNN(true);
     }
     if (recipe_.channels_last) {
         settled_->at_the_end([this] { lay_out(network_, cut_, at::MemoryFormat::Contiguous); });
@@ -114,6 +128,7 @@ void FitRun::check() const {
     check_sizes();
     if (recipe_.precision == Precision::float16 && device_.is_cpu())
         throw InvalidOption("recipe.precision float16 needs a CUDA device; bfloat16 runs on the CPU too");
+    check_group();
     if (options_.checkpoint_every_steps < 0)
         throw InvalidOption(
             fmt::format("checkpoint_every_steps {} must be at least 0", options_.checkpoint_every_steps));
@@ -155,6 +170,7 @@ void FitRun::check_mixing() const {
 FitResult FitRun::run() {
     began_ = clock_seconds();
     if (identity_) resume();
+    if (identity_ && group_ != nullptr) require_same_place();
     if (!at_.ended) run_epochs();
     if (result_.end != FitEnd::paused) settle_weights();
     settled_->now();
@@ -169,7 +185,7 @@ void FitRun::run_epochs() {
         at_.update = 0;
         at_.loss_sum = 0;
         if (at_.epoch == recipe_.epochs) break;
-        if (identity_) {
+        if (writes_checkpoints()) {
             ++at_.epoch;  // what is saved is the beginning of the next one
             save();
             --at_.epoch;
@@ -177,7 +193,9 @@ void FitRun::run_epochs() {
     }
     const bool unfinished = result_.end == FitEnd::cancelled || result_.end == FitEnd::paused;
     at_.ended = !unfinished;
-    if (identity_) save();
+    if (writes_checkpoints()) save();
+    // Who goes on from the checkpoint must find it written.
+    if (identity_ && group_ != nullptr) (void)sum_of(*group_, {0.0}, device_);
 }
 
 /// Freezes and thaws; where another stage trains than before, batches enter the network at another place.
@@ -199,11 +217,10 @@ void FitRun::begin_epoch() {
 bool FitRun::run_epoch() {
     const auto updates = plan_->updates();
     for (; at_.update < updates; ++at_.update) {
-        if (options_.stop.stop_requested())
-            return end(FitEnd::cancelled, fmt::format("cancelled in epoch {}", at_.epoch));
-        const bool is_due = identity_ && options_.checkpoint_every_steps > 0 && at_.update > 0 &&
+        if (is_stopped()) return end(FitEnd::cancelled, fmt::format("cancelled in epoch {}", at_.epoch));
+        const bool is_due = options_.checkpoint_every_steps > 0 && at_.update > 0 &&
                             result_.steps % options_.checkpoint_every_steps == 0;
-        if (is_due) save();
+        if (is_due && writes_checkpoints()) save();
         const double loss = run_update();
         if (!std::isfinite(loss)) return end_not_finite("training", loss);
     }
@@ -223,9 +240,9 @@ double FitRun::run_update() {
         batches.push_back(plan_->batch(i));
         samples += static_cast<double>(batches.back().size());
     }
-    // The next pictures are read while these are learnt from.
-    if (!inputs_->uses_features() && last < plan_->batches()) data_.prefetch(plan_->batch(last));
-    const double loss = step_->run(batches, at_.epoch, result_.steps);
+    const double loss = step_->run(batches, at_.epoch, result_.steps, [&] {
+        if (last < plan_->batches()) inputs_->look_ahead(step_->rows_to_read(plan_->batch(last)), at_.epoch);
+    });
     ++result_.steps;
     if (options_.on_update) options_.on_update({result_.steps - 1, loss, at_.learning_rate});
     if (!std::isfinite(loss)) return loss;
@@ -263,7 +280,7 @@ bool FitRun::conclude_epoch() {
         goes_on = validate(report);
     report.numbers["seconds"] = clock_seconds() - epoch_began_;
     result_.history.push_back(report);
-    const auto answer = options_.on_epoch ? options_.on_epoch(report) : EpochAnswer::proceed;
+    const auto answer = answer_to(report);
     if (!goes_on) return false;
     if (last || answer == EpochAnswer::proceed) return true;
     if (answer == EpochAnswer::stop)
@@ -303,16 +320,29 @@ void FitRun::keep(const Validation& seen) {
 
 FitRun::Validation FitRun::measure(bool quick) {
     const torch::NoGradGuard no_gradients;
-    part_->prepare();
     const auto& rows = data_.split().validation;
-    const Autocast precision(recipe_.precision, device_.type());
-    const auto outputs = compute_logits(network_, data_, rows, inputs_->evaluate_options(quick));
+    const auto outputs = validation_outputs(quick);
     Validation seen;
     seen.numbers = targets_->judge(outputs, rows);
     seen.loss = seen.numbers.at("validation_loss");
     if (const auto found = seen.numbers.find("validation_accuracy"); found != seen.numbers.end())
         seen.accuracy = found->second;
     return seen;
+}
+
+/// Of all validation rows; each process computes a part of them.
+torch::Tensor FitRun::validation_outputs(bool quick) {
+    part_->prepare();
+    const std::span<const std::int64_t> rows(data_.split().validation);
+    const auto own = own_rows(group_, rows.size());
+    const Autocast precision(recipe_.precision, device_.type());
+    const auto outputs = compute_logits(network_, data_, own.of(rows), inputs_->evaluate_options(quick));
+    if (!own.is_part()) return outputs;
+    auto all = torch::zeros({std::ssize(rows), outputs.size(1)}, torch::kFloat32);
+    all.narrow(0, static_cast<std::int64_t>(own.first), outputs.size(0)).copy_(outputs);
+    all = all.to(device_);
+    group_->sum(all);
+    return all;
 }
 
 bool FitRun::end(FitEnd how, std::string message) {
@@ -353,18 +383,18 @@ void FitRun::renew_statistics() {
     if (norms.empty()) return;
     const torch::NoGradGuard no_gradients;
     std::vector<c10::optional<double>> momenta;
-    for (auto* norm : norms) {
-        norm->reset_running_stats();
-        momenta.push_back(norm->options.momentum());
-        norm->options.momentum(c10::nullopt);  // plain means
+    for (const auto& norm : norms) {
+        norm.reset();
+        momenta.push_back(norm.options->momentum());
+        norm.options->momentum(c10::nullopt);  // plain means
     }
     part_->prepare();
     std::optional<SeededGenerator> generator;
-    if (draws_randomly(network_)) generator.emplace(recipe_.seed);
+    if (draws_randomly(network_)) generator.emplace(recipe_.seed, device_);
     const auto stages = network_.stages().size();
     for (std::size_t i = 0; i < plan_->batches(); ++i)
         (void)network_.forward_stages(inputs_->batch(plan_->batch(i), at_.epoch), first_, stages);
-    for (std::size_t i = 0; i < norms.size(); ++i) norms[i]->options.momentum(momenta[i]);
+    for (std::size_t i = 0; i < norms.size(); ++i) norms[i].options->momentum(momenta[i]);
 }
 
 void FitRun::judge_kept_weights() {

@@ -39,17 +39,24 @@ class FitRun {
     void check() const;
     void check_sizes() const;
     void check_mixing() const;
+    void check_group() const;
+    void agree();
+    void require_same_place() const;
     void prepare_network();
     void resume();
     void save();
+    [[nodiscard]] bool writes_checkpoints() const;
     void run_epochs();
     void begin_epoch();
     [[nodiscard]] bool run_epoch();
+    [[nodiscard]] bool is_stopped();
     [[nodiscard]] double run_update();
     void set_rates();
     [[nodiscard]] bool conclude_epoch();
     [[nodiscard]] bool validate(EpochReport& report);
     [[nodiscard]] Validation measure(bool quick);
+    [[nodiscard]] torch::Tensor validation_outputs(bool quick);
+    [[nodiscard]] EpochAnswer answer_to(const EpochReport& report);
     [[nodiscard]] bool averages_now() const;
     void keep(const Validation& seen);
     void settle_weights();
@@ -64,6 +71,7 @@ class FitRun {
     const Recipe& recipe_;
     const FitOptions& options_;
     torch::Device device_;
+    ProcessGroup* group_;                  ///< null: this process alone
     std::optional<FitIdentity> identity_;  ///< where there is a checkpoint
     std::size_t cut_ = 0;
     std::size_t first_ = 0;  ///< stage that trains now

@@ -3,19 +3,22 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <vector>
+
 #include "attune/finetune/train/optimizer.hpp"
 
 namespace attune {
 
 bool GradientScale::unscale(const std::vector<OptimizerGroup>& groups) {
     const torch::NoGradGuard no_gradients;
-    bool finite = true;
+    std::vector<torch::Tensor> all_finite;  // looked at in one go: each look waits for a device
     for (const auto& group : groups)
         for (const auto& parameter : group.parameters) {
             if (!parameter.grad().defined()) continue;
             parameter.grad().mul_(1 / scale);
-            finite = finite && torch::isfinite(parameter.grad()).all().item<bool>();
+            all_finite.push_back(torch::isfinite(parameter.grad()).all());
         }
+    const bool finite = all_finite.empty() || torch::stack(all_finite).all().item<bool>();
     if (!finite) {
         scale *= backoff;
         good_updates = 0;

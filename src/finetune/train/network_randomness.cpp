@@ -1,6 +1,6 @@
 #include "network_randomness.hpp"
 
-#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
 #include <torch/nn/modules/dropout.h>
 #include <torch/types.h>
 
@@ -55,12 +55,13 @@ bool draws_randomly(const torch::nn::Module& network) {
 }
 
 struct SeededGenerator::Kept {
-    at::Generator generator = at::detail::getDefaultCPUGenerator();
+    at::Generator generator;
     torch::Tensor state;
 };
 
-SeededGenerator::SeededGenerator(std::uint64_t seed)
-    : lock_(generator_mutex()), kept_(std::make_unique<Kept>()) {
+SeededGenerator::SeededGenerator(std::uint64_t seed, torch::Device device)
+    : lock_(generator_mutex()),
+      kept_(std::make_unique<Kept>(Kept{at::globalContext().defaultGenerator(device), {}})) {
     const std::lock_guard guard(kept_->generator.mutex());
     kept_->state = kept_->generator.get_state();
     kept_->generator.set_current_seed(seed);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <memory>
@@ -12,11 +13,11 @@ namespace attune::detail {
 /// depth, of a probability above 0): those draw from torch's one generator, which all threads share.
 [[nodiscard]] bool draws_randomly(const torch::nn::Module& network);
 
-/// While it lives, torch's generator of the CPU is this thread's alone and begins at `seed`; then it is as
+/// While it lives, torch's generator of `device` is this thread's alone and begins at `seed`; then it is as
 /// before. So what a network draws is a function of the seed, whatever else runs beside it.
 class SeededGenerator {
   public:
-    explicit SeededGenerator(std::uint64_t seed);
+    SeededGenerator(std::uint64_t seed, torch::Device device);
     ~SeededGenerator();
     SeededGenerator(const SeededGenerator&) = delete;
     SeededGenerator& operator=(const SeededGenerator&) = delete;

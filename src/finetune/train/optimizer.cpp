@@ -30,11 +30,17 @@ void for_each_gradient(Groups& groups, const Use& use) {
 }
 
 double total_norm(const std::vector<OptimizerGroup>& groups, double exponent) {
-    double sum = 0;
+    std::vector<torch::Tensor> norms;  // brought over in one go: each look waits for a device
     for_each_gradient(groups, [&](const torch::Tensor& parameter) {
-        const auto norm = parameter.grad().norm(exponent).template item<double>();
-        sum = std::isinf(exponent) ? std::max(sum, norm) : sum + std::pow(norm, exponent);
+        norms.push_back(parameter.grad().norm(exponent).to(torch::kFloat64));
     });
+    if (norms.empty()) return 0;
+    const auto table = torch::stack(norms).to(torch::kCPU);
+    double sum = 0;
+    for (std::int64_t i = 0; i < table.numel(); ++i) {
+        const double norm = table.data_ptr<double>()[i];
+        sum = std::isinf(exponent) ? std::max(sum, norm) : sum + std::pow(norm, exponent);
+    }
     return std::isinf(exponent) ? sum : std::pow(sum, 1 / exponent);
 }
 
@@ -58,15 +64,42 @@ ParameterwiseOptimizer::ParameterwiseOptimizer(std::vector<OptimizerGroup> group
 void ParameterwiseOptimizer::step(const LossClosure&) {
     const torch::NoGradGuard no_gradients;
     begin_step();
-    std::size_t at = 0;
-    for (auto& group : groups())
-        for (auto& parameter : group.parameters) {
-            auto& state = states_[at++];
-            if (!parameter.grad().defined()) continue;
-            ++state.steps;
-            update(parameter, parameter.grad(), state, group.learning_rate * group.factor, group);
-        }
+    std::span<ParameterState> left = states_;
+    for (auto& group : groups()) {
+        step_group(group, left.first(group.parameters.size()));
+        left = left.subspan(group.parameters.size());
+    }
 }
+
+void ParameterwiseOptimizer::step_group(OptimizerGroup& group, std::span<ParameterState> states) {
+    Members members;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        const auto& parameter = group.parameters[i];
+        if (!parameter.grad().defined()) continue;
+        ++states[i].steps;
+        members.parameters.push_back(parameter);
+        members.gradients.push_back(parameter.grad());
+        members.states.push_back(&states[i]);
+    }
+    if (members.parameters.empty()) return;
+    const double rate = group.learning_rate * group.factor;
+    const auto* first = members.states.front();
+    const bool alike = first->steps > 1 && std::ranges::all_of(members.states, [&](const auto* state) {
+                           return state->steps == first->steps;
+                       });
+    // On the processor one parameter after the other keeps what is at hand in its caches.
+    if (alike && !members.parameters.front().is_cpu() && update_together(members, rate, group)) return;
+    for (std::size_t i = 0; i < members.parameters.size(); ++i)
+        update(members.parameters[i], members.gradients[i], *members.states[i], rate, group);
+}
+
+std::vector<torch::Tensor> ParameterwiseOptimizer::Members::tensors(std::size_t index) const {
+    std::vector<torch::Tensor> result;
+    for (const auto* state : states) result.push_back(state->tensors[index]);
+    return result;
+}
+
+bool ParameterwiseOptimizer::update_together(const Members&, double, const OptimizerGroup&) { return false; }
 
 NamedTensors ParameterwiseOptimizer::state() const {
     NamedTensors result;

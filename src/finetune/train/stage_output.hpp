@@ -11,6 +11,10 @@
 /// What frozen stages give, computed the same way whether it is kept or not.
 namespace attune::detail {
 
+/// Pictures (N x 3 x S x S in [0, 255]) normalised for `network`, on its device: they travel as they are
+/// stored, since bytes are a quarter of floats.
+[[nodiscard]] torch::Tensor on_device_as_input(const torch::Tensor& pixels, const Network& network);
+
 /// Pictures (N x 3 x S x S bytes) through a view, as the network takes them, on its device.
 [[nodiscard]] torch::Tensor network_input(const Network& network, const torch::Tensor& pixels,
                                           const View& view, std::int64_t frame_size);

@@ -12,6 +12,7 @@
 #include "attune/finetune/freeze.hpp"
 #include "autocast.hpp"
 #include "evaluation_mode.hpp"
+#include "stage_output.hpp"
 
 namespace attune::detail {
 namespace {
@@ -62,20 +63,19 @@ void require_side(const Network& network, std::int64_t side) {
     network.check_images(torch::empty({1, 3, side, side}, torch::TensorOptions(torch::kUInt8)));
 }
 
-const torch::Tensor& ShownPixels::pixels() const {
-    if (!pixels_.defined())
-        pixels_ = augment(data_.pixels_of(rows_), rows_, recipe_.augmentation, recipe_.seed, epoch_,
-                          data_.image_size(), recipe_.image_size);
-    return pixels_;
-}
-
 TrainingInputs::TrainingInputs(Network& network, const TrainingSet& set, const Recipe& recipe,
                                std::size_t cut, std::int64_t own_cache_bytes)
     : network_(network),
       data_(set.data),
       recipe_(recipe),
       cut_(cut),
-      views_(sized(views_of(recipe.augmentation), recipe.image_size)) {
+      views_(sized(views_of(recipe.augmentation), recipe.image_size)),
+      pictures_([this](std::span<const std::int64_t> rows, std::int64_t epoch) {
+          auto pictures = augment(data_.pixels_of(rows), rows, recipe_.augmentation, recipe_.seed, epoch,
+                                  data_.image_size(), recipe_.image_size);
+          // Memory that a device reads by itself, so that the copy runs beside everything else.
+          return device_of(network_).is_cpu() ? pictures : pictures.contiguous().pin_memory();
+      }) {
     // Frozen stages that go on gathering statistics have no fixed output.
     if (cut == 0 || recipe.batch_norm == BatchNormPolicy::all_training) return;
     auto cache = set.features;
@@ -96,11 +96,19 @@ torch::Tensor TrainingInputs::batch(const ShownPixels& shown) const {
     if (train_features_ != nullptr)
         return kept_batch(*train_features_, cut_, views_, recipe_, shown.rows(), shown.epoch())
             .to(device_of(network_));
-    auto images = normalise(shown.pixels(), network_.input).to(device_of(network_));
+    const auto images = on_device_as_input(shown.pixels(), network_);
     if (cut_ == 0) return recipe_.channels_last ? images.contiguous(at::MemoryFormat::ChannelsLast) : images;
     // In the layout and precision that kept features are computed in, so that keeping them changes no bit.
     const FullPrecision precision;
     return network_.forward_stages(images.contiguous(at::MemoryFormat::ChannelsLast), 0, cut_).contiguous();
+}
+
+void TrainingInputs::look_ahead(std::span<const std::int64_t> rows, std::int64_t epoch) const {
+    if (uses_features()) return;
+    if (device_of(network_).is_cpu())
+        data_.prefetch(rows);
+    else
+        pictures_.begin(rows, epoch);
 }
 
 EvaluateOptions TrainingInputs::evaluate_options(bool quick) const {
@@ -140,7 +148,7 @@ torch::Tensor Teacher::logits(const ShownPixels& shown) const {
         return network_->forward_head(
             kept_batch(*features_, network_->stages().size(), views_, recipe_, shown.rows(), shown.epoch())
                 .to(device_of(*network_)));
-    return network_->forward(normalise(shown.pixels(), network_->input).to(device_of(*network_)));
+    return network_->forward(on_device_as_input(shown.pixels(), *network_));
 }
 
 }  // namespace attune::detail

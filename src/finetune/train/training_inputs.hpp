@@ -11,6 +11,7 @@
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/fit.hpp"
+#include "pictures_ahead.hpp"
 
 namespace attune::detail {
 
@@ -21,17 +22,18 @@ void require_side(const Network& network, std::int64_t side);
 /// look at them.
 class ShownPixels {
   public:
-    ShownPixels(const ImageData& data, const Recipe& recipe, std::span<const std::int64_t> rows,
-                std::int64_t epoch)
-        : data_(data), recipe_(recipe), rows_(rows), epoch_(epoch) {}
+    ShownPixels(PicturesAhead& source, std::span<const std::int64_t> rows, std::int64_t epoch)
+        : source_(source), rows_(rows), epoch_(epoch) {}
 
-    [[nodiscard]] const torch::Tensor& pixels() const;
+    [[nodiscard]] const torch::Tensor& pixels() const {
+        if (!pixels_.defined()) pixels_ = source_.take(rows_, epoch_);
+        return pixels_;
+    }
     [[nodiscard]] std::span<const std::int64_t> rows() const { return rows_; }
     [[nodiscard]] std::int64_t epoch() const { return epoch_; }
 
   private:
-    const ImageData& data_;
-    const Recipe& recipe_;
+    PicturesAhead& source_;
     std::span<const std::int64_t> rows_;
     std::int64_t epoch_;
     mutable torch::Tensor pixels_;
@@ -44,12 +46,22 @@ class TrainingInputs {
     /// `cut`: stages that are frozen now.
     TrainingInputs(Network& network, const TrainingSet& set, const Recipe& recipe, std::size_t cut,
                    std::int64_t own_cache_bytes);
+    TrainingInputs(const TrainingInputs&) = delete;
+    TrainingInputs& operator=(const TrainingInputs&) = delete;
 
     /// What enters stage `cut`, augmented for the epoch, on the network's device. Gradients are not recorded.
     [[nodiscard]] torch::Tensor batch(const ShownPixels& shown) const;
     [[nodiscard]] torch::Tensor batch(std::span<const std::int64_t> rows, std::int64_t epoch) const {
-        return batch(ShownPixels(data_, recipe_, rows, epoch));
+        return batch(shown(rows, epoch));
     }
+
+    /// `rows` must outlive it.
+    [[nodiscard]] ShownPixels shown(std::span<const std::int64_t> rows, std::int64_t epoch) const {
+        return {pictures_, rows, epoch};
+    }
+
+    /// Says which rows come next: they are read, and for a device made ready, while others are learnt from.
+    void look_ahead(std::span<const std::int64_t> rows, std::int64_t epoch) const;
 
     /// How validation images are to be read: through all test views, or through the first alone.
     [[nodiscard]] EvaluateOptions evaluate_options(bool quick) const;
@@ -62,6 +74,7 @@ class TrainingInputs {
     const Recipe& recipe_;
     std::size_t cut_;
     std::vector<View> views_;
+    mutable PicturesAhead pictures_;
     std::shared_ptr<FeatureCache> train_features_;
     std::shared_ptr<FeatureCache> validation_features_;
 };

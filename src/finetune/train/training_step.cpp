@@ -46,10 +46,10 @@ void require_plain_gradients(const Recipe& recipe) {
 TrainingStep::TrainingStep(Network& network, const TrainingSet& set, const Recipe& recipe,
                            const FitOptions& options, TrainedPart& part, const Targets& targets)
     : network_(network),
-      data_(set.data),
       recipe_(recipe),
       part_(part),
       targets_(targets),
+      group_(options.group),
       optimizer_(options.make_optimizer ? options.make_optimizer(part.groups())
                                         : make_optimizer(recipe, part.groups())),
       dropout_{recipe.seed, dropout_purpose} {
@@ -71,23 +71,42 @@ void TrainingStep::set_inputs(const TrainingInputs* inputs, std::size_t first_st
     draws_ = first_stage < network_.stages().size() && draws_randomly(network_);
 }
 
-TrainingStep::Batch TrainingStep::batch_of(std::span<const std::int64_t> rows, std::int64_t epoch,
+std::vector<std::int64_t> TrainingStep::rows_to_read(std::span<const std::int64_t> joint) const {
+    const auto own = own_rows(group_.get(), joint.size());
+    std::vector<std::int64_t> rows;
+    // Mixing needs the row before the first one too, which another process computes as its last.
+    if (mixes() && own.is_part()) rows.push_back(joint[(own.first + joint.size() - 1) % joint.size()]);
+    const auto part = own.of(joint);
+    rows.insert(rows.end(), part.begin(), part.end());
+    return rows;
+}
+
+TrainingStep::Batch TrainingStep::batch_of(std::span<const std::int64_t> joint, std::int64_t epoch,
                                            std::int64_t step, std::size_t index) const {
     Batch batch;
-    const ShownPixels shown(data_, recipe_, rows, epoch);
-    batch.x = inputs_->batch(shown);
+    batch.own = own_rows(group_.get(), joint.size());
+    const auto rows = rows_to_read(joint);
+    const auto shown = inputs_->shown(rows, epoch);
+    {
+        const JointBatch part(group_, batch.own);
+        batch.x = inputs_->batch(shown);
+    }
     batch.targets = targets_.of(rows);
     batch.key = stream_of(recipe_.seed, network_purpose, step, index).next();
     if (teacher_)
         batch.teacher = torch::softmax(teacher_->logits(shown) / recipe_.distillation_temperature, 1);
     mix(batch, step, index);
+    const auto count = static_cast<std::int64_t>(batch.own.count);
+    const auto before = std::ssize(rows) - count;
+    for (auto* tensor : {&batch.x, &batch.targets, &batch.teacher})
+        if (before > 0 && tensor->defined()) *tensor = tensor->narrow(0, before, count);
     batch.targets = batch.targets.to(batch.x.device());
     if (batch.teacher.defined()) batch.teacher = batch.teacher.to(batch.x.device());
     return batch;
 }
 
 void TrainingStep::mix(Batch& batch, std::int64_t step, std::size_t index) const {
-    if (recipe_.mixup_alpha == 0 && recipe_.cutmix_alpha == 0) return;
+    if (!mixes()) return;
     auto stream = stream_of(recipe_.seed, mix_purpose, step, index);
     const bool both = recipe_.mixup_alpha > 0 && recipe_.cutmix_alpha > 0;
     const bool cuts = both ? stream.below(2) == 1 : recipe_.cutmix_alpha > 0;
@@ -109,16 +128,25 @@ void TrainingStep::mix(Batch& batch, std::int64_t step, std::size_t index) const
 
 torch::Tensor TrainingStep::logits_of(const Batch& batch, AuxiliaryLogits& auxiliary) {
     std::optional<SeededGenerator> generator;
-    if (draws_) generator.emplace(batch.key);
+    if (draws_) generator.emplace(batch.key, batch.x.device());
+    const JointBatch joint(group_, batch.own);
     part_.prepare();
     const Autocast precision(recipe_.precision, batch.x.device().type());
     // Low-rank corrections leave auxiliary heads, which are fresh, as they are: they would teach nothing.
     auto features = recipe_.lora_rank > 0 ? network_.forward_stages(batch.x, first_, network_.stages().size())
                                           : forward_with_auxiliary(network_, batch.x, first_,
                                                                    SmallPictures::left_out, auxiliary);
-    if (recipe_.head_dropout > 0)
-        features = features * detail::dropout_mask(features, 1 - recipe_.head_dropout, dropout_);
+    if (recipe_.head_dropout > 0) features = features * head_mask(features, batch.own);
     return network_.forward_head(features);
+}
+
+/// The part for the own rows of a mask that is drawn for the joint batch.
+torch::Tensor TrainingStep::head_mask(const torch::Tensor& features, const OwnRows& own) {
+    auto sizes = features.sizes().vec();
+    sizes[0] = static_cast<std::int64_t>(own.total);
+    const auto joint = own.is_part() ? torch::empty(sizes, features.options()) : features;
+    return dropout_mask(joint, 1 - recipe_.head_dropout, dropout_)
+        .narrow(0, static_cast<std::int64_t>(own.first), features.size(0));
 }
 
 /// The batch's part of the update's mean loss, that of auxiliary heads included.
@@ -150,13 +178,15 @@ std::vector<TrainingStep::Batch> TrainingStep::shares_of(
     std::vector<Batch> result(batches.size());
     double samples = 0;
     double weights = 0;
-    const bool mixes = recipe_.mixup_alpha > 0 || recipe_.cutmix_alpha > 0;
+    const auto label_weight = [&](std::span<const std::int64_t> rows) {
+        return mixes() ? static_cast<double>(rows.size()) : targets_.weight_of(rows);
+    };
     for (std::size_t i = 0; i < batches.size(); ++i) {
-        auto& batch = result[i];
-        batch.share = static_cast<double>(batches[i].size());
-        batch.label_share = mixes ? batch.share : targets_.weight_of(batches[i]);
-        samples += batch.share;
-        weights += batch.label_share;
+        const auto own = own_rows(group_.get(), batches[i].size());
+        result[i].share = own.weight * static_cast<double>(own.count);
+        result[i].label_share = own.weight * label_weight(own.of(batches[i]));
+        samples += static_cast<double>(batches[i].size());
+        weights += label_weight(batches[i]);
     }
     for (auto& batch : result) {
         batch.share /= samples;
@@ -166,7 +196,7 @@ std::vector<TrainingStep::Batch> TrainingStep::shares_of(
 }
 
 double TrainingStep::run(const std::vector<std::span<const std::int64_t>>& batches, std::int64_t epoch,
-                         std::int64_t step) {
+                         std::int64_t step, const std::function<void()>& meanwhile) {
     const auto shares = shares_of(batches);
     const auto load = [&](std::size_t i) {
         auto batch = batch_of(batches[i], epoch, step, i);
@@ -177,12 +207,13 @@ double TrainingStep::run(const std::vector<std::span<const std::int64_t>>& batch
     double mean = 0;
     if (optimizer_->needs_closure()) {
         const auto batch = load(0);
+        meanwhile();
         const auto dropout = dropout_;
         bool first = true;
         optimizer_->step([&] {
             dropout_ = dropout;  // every evaluation sees the same network
             optimizer_->zero_grad();
-            const double loss = backward(batch);
+            const double loss = joint_mean(backward(batch));
             if (std::exchange(first, false)) mean = loss;
             add_penalties();
             return torch::tensor(loss + penalty());
@@ -190,21 +221,34 @@ double TrainingStep::run(const std::vector<std::span<const std::int64_t>>& batch
         return mean;
     }
     optimizer_->zero_grad();
+    torch::Tensor sum;
     for (std::size_t i = 0; i < batches.size(); ++i) {
-        mean += backward(load(i));  // one batch in memory at a time
-        if (!std::isfinite(mean)) return mean;
+        const auto batch = load(i);  // one in memory at a time
+        if (i + 1 == batches.size()) meanwhile();
+        const auto part = backward(batch);
+        sum = sum.defined() ? sum + part : part;
     }
-    update();
+    mean = joint_mean(sum);
+    if (std::isfinite(mean)) update();
     return mean;
 }
 
-/// Adds the gradients of a batch; its part of the mean loss.
-double TrainingStep::backward(const Batch& batch) {
+/// Adds the gradients of a batch; its part of the mean loss, which a device may still be computing.
+torch::Tensor TrainingStep::backward(const Batch& batch) {
     const auto loss = loss_of(batch);
-    const auto value = loss.item<double>();
-    if (!std::isfinite(value)) return value;
     (recipe_.precision == Precision::float16 ? loss * scale_.scale : loss).backward();
-    return value;
+    return loss.detach().to(torch::kFloat64);
+}
+
+/// Of all processes, with whose gradients the own ones are summed. Waits for the device.
+double TrainingStep::joint_mean(const torch::Tensor& own_mean) {
+    if (group_ == nullptr) return own_mean.item<double>();
+    std::vector<torch::Tensor> sums{own_mean.clone()};
+    for (auto& group : optimizer_->groups())
+        for (auto& parameter : group.parameters)
+            if (parameter.grad().defined()) sums.push_back(parameter.grad());
+    sum_all(*group_, sums);
+    return sums.front().item<double>();
 }
 
 void TrainingStep::update() {

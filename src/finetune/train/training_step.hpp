@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include "attune/finetune/train/gradient_scale.hpp"
 #include "attune/finetune/train/optimizer.hpp"
 #include "auxiliary_heads.hpp"
+#include "joint_batch.hpp"
 #include "targets.hpp"
 #include "trained_part.hpp"
 #include "training_inputs.hpp"
@@ -32,9 +34,13 @@ class TrainingStep {
 
     /// An update from one or several batches (gradients of these are those of their union), with the groups'
     /// learning rates as they are set. Returns the mean loss; where that is not finite nothing has moved.
-    /// `step` keys the random draws.
+    /// `step` keys the random draws. With a process group: of joint batches, the mean over all processes.
+    /// `meanwhile` is called once, when the last batch's pictures are read.
     double run(const std::vector<std::span<const std::int64_t>>& batches, std::int64_t epoch,
-               std::int64_t step);
+               std::int64_t step, const std::function<void()>& meanwhile);
+
+    /// Of a joint batch: those whose pictures this process needs.
+    [[nodiscard]] std::vector<std::int64_t> rows_to_read(std::span<const std::int64_t> joint) const;
 
     [[nodiscard]] Optimizer& optimizer() { return *optimizer_; }
     [[nodiscard]] GradientScale& scale() { return scale_; }
@@ -42,6 +48,7 @@ class TrainingStep {
 
   private:
     struct Batch {
+        OwnRows own;  ///< of the joint batch: those that the rest is about
         torch::Tensor x;
         torch::Tensor targets;
         torch::Tensor teacher;   ///< softened probabilities; undefined without one
@@ -52,25 +59,28 @@ class TrainingStep {
 
     [[nodiscard]] Batch batch_of(std::span<const std::int64_t> rows, std::int64_t epoch, std::int64_t step,
                                  std::size_t index) const;
+    [[nodiscard]] bool mixes() const { return recipe_.mixup_alpha > 0 || recipe_.cutmix_alpha > 0; }
     void mix(Batch& batch, std::int64_t step, std::size_t index) const;
     [[nodiscard]] std::vector<Batch> shares_of(
         const std::vector<std::span<const std::int64_t>>& batches) const;
+    [[nodiscard]] torch::Tensor head_mask(const torch::Tensor& features, const OwnRows& own);
     [[nodiscard]] torch::Tensor loss_of(const Batch& batch);
     [[nodiscard]] torch::Tensor logits_of(const Batch& batch, AuxiliaryLogits& auxiliary);
     [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& logits, const Batch& batch) const;
-    double backward(const Batch& batch);
+    torch::Tensor backward(const Batch& batch);
+    [[nodiscard]] double joint_mean(const torch::Tensor& own_mean);
     void add_penalties();
     [[nodiscard]] double penalty() const;
     void update();
 
     Network& network_;
-    const ImageData& data_;
     const Recipe& recipe_;
     TrainedPart& part_;
     const Targets& targets_;
     const TrainingInputs* inputs_ = nullptr;
     std::size_t first_ = 0;
-    bool draws_ = false;  ///< whether layers of the network draw random numbers
+    bool draws_ = false;                   ///< whether layers of the network draw random numbers
+    std::shared_ptr<ProcessGroup> group_;  ///< may be null
     std::unique_ptr<Optimizer> optimizer_;
     GradientScale scale_;
     RandomStream dropout_;

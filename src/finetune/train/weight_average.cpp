@@ -1,5 +1,7 @@
 #include "attune/finetune/train/weight_average.hpp"
 
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
 #include <torch/utils.h>
 
 #include <string>
@@ -23,6 +25,11 @@ void WeightAverage::update() {
         return;
     }
     const double kept = decay_ == equal ? 1 - 1 / static_cast<double>(updates_) : decay_;
+    if (!averages_.empty() && !averages_.front().is_cpu()) {
+        at::_foreach_mul_(averages_, kept);
+        at::_foreach_add_(averages_, parameters_, 1 - kept);
+        return;
+    }
     for (std::size_t i = 0; i < parameters_.size(); ++i)
         averages_[i].mul_(kept).add_(parameters_[i].detach(), 1 - kept);
 }

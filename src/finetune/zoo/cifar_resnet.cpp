@@ -21,9 +21,9 @@ class PaddedBlock : public detail::Block {
     PaddedBlock(std::int64_t in, std::int64_t out)
         : conv1_(register_module(
               "conv1", detail::make_conv({.in = in, .out = out, .kernel = 3, .stride = in == out ? 1 : 2}))),
-          bn1_(register_module("bn1", torch::nn::BatchNorm2d(out))),
+          bn1_(register_module("bn1", BatchNorm2d(out))),
           conv2_(register_module("conv2", detail::make_conv({.in = out, .out = out, .kernel = 3}))),
-          bn2_(register_module("bn2", torch::nn::BatchNorm2d(out))),
+          bn2_(register_module("bn2", BatchNorm2d(out))),
           added_(out - in) {}
 
     torch::Tensor forward(torch::Tensor x) override {
@@ -38,9 +38,9 @@ class PaddedBlock : public detail::Block {
 
   private:
     torch::nn::Conv2d conv1_;
-    torch::nn::BatchNorm2d bn1_;
+    BatchNorm2d bn1_;
     torch::nn::Conv2d conv2_;
-    torch::nn::BatchNorm2d bn2_;
+    BatchNorm2d bn2_;
     std::int64_t added_;
 };
 
@@ -48,7 +48,7 @@ class CifarResNet : public LinearHeadNetwork {
   public:
     CifarResNet(int blocks, std::int64_t classes) {
         auto conv = register_module("conv1", detail::make_conv({.in = 3, .out = 16, .kernel = 3}));
-        auto norm = register_module("bn1", torch::nn::BatchNorm2d(16));
+        auto norm = register_module("bn1", BatchNorm2d(16));
         add_stage("stem",
                   [conv, norm](torch::Tensor x) mutable {
                       return detail::rectify(norm->forward(conv->forward(x)));

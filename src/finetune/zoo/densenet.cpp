@@ -34,9 +34,9 @@ Version version_of(int depth) {
 class DenseLayer : public detail::Block {
   public:
     DenseLayer(std::int64_t in, std::int64_t growth)
-        : norm1_(register_module("norm1", torch::nn::BatchNorm2d(in))),
+        : norm1_(register_module("norm1", BatchNorm2d(in))),
           conv1_(register_module("conv1", detail::make_conv({.in = in, .out = 4 * growth}))),
-          norm2_(register_module("norm2", torch::nn::BatchNorm2d(4 * growth))),
+          norm2_(register_module("norm2", BatchNorm2d(4 * growth))),
           conv2_(
               register_module("conv2", detail::make_conv({.in = 4 * growth, .out = growth, .kernel = 3}))) {}
 
@@ -47,9 +47,9 @@ class DenseLayer : public detail::Block {
     }
 
   private:
-    torch::nn::BatchNorm2d norm1_;
+    BatchNorm2d norm1_;
     torch::nn::Conv2d conv1_;
-    torch::nn::BatchNorm2d norm2_;
+    BatchNorm2d norm2_;
     torch::nn::Conv2d conv2_;
 };
 
@@ -57,7 +57,7 @@ class DenseLayer : public detail::Block {
 class Transition : public detail::Block {
   public:
     explicit Transition(std::int64_t in)
-        : norm_(register_module("norm", torch::nn::BatchNorm2d(in))),
+        : norm_(register_module("norm", BatchNorm2d(in))),
           conv_(register_module("conv", detail::make_conv({.in = in, .out = in / 2}))) {}
 
     torch::Tensor forward(torch::Tensor x) override {
@@ -65,7 +65,7 @@ class Transition : public detail::Block {
     }
 
   private:
-    torch::nn::BatchNorm2d norm_;
+    BatchNorm2d norm_;
     torch::nn::Conv2d conv_;
 };
 
@@ -75,7 +75,7 @@ class DenseNet : public LinearHeadNetwork {
         auto features = register_module("features", std::make_shared<torch::nn::Module>());
         auto conv = features->register_module(
             "conv0", detail::make_conv({.in = 3, .out = version.first, .kernel = 7, .stride = 2}));
-        auto norm = features->register_module("norm0", torch::nn::BatchNorm2d(version.first));
+        auto norm = features->register_module("norm0", BatchNorm2d(version.first));
         add_stage("features.pool0",
                   [conv, norm](torch::Tensor x) mutable {
                       return torch::max_pool2d(detail::rectify(norm->forward(conv->forward(x))), 3, 2, 1);
@@ -93,7 +93,7 @@ class DenseNet : public LinearHeadNetwork {
                       [transition](torch::Tensor x) { return transition->forward(std::move(x)); });
             channels /= 2;
         }
-        auto last = features->register_module("norm5", torch::nn::BatchNorm2d(channels));
+        auto last = features->register_module("norm5", BatchNorm2d(channels));
         add_stage("features.norm5", [last](torch::Tensor x) mutable {
             return detail::global_average(detail::rectify(last->forward(x)));
         });

@@ -15,7 +15,7 @@ class NamedConvNorm : public Block {
 
   private:
     torch::nn::Conv2d conv_;
-    torch::nn::BatchNorm2d norm_;
+    BatchNorm2d norm_;
 };
 
 std::shared_ptr<NamedConvNorm> named_conv(std::int64_t in, std::int64_t out, std::int64_t kernel,

@@ -62,9 +62,8 @@ torch::Tensor activate(torch::Tensor x, Activation activation) {
     return x;
 }
 
-torch::nn::BatchNorm2d make_norm(std::int64_t channels, const Norm& norm) {
-    return torch::nn::BatchNorm2d(
-        torch::nn::BatchNorm2dOptions(channels).eps(norm.eps).momentum(norm.momentum));
+BatchNorm2d make_norm(std::int64_t channels, const Norm& norm) {
+    return BatchNorm2d(torch::nn::BatchNorm2dOptions(channels).eps(norm.eps).momentum(norm.momentum));
 }
 
 // torch's constructors draw weights at once. A layer of one weight is made, and then given the memory of the

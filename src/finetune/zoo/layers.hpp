@@ -1,6 +1,5 @@
 #pragma once
 
-#include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
@@ -10,6 +9,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "attune/finetune/zoo/batch_norm.hpp"
 
 namespace attune::detail {
 
@@ -42,7 +43,7 @@ struct Norm {
     double momentum = 0.1;
 };
 
-torch::nn::BatchNorm2d make_norm(std::int64_t channels, const Norm& norm);
+BatchNorm2d make_norm(std::int64_t channels, const Norm& norm);
 
 /// A convolution with "same" padding (half the kernel), behind which comes a batch normalisation.
 struct ConvSpec {
@@ -99,7 +100,7 @@ class ConvNormChain : public Block {
   private:
     struct Link {
         torch::nn::Conv2d conv;
-        torch::nn::BatchNorm2d norm;
+        BatchNorm2d norm;
         Activation activation;
     };
     std::vector<Link> links_;

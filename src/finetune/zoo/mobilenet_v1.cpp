@@ -19,7 +19,7 @@ constexpr detail::Norm norm{.eps = 1e-3, .momentum = 0.0003};
 /// A convolution by 3 x 3 with normalisation and rectification at 6.
 struct Filter {
     torch::nn::Conv2d conv;
-    torch::nn::BatchNorm2d norm;
+    BatchNorm2d norm;
     bool uneven;  ///< pads as TensorFlow does
 
     Filter(torch::nn::Module& parent, std::int64_t in, std::int64_t out, std::int64_t stride,
@@ -76,7 +76,7 @@ class Separable : public detail::Block {
   private:
     Filter filter_;
     torch::nn::Conv2d mix_;
-    torch::nn::BatchNorm2d norm_;
+    BatchNorm2d norm_;
 };
 
 class MobileNetV1 : public LinearHeadNetwork {

@@ -49,7 +49,7 @@ class InvertedResidual : public detail::Block {
   private:
     bool residual_;
     torch::nn::Conv2d project_;
-    torch::nn::BatchNorm2d norm_;
+    BatchNorm2d norm_;
     std::vector<std::shared_ptr<ConvNormChain>> chains_;
 };
 

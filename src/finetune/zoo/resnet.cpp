@@ -27,7 +27,7 @@ class ResidualBlock : public detail::Block {
         for (const auto& spec : specs) {
             const auto number = std::to_string(convs_.size() + 1);
             convs_.push_back(register_module("conv" + number, detail::make_conv(spec)));
-            norms_.push_back(register_module("bn" + number, torch::nn::BatchNorm2d(spec.out)));
+            norms_.push_back(register_module("bn" + number, BatchNorm2d(spec.out)));
         }
         if (shortcut_) register_module("downsample", shortcut_);
     }
@@ -43,7 +43,7 @@ class ResidualBlock : public detail::Block {
 
   private:
     std::vector<torch::nn::Conv2d> convs_;
-    std::vector<torch::nn::BatchNorm2d> norms_;
+    std::vector<BatchNorm2d> norms_;
     std::shared_ptr<ConvNormChain> shortcut_;
 };
 
@@ -52,7 +52,7 @@ class ResNet : public LinearHeadNetwork {
     ResNet(const ResNetOptions& options, std::int64_t classes) {
         auto conv =
             register_module("conv1", detail::make_conv({.in = 3, .out = 64, .kernel = 7, .stride = 2}));
-        auto norm = register_module("bn1", torch::nn::BatchNorm2d(64));
+        auto norm = register_module("bn1", BatchNorm2d(64));
         add_stage("stem",
                   [conv, norm](torch::Tensor x) mutable {
                       return torch::max_pool2d(detail::rectify(norm->forward(conv->forward(x))), 3, 2, 1);

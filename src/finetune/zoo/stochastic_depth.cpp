@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "../train/joint_batch.hpp"
 #include "attune/error.hpp"
 #include "attune/finetune/network.hpp"
 
@@ -21,8 +22,12 @@ torch::Tensor StochasticDepth::forward(torch::Tensor branch) const {
     if (!is_training() || probability_ == 0) return branch;
     const double kept = 1 - probability_;
     std::vector<std::int64_t> shape(static_cast<std::size_t>(branch.dim()), 1);
-    shape[0] = branch.size(0);
-    return branch * torch::empty(shape, branch.options()).bernoulli_(kept).div_(kept);
+    const auto* joint = detail::JointBatch::current();
+    shape[0] = joint == nullptr ? branch.size(0) : static_cast<std::int64_t>(joint->own().total);
+    auto mask = torch::empty(shape, branch.options()).bernoulli_(kept).div_(kept);
+    if (joint != nullptr)
+        mask = mask.narrow(0, static_cast<std::int64_t>(joint->own().first), branch.size(0));
+    return branch * mask;
 }
 
 void set_stochastic_depth(Network& network, double last) {

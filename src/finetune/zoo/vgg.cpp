@@ -73,7 +73,7 @@ class Vgg : public LinearHeadNetwork {
         }
         const auto norm_name = std::to_string(number++);
         prefixes.push_back("features." + norm_name + ".");
-        auto norm = features.register_module(norm_name, torch::nn::BatchNorm2d(out));
+        auto norm = features.register_module(norm_name, BatchNorm2d(out));
         add_stage(
             name,
             [conv, norm](torch::Tensor x) mutable {

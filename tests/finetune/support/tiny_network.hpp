@@ -10,6 +10,7 @@
 #include "attune/finetune/data/image_data.hpp"
 #include "attune/finetune/data/random.hpp"
 #include "attune/finetune/network.hpp"
+#include "attune/finetune/zoo/batch_norm.hpp"
 
 namespace attune::test {
 
@@ -59,8 +60,8 @@ class TinyNetwork : public Network {
   private:
     static torch::nn::Sequential layer(std::int64_t in, std::int64_t out) {
         return torch::nn::Sequential(
-            torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(2).padding(1)),
-            torch::nn::BatchNorm2d(out), torch::nn::ReLU());
+            torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(2).padding(1)), BatchNorm2d(out),
+            torch::nn::ReLU());
     }
 
     torch::nn::Sequential first_{nullptr};

@@ -27,7 +27,9 @@ struct EvaluateOptions {
     /// Features of the first `frozen_stages` stages are read from here where they are there; may be null.
     std::shared_ptr<FeatureCache> features{};
     std::size_t frozen_stages = 0;
+    std::string device{};  ///< where the network computes meanwhile, such as "cuda:0"; empty: where it is
 
+    /// Throws InvalidOption that names the option, its value and the rule.
     void validate() const;
 };
 

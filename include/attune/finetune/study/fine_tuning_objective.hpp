@@ -31,6 +31,8 @@ struct FineTuningTask {
     ImageData data;                            ///< with training and validation parts
     Recipe recipe{};                           ///< what the configuration does not say
     std::shared_ptr<FeatureCache> features{};  ///< outputs of frozen stages; null: none are shared
+    /// Where trials train that train more than a head on shared features (FitOptions::device).
+    std::string device = "cpu";
     std::filesystem::path models_folder{};  ///< where the models of the best trials are kept; empty: nowhere
 
     /// A network for the task: pretrained where there are weights, with a fresh head for the data's classes.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "attune/finetune/data/augmentation.hpp"
@@ -23,10 +24,14 @@ struct FeatureCacheOptions {
     std::int64_t memory_limit_bytes = 4LL << 30;  ///< of all features kept
     bool half_precision = false;                  ///< keep float16 (half the memory, about 3 digits)
     std::int64_t batch_size = 32;                 ///< images a forward pass
+    /// Where the network computes for the length of a pass, such as "cuda:0"; empty: where it is. Features
+    /// are kept in the processor's memory either way.
+    std::string device{};
     std::function<void(std::int64_t done, std::int64_t total)>
         progress{};  ///< images times views of this pass
     std::stop_token stop{};
 
+    /// Throws InvalidOption that names the option, its value and the rule.
     void validate() const;
 };
 

@@ -21,6 +21,7 @@ namespace attune {
 class FeatureCache;
 class Network;
 class Optimizer;
+class ProcessGroup;
 struct OptimizerGroup;
 
 /// What a network is trained on: images with a training and a validation part, and features shared with
@@ -96,8 +97,18 @@ struct FitOptions {
     std::function<double(const ScheduleMoment&)> learning_rate_factor{};
 
     /// Where the network computes, such as "cuda:0" (it is brought back to the CPU at the end); features are
-    /// computed there too where the cache's network is.
+    /// computed there too where the cache's network is. What is computed on a device is the same from run to
+    /// run to rounding only.
     std::string device = "cpu";
+
+    /// Other processes that train the same network, by the same recipe and on the same data, with this one:
+    /// each computes its part of every batch, and all come to the weights, to rounding, that one process
+    /// comes to with the whole batches (of layers that look at whole batches, attune::BatchNorm2d and
+    /// StochasticDepth do their part; what torch's own dropout inside a network leaves out is drawn by each
+    /// process for itself). The first process's weights are those that all begin with. Answers of callbacks
+    /// and stop tokens hold for all; the checkpoint is written by the first and must be seen by all. Frozen
+    /// features are computed by each process for itself. Null: this process alone.
+    std::shared_ptr<ProcessGroup> group{};
 };
 
 /// What happened in a fit, best and last epoch, and all numbers by epoch.

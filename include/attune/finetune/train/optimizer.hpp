@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -95,7 +96,23 @@ class ParameterwiseOptimizer : public Optimizer {
     virtual void update(torch::Tensor& parameter, const torch::Tensor& gradient, ParameterState& state,
                         double learning_rate, const OptimizerGroup& group) = 0;
 
+    /// Parameters of one group on one device, with gradients and as many updates behind them, at least one.
+    struct Members {
+        std::vector<torch::Tensor> parameters;
+        std::vector<torch::Tensor> gradients;
+        std::vector<ParameterState*> states;
+
+        /// One of the rule's tensors for each.
+        [[nodiscard]] std::vector<torch::Tensor> tensors(std::size_t index) const;
+    };
+
+    /// The same as update() for each of them in a few launches, which a device with many small parameters
+    /// otherwise waits for. False, with nothing done, where the rule has no such way.
+    virtual bool update_together(const Members& members, double learning_rate, const OptimizerGroup& group);
+
   private:
+    void step_group(OptimizerGroup& group, std::span<ParameterState> states);
+
     std::vector<std::string> tensors_;
     std::vector<std::string> numbers_;
     std::vector<ParameterState> states_;  ///< one a parameter, in the order of the groups

@@ -1,5 +1,12 @@
 #include "attune/finetune/train/optimizers/adam.hpp"
 
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_addcdiv.h>
+#include <ATen/ops/_foreach_addcmul.h>
+#include <ATen/ops/_foreach_div.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_sqrt.h>
+
 #include <cmath>
 #include <utility>
 
@@ -47,6 +54,28 @@ void Adam::update(torch::Tensor& parameter, const torch::Tensor& gradient, Param
         (second.sqrt() / std::sqrt(correction(options_.betas[1], state.steps))).add_(options_.epsilon);
     parameter.addcdiv_(state.tensors[0], divisor,
                        -learning_rate / correction(options_.betas[0], state.steps));
+}
+
+bool Adam::update_together(const Members& members, double learning_rate, const OptimizerGroup& group) {
+    if (options_.amsgrad) return false;
+    auto direction = members.gradients;
+    if (group.weight_decay != 0 && options_.decoupled)
+        at::_foreach_mul_(members.parameters, 1 - learning_rate * group.weight_decay);
+    if (group.weight_decay != 0 && !options_.decoupled)
+        direction = at::_foreach_add(direction, members.parameters, group.weight_decay);
+    const auto first = members.tensors(0);
+    const auto second = members.tensors(1);
+    at::_foreach_mul_(first, options_.betas[0]);
+    at::_foreach_add_(first, direction, 1 - options_.betas[0]);
+    at::_foreach_mul_(second, options_.betas[1]);
+    at::_foreach_addcmul_(second, direction, direction, 1 - options_.betas[1]);
+    const auto steps = members.states.front()->steps;
+    const auto divisor = at::_foreach_sqrt(second);
+    at::_foreach_div_(divisor, std::sqrt(correction(options_.betas[1], steps)));
+    at::_foreach_add_(divisor, options_.epsilon);
+    at::_foreach_addcdiv_(members.parameters, first, divisor,
+                          -learning_rate / correction(options_.betas[0], steps));
+    return true;
 }
 
 Adamax::Adamax(std::vector<OptimizerGroup> groups, AdamOptions options)

@@ -1,5 +1,8 @@
 #include "attune/finetune/train/optimizers/sgd.hpp"
 
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -21,6 +24,21 @@ void Sgd::update(torch::Tensor& parameter, const torch::Tensor& gradient, Parame
         direction = options_.nesterov ? direction.add(momentum, options_.momentum) : momentum;
     }
     parameter.add_(direction, -learning_rate);
+}
+
+bool Sgd::update_together(const Members& members, double learning_rate, const OptimizerGroup& group) {
+    auto direction = members.gradients;
+    if (group.weight_decay != 0)
+        direction = at::_foreach_add(direction, members.parameters, group.weight_decay);
+    if (options_.momentum != 0) {
+        const auto momentum = members.tensors(0);
+        if (!momentum.front().defined()) return false;  // a schedule has just given it one
+        at::_foreach_mul_(momentum, options_.momentum);
+        at::_foreach_add_(momentum, direction, 1 - options_.dampening);
+        direction = options_.nesterov ? at::_foreach_add(direction, momentum, options_.momentum) : momentum;
+    }
+    at::_foreach_add_(members.parameters, direction, -learning_rate);
+    return true;
 }
 
 Asgd::Asgd(std::vector<OptimizerGroup> groups, AsgdOptions options)

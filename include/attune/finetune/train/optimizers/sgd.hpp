@@ -20,6 +20,7 @@ class Sgd : public ParameterwiseOptimizer {
   protected:
     void update(torch::Tensor& parameter, const torch::Tensor& gradient, ParameterState& state,
                 double learning_rate, const OptimizerGroup& group) override;
+    bool update_together(const Members& members, double learning_rate, const OptimizerGroup& group) override;
 
   private:
     SgdOptions options_;

@@ -1,0 +1,115 @@
+#include <torch/types.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "attune/error.hpp"
+#include "attune/files/fingerprint.hpp"
+#include "attune/finetune/freeze.hpp"
+#include "attune/finetune/zoo/batch_norm.hpp"
+#include "fit_run.hpp"
+#include "joint_batch.hpp"
+
+// What several processes that train one network settle between them.
+namespace attune::detail {
+namespace {
+
+/// Whether `module` gathers statistics of batches, and of its own process's part alone.
+bool is_of_one_process(const torch::nn::Module& module) {
+    return module.as<torch::nn::BatchNorm1d>() != nullptr || module.as<torch::nn::BatchNorm2d>() != nullptr ||
+           module.as<torch::nn::BatchNorm3d>() != nullptr;
+}
+
+/// A number that differs where what the processes were given differs.
+std::uint64_t signature_of(const Network& network, const ImageData& data, const Recipe& recipe) {
+    std::string text;
+    for (const auto& [name, value] : recipe.to_text()) text += name + "=" + value + ";";
+    const auto add = [&](const auto& items) {
+        for (const auto& item : items) text += fmt::format("{}:{};", item.key(), item.value().numel());
+    };
+    add(network.named_parameters());
+    add(network.named_buffers());
+    for (const auto part : {Split::train, Split::validation})
+        for (const auto row : data.split().of(part))
+            text += fmt::format("{}:{},", row, data.labels()[static_cast<std::size_t>(row)]);
+    return fnv1a64(text) >> 12U;  // exact in a double
+}
+
+}  // namespace
+
+void FitRun::check_group() const {
+    if (group_ == nullptr || group_->size() == 1) return;
+    const auto cut = recipe_.frozen_in(network_.stages().size());
+    const bool all_train = recipe_.batch_norm == BatchNormPolicy::all_training;
+    for (const auto& item : network_.named_modules("", /*include_self=*/false)) {
+        if (recipe_.batch_norm == BatchNormPolicy::all_frozen || !is_of_one_process(*item.value())) continue;
+        if (all_train || stage_of(network_, item.key()) >= cut)
+            throw InvalidOption(
+                fmt::format("{} gathers statistics of each process's own rows; in a process group use "
+                            "attune::BatchNorm2d, or freeze it",
+                            item.key()));
+    }
+    const bool mixes = recipe_.mixup_alpha > 0 || recipe_.cutmix_alpha > 0;
+    if (mixes && all_train && cut > 0)
+        throw InvalidOption(
+            "recipe.batch_norm all_training must be another in a process group where batches are mixed "
+            "behind "
+            "frozen stages");
+}
+
+/// All begin with the first process's weights. Throws InvalidOption where not all were given the same.
+void FitRun::agree() {
+    const auto own = static_cast<double>(signature_of(network_, data_, recipe_));
+    auto first = torch::tensor({own}, torch::kFloat64).to(device_);
+    group_->broadcast(first);
+    const double differs = first.item<double>() == own ? 0 : 1;
+    if (sum_of(*group_, {differs}, device_)[0] > 0)
+        throw InvalidOption(fmt::format(
+            "process {} of {}{}: all processes of a group must train the same network by the same recipe on "
+            "the same split",
+            group_->rank(), group_->size(), differs > 0 ? " differs from the first" : ""));
+    std::vector<torch::Tensor> tensors = network_.parameters();
+    const auto buffers = network_.buffers();
+    tensors.insert(tensors.end(), buffers.begin(), buffers.end());
+    broadcast_all(*group_, tensors);
+}
+
+/// Throws InvalidState where processes have read other checkpoints than the first.
+void FitRun::require_same_place() const {
+    const auto own = static_cast<double>(result_.steps);
+    auto first = torch::tensor({own}, torch::kFloat64).to(device_);
+    group_->broadcast(first);
+    const double differs = first.item<double>() == own ? 0 : 1;
+    if (sum_of(*group_, {differs}, device_)[0] > 0)
+        throw InvalidState(
+            fmt::format("{}: process {} of {} goes on from update {}, the first one from {}; all processes "
+                        "of a group must "
+                        "see the checkpoint that the first one writes",
+                        options_.checkpoint.string(), group_->rank(), group_->size(), result_.steps,
+                        static_cast<std::int64_t>(first.item<double>())));
+}
+
+bool FitRun::writes_checkpoints() const {
+    return identity_.has_value() && (group_ == nullptr || group_->rank() == 0);
+}
+
+/// Whether this process was told to stop, or another one.
+bool FitRun::is_stopped() {
+    const bool own = options_.stop.stop_requested();
+    return group_ == nullptr ? own : sum_of(*group_, {own ? 1.0 : 0.0}, device_)[0] > 0;
+}
+
+/// Of the processes' answers the one that is least like going on.
+EpochAnswer FitRun::answer_to(const EpochReport& report) {
+    const auto own = options_.on_epoch ? options_.on_epoch(report) : EpochAnswer::proceed;
+    if (group_ == nullptr) return own;
+    const auto votes = sum_of(
+        *group_, {own == EpochAnswer::pause ? 1.0 : 0.0, own == EpochAnswer::stop ? 1.0 : 0.0}, device_);
+    if (votes[0] > 0) return EpochAnswer::pause;
+    return votes[1] > 0 ? EpochAnswer::stop : EpochAnswer::proceed;
+}
+
+}  // namespace attune::detail
