@@ -1,8 +1,8 @@
 // Images a second that fit() trains, on pictures made up in memory. Prints JSON; training_rate.py puts it
 // beside Python's torch and torchvision, one after the other in one run.
 //     training_rate --model resnet18 --image-size 224 --batch 16 --steps 6
-//     training_rate --model resnet50 --batch 128 --steps 40 --warm-up 10 --precision bfloat16 --channels-last
-//     --device cuda
+//     training_rate --model resnet50 --batch 128 --steps 40 --precision bfloat16 --channels-last --device cuda
+// Several processes of a group, by the launcher's RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, share a batch.
 #include <attune/finetune.hpp>
 
 #include <torch/torch.h>
@@ -68,6 +68,8 @@ int main(int argc, char** argv) {
         recipe.precision = precision_from_name(precision);
         double wall = 0, processor = 0;
         FitOptions options{.device = device};
+        if (const auto place = process_group_options_of_environment())
+            options.group = join_process_group(*place);
         options.on_update = [&](const UpdateReport& report) {
             if (report.step + 1 == warm_up) {
                 wall = wall_seconds();
@@ -86,6 +88,7 @@ int main(int argc, char** argv) {
                                            {"channels_last", channels_last},
                                            {"precision", precision},
                                            {"device", device},
+                                           {"processes", options.group ? options.group->size() : 1},
                                            {"images_a_second", images / wall},
                                            {"images_a_processor_second", images / processor}}
                                 .dump()

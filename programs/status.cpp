@@ -2,12 +2,18 @@
 
 #include <algorithm>
 #include <ctime>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "attune/analyse/table.hpp"
+#include "attune/storage/open.hpp"
+#include "attune/storage/workers.hpp"
+#include "attune/tune/detail/process_identity.hpp"
 #include "attune/tune/options.hpp"
 #include "commands.hpp"
 #include "failures.hpp"
@@ -77,10 +83,38 @@ struct EventText {
 
 std::string event_text(const EventBody& body) { return std::visit(EventText{}, body); }
 
-void print_unfinished(const Study& study, double now) {
+using WorkerRows = std::optional<std::vector<WorkerRow>>;
+
+/// Nothing where the table of workers cannot be looked at without writing to the study.
+WorkerRows workers_of(const std::string& address) try {
+    const StorageAddress parsed = StorageAddress::parse(address);
+    const bool is_journal = parsed.kind == StorageAddress::Kind::journal;
+    if (is_journal && !std::filesystem::exists(parsed.place + "-workers")) return std::nullopt;
+    AnyStorage storage = attune::open_storage(parsed, {.read_only = is_journal});
+    const auto table = storage.workers();
+    if (table == nullptr) return std::nullopt;
+    return table->rows();
+} catch (const StorageError&) {
+    return std::nullopt;
+}
+
+/// What is wrong with the worker of a running trial; empty where nothing is known to be.
+std::string worker_trouble(const TrialRecord& trial, const WorkerRows& workers, double now) {
+    if (trial.state != TrialState::running || trial.worker == 0 || !workers) return {};
+    constexpr const char* gone = ", but its worker is gone: the next one to work on the study takes it over";
+    const auto row = std::ranges::find(*workers, trial.worker, &WorkerRow::number);
+    if (row == workers->end()) return gone;
+    if (detail::process_state(row->process) == detail::ProcessState::gone) return gone;
+    const double silence = now - row->latest_seconds;
+    if (silence <= 2 * row->period_seconds) return {};
+    return ", but its worker has given no sign of life for " + duration_text(silence);
+}
+
+void print_unfinished(const Study& study, const WorkerRows& workers, double now) {
     for (const TrialRecord& trial : study.trials()) {
         if (trial.finished()) continue;
-        std::cout << fmt::format("trial {} is {}, begun {} ago: {}", trial.number, to_string(trial.state),
+        std::cout << fmt::format("trial {} is {}{}, begun {} ago: {}", trial.number, to_string(trial.state),
+                                 worker_trouble(trial, workers, now),
                                  duration_text(std::max(0.0, now - trial.started_seconds)),
                                  values_text(trial.asked().values()));
         if (!trial.reports.empty()) {
@@ -102,7 +136,7 @@ void print_status(const std::string& path, std::size_t events) {
         std::cout << wrapped("its last run ended: " + first_line(study.end_reason()), width, 4);
     if (study.space_version() > 0)
         std::cout << "its space was changed " << counted(study.space_version(), "time") << '\n';
-    print_unfinished(study, system_seconds());
+    print_unfinished(study, workers_of(path), system_seconds());
     std::cout << '\n' << best_trials_table(study, {.rows = 5, .footer = false});
     if (const std::string failures = failures_text(study, {.width = width, .whole_reasons = true});
         !failures.empty())

@@ -303,7 +303,11 @@ Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const 
     ImageData data = load_pictures(plan, options, messages, cancel);
     if (cancel.stop_requested()) throw Interrupted{};
     const bool split_given = !data.split().validation.empty() || !data.split().test.empty();
-    data = complete_split(data, shares_of(options, split_given), seed_of(options));
+    const SplitShares shares = shares_of(options, split_given);
+    const bool draws_parts =
+        data.split().validation.empty() || (data.split().test.empty() && shares.test > 0);
+    if (draws_parts) data = with_equal_pictures_grouped(data);
+    data = complete_split(data, shares, seed_of(options));
     if (options.shots) data = few_shot(data, *options.shots, seed_of(options));
     std::vector<std::string> remarks;
     if (std::string damaged = damaged_text(data); !damaged.empty()) {

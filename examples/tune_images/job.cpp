@@ -119,8 +119,14 @@ void prepare_features(FeatureCache& features, const TrainedDepths& depths, const
     messages.phase("computing what frozen layers make of the pictures, once for all trials");
     const double before = features.seconds_computing();
     features.prepare(cuts, recipe.test_views);
-    messages.note(fmt::format("features: {:.0f} MiB, kept in memory, computed in {}",
-                              static_cast<double>(features.bytes_used()) / 1048576.0,
+    const auto mebibytes = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1048576.0; };
+    const std::string on_disk =
+        features.file_bytes_used() == 0
+            ? ""
+            : fmt::format(" and {:.0f} MiB in {}", mebibytes(features.file_bytes_used()),
+                          features.options().file_folder.string());
+    messages.note(fmt::format("features: {:.0f} MiB in memory{}, computed in {}",
+                              mebibytes(features.bytes_used()), on_disk,
                               duration_text(features.seconds_computing() - before)));
 }
 
@@ -230,6 +236,16 @@ int conclude_without_best(const Study& study, const StudyFolder& folder, Message
     return negative;
 }
 
+/// Why a trial's value is not the last point of its curve; empty where it is.
+std::string note_on_views(const Recipe& recipe) {
+    if (!recipe.quick_validation || recipe.test_views.size() < 2) return {};
+    return fmt::format(
+        "Learning curves look at one view of each validation picture, values of finished trials at the mean "
+        "over "
+        "{} views: a value may differ from the end of its curve.",
+        recipe.test_views.size());
+}
+
 /// The winner, read once on the test part, with all that is written of it.
 int conclude(const Options& options, const Inputs& inputs, const FineTuningTask& task,
              FineTuningObjective& objective, const Study& study, const StudyFolder& folder,
@@ -244,7 +260,9 @@ int conclude(const Options& options, const Inputs& inputs, const FineTuningTask&
         finalists.baseline = evaluate_saved(objective, study, 0, inputs, part, {}, messages);
     write_predictions(folder.predictions(), inputs, finalists);
     const std::string verdict = verdict_on(finalists, to_string(part));
-    std::vector<ReportSection> sections{verdict_section(verdict, inputs.remarks)};
+    auto remarks = inputs.remarks;
+    if (const std::string note = note_on_views(task.recipe); !note.empty()) remarks.push_back(note);
+    std::vector<ReportSection> sections{verdict_section(verdict, remarks)};
     for (ReportSection& section : evaluation_sections(finalists.tuned, inputs.data, to_string(part)))
         sections.push_back(std::move(section));
     write_report(study, folder.report(),
@@ -258,6 +276,7 @@ int conclude(const Options& options, const Inputs& inputs, const FineTuningTask&
     messages.result(best_trials_table(study));
     messages.result(fmt::format("best: trial {}, {}", best.number, short_text(best.configuration)));
     messages.result(verdict);
+    if (const std::string note = note_on_views(task.recipe); !note.empty()) messages.note(note);
     if (!scratch.empty()) messages.result(scratch);
     messages.result(
         fmt::format("\nmodel        {}\nreport       {}\npredictions  {}\nstudy        {}\n"
@@ -313,6 +332,7 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
         messages.count("pictures", done, total);
     };
     caching.device = task.device;
+    caching.file_folder = options.scratch;
     caching.stop = cancel;
     // The test part is read once, at the end, by the networks as they were saved.
     const SplitRows& split = inputs.data.split();

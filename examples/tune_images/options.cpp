@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <string_view>
 #include <vector>
@@ -76,6 +77,9 @@ void Options::validate() const {
             validation_share, test_share));
     if (time_limit_seconds) check_positive("--time-limit", *time_limit_seconds);
     check_positive("--memory", memory_gib);
+    if (!scratch.empty() && !std::filesystem::is_directory(scratch))
+        throw attune::InvalidOption(
+            fmt::format("--scratch is '{}'; it must be a folder that is there", scratch.string()));
     check_range<std::int64_t>("--parallel", parallel, 1, 64);
     check_word("--strategy", strategy, {"gaussian_process", "tpe", "sobol", "random", "grid"});
     (void)stopping_policy(epochs.value_or(1));
@@ -118,10 +122,11 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         "Without --data it draws its own images and trains its own small backbone first.\n"
         "Run again with the same arguments, it goes on where it was cut off.\n"};
     app.footer(exit_codes);
-    app.add_option("--data", options.data,
-                   "class folders; or train, validation (val, valid) and test folders of class folders; or a "
-                   "CSV manifest with the header path,label,split (split optional); or a folder of IDX or "
-                   "CIFAR-10 files");
+    app.add_option(
+        "--data", options.data,
+        "class folders; or train, validation (val, valid) and test folders of class folders; or a "
+        "CSV or JSON lines manifest of path, label and, where wanted, split and group (pictures of one "
+        "group are never parted); or a folder of IDX or CIFAR-10 files");
     app.add_option("--weights", options.weights,
                    "pretrained weights: safetensors, or .pth / .pt as torch.save writes them");
     app.add_option("--model", options.model,
@@ -171,6 +176,10 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     app.add_option("--time-limit", options.time_limit_seconds, "seconds for the search (default: none)");
     app.add_option("--memory", options.memory_gib, "GiB for features of frozen layers")
         ->capture_default_str();
+    app.add_option(
+        "--scratch", options.scratch,
+        "folder on a fast disk for features that do not fit in --memory (default: such are computed "
+        "anew in each epoch)");
     app.add_option("--parallel", options.parallel,
                    "trials at once, 1 to 64; the cores are divided among them")
         ->capture_default_str();

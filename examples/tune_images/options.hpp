@@ -32,6 +32,7 @@ struct Options {
     double test_share = 0.2;
     std::optional<double> time_limit_seconds;
     double memory_gib = 4;
+    std::filesystem::path scratch;  ///< empty: features that pass the memory are computed anew
     std::int64_t parallel = 1;
     std::string device = "auto";
     bool check_only = false;

@@ -304,6 +304,38 @@ TEST_CASE("pictures in two parts, two labels for one and classes that a part lac
           "2 pictures of the train part are there with another label too: p4 (as p0), p5 (as p0)");
 }
 
+TEST_CASE("equal pictures stay together in parts that are drawn") {
+    auto pixels = torch::arange(40 * 3 * 8 * 8).remainder(251).to(torch::kUInt8).reshape({40, 3, 8, 8});
+    for (int row = 0; row < 40; ++row) pixels[row][0][0][0] = row;
+    std::vector<std::int64_t> labels;
+    SplitRows all;
+    for (std::int64_t row = 0; row < 40; ++row) {
+        labels.push_back(row % 2);
+        all.train.push_back(row);
+    }
+    const auto data = [&] {
+        return ImageData(pixels.clone(), labels, {"a", "b"}, {}, all, {.image_size = 8});
+    };
+    CHECK(with_equal_pictures_grouped(data()).groups().empty());
+    // Twenty pictures, each twice; pictures 0 to 3 are also of one scene each with pictures 4 to 7.
+    for (int row = 0; row < 20; ++row) pixels[row + 20] = pixels[row].clone();
+    std::vector<std::string> scenes(40);
+    for (std::size_t row = 0; row < 4; ++row) scenes[row] = scenes[row + 24] = "scene " + std::to_string(row);
+    for (const bool has_scenes : {false, true})
+        for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+            const auto grouped =
+                with_equal_pictures_grouped(has_scenes ? data().with_groups(scenes) : data());
+            const auto split = complete_split(grouped, {.validation = 0.2, .test = 0.2}, seed).split();
+            CHECK(!split.validation.empty());
+            CHECK(!split.test.empty());
+            std::vector<int> part_of(40, 0);
+            for (const auto row : split.validation) part_of[static_cast<std::size_t>(row)] = 1;
+            for (const auto row : split.test) part_of[static_cast<std::size_t>(row)] = 2;
+            for (std::size_t row = 0; row < 20; ++row) CHECK(part_of[row] == part_of[row + 20]);
+            for (std::size_t row = 0; has_scenes && row < 4; ++row) CHECK(part_of[row] == part_of[row + 4]);
+        }
+}
+
 TEST_CASE("raw images become data, grey repeated and the test file marked") {
     RawImages raw{4, 1, 28, 28, std::vector<std::uint8_t>(4 * 28 * 28, 9), {0, 1, 2, 1}};
     raw.pixels[0] = 200;

@@ -1,8 +1,10 @@
 #include "support/doctest_torch.hpp"
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <thread>
+#include <vector>
 
 #include "attune/error.hpp"
 #include "attune/finetune/evaluate/evaluation.hpp"
@@ -136,6 +138,40 @@ TEST_CASE("the cache keeps its memory limit, and half precision halves it") {
     // A fit does without what does not fit.
     TinyNetwork network(5);
     CHECK(!fit(network, {data, tight}, quick(1)).used_cached_features);
+}
+
+TEST_CASE("features that pass the memory limit are read from files as they would be from memory") {
+    const auto data = test::striped_images(40);
+    const auto whole = cache_for(data);
+    const auto bytes = whole->bytes_of(1);
+    const auto folder = std::filesystem::temp_directory_path() / "attune feature files";
+    std::filesystem::create_directories(folder);
+    const std::vector<std::size_t> cuts{1, 2, 3};
+    const std::vector<View> views{View{}, View{.horizontal_flip = true}};
+    const auto cache = cache_for(data, {.memory_limit_bytes = bytes, .file_folder = folder});
+    CHECK(cache->fits(cuts, views));
+    cache->prepare(cuts, views);
+    CHECK(cache->bytes_used() <= bytes);
+    CHECK(cache->file_bytes_used() > 0);
+    CHECK(cache->bytes_used() + cache->file_bytes_used() ==
+          2 * (whole->bytes_of(1) + whole->bytes_of(2) + whole->bytes_of(3)));
+    const std::vector<std::int64_t> rows{7, 0, 31};
+    for (const auto cut : cuts)
+        for (const auto& view : views)
+            CHECK(torch::equal(cache->features(cut, view, rows), whole->features(cut, view, rows)));
+    CHECK(std::filesystem::is_empty(folder));  // nothing is left, whatever happens to the program
+    TinyNetwork network(5);
+    CHECK(fit(network, {data, cache}, quick(1)).used_cached_features);
+
+    const auto narrow =
+        cache_for(data, {.memory_limit_bytes = 0, .file_folder = folder, .file_limit_bytes = bytes - 1});
+    CHECK_FALSE(narrow->fits(1, views));
+    CHECK_THROWS_WITH_AS(static_cast<void>(narrow->features(1, {}, rows)), doctest::Contains("file limit"),
+                         InvalidOption);
+    const auto nowhere = cache_for(data, {.memory_limit_bytes = 0, .file_folder = folder / "missing"});
+    CHECK_THROWS_WITH_AS(static_cast<void>(nowhere->features(1, {}, rows)), doctest::Contains("missing"),
+                         FileError);
+    std::filesystem::remove(folder);
 }
 
 TEST_CASE("features of other weights or images are refused") {

@@ -186,8 +186,13 @@ exit 0
     for (int look = 0; look < 2000 && reports() < 3; ++look)
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     REQUIRE(reports() == 3);
+    Attune looker(folder.path());
+    REQUIRE(looker.run({"status", "study.attune"}) == 0);
+    CHECK(looker.out().find("trial 0 is running, begun") != std::string::npos);
     REQUIRE(::kill(child, SIGKILL) == 0);
     CHECK(Attune::wait(child) == -SIGKILL);
+    REQUIRE(looker.run({"status", "study.attune"}) == 0);
+    CHECK(looker.out().find("trial 0 is running, but its worker is gone") != std::string::npos);
     auto elsewhere = arguments;  // the study knows the place, however the next worker is set up
     std::replace(elsewhere.begin(), elsewhere.end(), std::string("kept"), std::string("other"));
     CHECK(attune.run(elsewhere) == 0);

@@ -40,7 +40,7 @@ torch::Tensor as_float(const torch::Tensor& pixels) {
 }
 
 torch::Tensor resized(const torch::Tensor& pixels, std::int64_t size) {
-    if (pixels.size(2) == size && pixels.size(3) == size) return as_float(pixels);
+    if (pixels.size(2) == size && pixels.size(3) == size) return pixels;
     return image::resize(as_float(pixels), size, size);
 }
 
@@ -144,7 +144,7 @@ torch::Tensor augment_one(torch::Tensor pixels, const View& view, const Augmenta
         pixels = random_resized_crop(pixels, augmentation, stream, frame_size);
     else if (augmentation.crop_padding > 0)
         pixels = random_shift(pixels, augmentation.crop_padding, stream, frame_size);
-    pixels = render(pixels, view, frame_size);
+    pixels = as_float(render(pixels, view, frame_size));
     if (augmentation.random_augment > 0)
         pixels = detail::random_augment(pixels, augmentation.random_augment,
                                         augmentation.random_augment_magnitude, stream);
@@ -162,10 +162,13 @@ torch::Tensor augment_by_view(const torch::Tensor& pixels, std::span<const std::
     std::map<std::size_t, std::vector<std::int64_t>> members;
     for (std::size_t i = 0; i < chosen.size(); ++i)
         members[chosen[i]].push_back(static_cast<std::int64_t>(i));
+    // Pictures as they are stay bytes; of several views all are of one type.
+    const bool resamples = std::ranges::any_of(views, [](const View& view) { return view.zoom != 1; });
     torch::Tensor result;
     for (const auto& [view, rows] : members) {
         const auto index = torch::tensor(rows, torch::kInt64);
-        const auto part = render(pixels.index_select(0, index), views[view], frame_size);
+        auto part = render(pixels.index_select(0, index), views[view], frame_size);
+        if (resamples) part = as_float(part);
         if (!result.defined())
             result = torch::empty({pixels.size(0), 3, part.size(2), part.size(3)}, part.options());
         result.index_copy_(0, index, part);

@@ -96,9 +96,10 @@ struct Heads {
     double unseen(const std::vector<View>& changes) const {
         double worst = 1;
         for (const View& change : changes)
-            worst = std::min(
-                worst, evaluate(network, features->data(), Split::validation, {.views = {change}, .worst = 0})
-                           .metrics.accuracy);
+            worst = std::min(worst,
+                             evaluate(network, features->data(), Split::validation,
+                                      {.views = {change}, .worst = 0, .device = features->options().device})
+                                 .metrics.accuracy);
         return worst;
     }
 };

@@ -66,6 +66,11 @@ class C10dGroup : public ProcessGroup {
     C10dGroup(const ProcessGroupOptions& options, c10::intrusive_ptr<Group> group)
         : options_(options), group_(std::move(group)) {}
 
+    ~C10dGroup() override {
+        // Threads that watch over NCCL's work are only ended by this.
+        if constexpr (requires { group_->shutdown(); }) group_->shutdown();
+    }
+
     [[nodiscard]] int rank() const override { return options_.rank; }
     [[nodiscard]] int size() const override { return options_.size; }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "attune/error.hpp"
@@ -19,6 +20,7 @@
 #include "auxiliary_heads.hpp"
 #include "device.hpp"
 #include "evaluation_mode.hpp"
+#include "mapped_tensor.hpp"
 #include "stage_output.hpp"
 
 namespace attune {
@@ -36,6 +38,8 @@ void FeatureCacheOptions::validate() const {
     if (memory_limit_bytes < 0)
         throw InvalidOption("memory_limit_bytes " + std::to_string(memory_limit_bytes) +
                             " must be at least 0");
+    if (file_limit_bytes < 0)
+        throw InvalidOption("file_limit_bytes " + std::to_string(file_limit_bytes) + " must be at least 0");
     if (batch_size < 1)
         throw InvalidOption("batch_size " + std::to_string(batch_size) + " must be at least 1");
     if (!device.empty()) (void)detail::device_named(device);
@@ -88,22 +92,42 @@ struct FeatureCache::Impl {
         return count;
     }
 
-    void require_room(const std::vector<Key>& missing) {
-        std::int64_t needed = 0;
-        for (const auto& key : missing) needed += bytes_of(key.cut, key.view);
-        if (used + needed > options.memory_limit_bytes)
-            throw InvalidOption("features of " + detail::counted(rows.size(), "image") + " at " +
-                                std::to_string(missing.size()) + " cuts and views need " +
-                                std::to_string((used + needed) >> 20) +
-                                " MiB in all, more than the memory limit of " +
-                                std::to_string(options.memory_limit_bytes >> 20) + " MiB");
+    /// Where features that are missing go: for each key whether into a file. Nothing where they do not fit.
+    /// Those of the fewest stages come first, whatever the order in which they are asked for.
+    std::optional<std::map<Key, bool>> places_for(const std::set<Key>& missing) {
+        std::map<Key, bool> places;
+        auto memory = used;
+        auto files = used_in_files;
+        for (const auto& key : missing) {
+            const auto bytes = bytes_of(key.cut, key.view);
+            const bool in_file = memory + bytes > options.memory_limit_bytes;
+            if (in_file && (options.file_folder.empty() || files + bytes > options.file_limit_bytes))
+                return std::nullopt;
+            (in_file ? files : memory) += bytes;
+            places.emplace(key, in_file);
+        }
+        return places;
     }
 
-    torch::Tensor room_for(std::size_t cut, const View& view) {
+    [[noreturn]] void refuse(const std::set<Key>& missing) {
+        std::int64_t needed = used + used_in_files;
+        for (const auto& key : missing) needed += bytes_of(key.cut, key.view);
+        throw InvalidOption(
+            "features of " + detail::counted(rows.size(), "image") + " at " + std::to_string(missing.size()) +
+            " cuts and views need " + std::to_string(needed >> 20) +
+            " MiB in all, more than the memory limit of " + std::to_string(options.memory_limit_bytes >> 20) +
+            " MiB" +
+            (options.file_folder.empty()
+                 ? ""
+                 : " and the file limit of " + std::to_string(options.file_limit_bytes >> 20) + " MiB"));
+    }
+
+    torch::Tensor room_for(const Key& key, bool in_file) {
         std::vector<std::int64_t> sizes{std::ssize(rows)};
-        const auto& shape = shapes(view)[cut - 1];
+        const auto& shape = shapes(key.view)[key.cut - 1];
         sizes.insert(sizes.end(), shape.begin(), shape.end());
-        return torch::empty(sizes, options.half_precision ? torch::kFloat16 : torch::kFloat32);
+        const auto type = options.half_precision ? torch::kFloat16 : torch::kFloat32;
+        return in_file ? detail::mapped_tensor(options.file_folder, sizes, type) : torch::empty(sizes, type);
     }
 
     /// Features that are being computed: one tensor a cut.
@@ -124,8 +148,8 @@ struct FeatureCache::Impl {
     }
 
     /// One pass over all rows, so that each picture is read once, however many views there are.
-    void fill(const std::map<View, std::vector<std::size_t>>& wanted) {
-        if (wanted.empty()) return;
+    void fill(const std::map<Key, bool>& places) {
+        if (places.empty()) return;
         const auto began = std::chrono::steady_clock::now();
         const torch::NoGradGuard no_gradients;
         const detail::EvaluationMode mode(*network);
@@ -133,12 +157,12 @@ struct FeatureCache::Impl {
         std::optional<detail::Visit> visit;
         if (!options.device.empty()) visit.emplace(*network, detail::device_named(options.device));
         std::map<View, Rooms> rooms;
-        for (const auto& [view, cuts] : wanted) {
-            rooms[view].cuts = cuts;
-            for (const auto cut : cuts) rooms[view].features.push_back(room_for(cut, view));
+        for (const auto& [key, in_file] : places) {  // ascending by cut
+            rooms[key.view].cuts.push_back(key.cut);
+            rooms[key.view].features.push_back(room_for(key, in_file));
         }
         const auto count = std::ssize(rows);
-        const auto views = std::ssize(wanted);
+        const auto views = std::ssize(rooms);
         for (std::int64_t done = 0; done < count;) {
             const auto size = std::min(options.batch_size, count - done);
             const auto pixels = data.pixels_of(
@@ -160,8 +184,10 @@ struct FeatureCache::Impl {
         const std::scoped_lock lock(map_mutex);
         for (const auto& [view, list] : rooms)
             for (std::size_t i = 0; i < list.cuts.size(); ++i) {
-                kept.emplace(Key{list.cuts[i], view}, list.features[i]);
-                used += static_cast<std::int64_t>(list.features[i].nbytes());
+                const Key key{list.cuts[i], view};
+                kept.emplace(key, list.features[i]);
+                (places.at(key) ? used_in_files : used) +=
+                    static_cast<std::int64_t>(list.features[i].nbytes());
             }
         seconds += took.count();
         images += count * views;
@@ -169,19 +195,18 @@ struct FeatureCache::Impl {
 
     void prepare(std::span<const std::size_t> cuts, std::span<const View> views) {
         const std::scoped_lock filling(fill_mutex);
-        std::map<View, std::vector<std::size_t>> wanted;
-        std::vector<Key> missing;
-        for (const auto& view : views)
-            for (const auto cut : cuts) {
-                if (find({cut, view}).defined()) continue;
-                auto& list = wanted[view];
-                if (std::ranges::find(list, cut) != list.end()) continue;
-                list.push_back(cut);
-                missing.push_back({cut, view});
-            }
-        require_room(missing);
-        for (auto& [view, list] : wanted) std::ranges::sort(list);
-        fill(wanted);
+        const auto missing = missing_of(cuts, views);
+        const auto places = places_for(missing);
+        if (!places) refuse(missing);
+        fill(*places);
+    }
+
+    std::set<Key> missing_of(std::span<const std::size_t> cuts, std::span<const View> views) {
+        std::set<Key> missing;
+        for (const auto cut : cuts)
+            for (const auto& view : views)
+                if (!find({cut, view}).defined()) missing.insert({cut, view});
+        return missing;
     }
 
     std::shared_ptr<Network> network;
@@ -194,7 +219,8 @@ struct FeatureCache::Impl {
     mutable std::mutex map_mutex;
     std::map<Key, torch::Tensor> kept;
     std::map<std::int64_t, std::vector<std::vector<std::int64_t>>> shapes_by_size;  ///< under fill_mutex
-    std::int64_t used = 0;
+    std::int64_t used = 0;                                                          ///< bytes of memory
+    std::int64_t used_in_files = 0;
     std::int64_t images = 0;
     double seconds = 0;
 };
@@ -234,16 +260,17 @@ std::int64_t FeatureCache::bytes_of(std::size_t cut, const View& view) {
 
 bool FeatureCache::fits(std::span<const std::size_t> cuts, std::span<const View> views) {
     const std::scoped_lock lock(impl_->fill_mutex);
-    std::int64_t needed = 0;
-    for (const std::size_t cut : cuts)
-        for (const auto& view : views)
-            if (!impl_->find({cut, view}).defined()) needed += impl_->bytes_of(cut, view);
-    return impl_->used + needed <= impl_->options.memory_limit_bytes;
+    return impl_->places_for(impl_->missing_of(cuts, views)).has_value();
 }
 
 std::int64_t FeatureCache::bytes_used() const {
     const std::scoped_lock lock(impl_->map_mutex);
     return impl_->used;
+}
+
+std::int64_t FeatureCache::file_bytes_used() const {
+    const std::scoped_lock lock(impl_->map_mutex);
+    return impl_->used_in_files;
 }
 
 std::int64_t FeatureCache::images_computed() const {
@@ -257,6 +284,8 @@ double FeatureCache::seconds_computing() const {
 }
 
 const ImageData& FeatureCache::data() const { return impl_->data; }
+
+const FeatureCacheOptions& FeatureCache::options() const { return impl_->options; }
 
 namespace {
 

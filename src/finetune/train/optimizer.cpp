@@ -29,6 +29,12 @@ void for_each_gradient(Groups& groups, const Use& use) {
             if (parameter.grad().defined()) use(parameter);
 }
 
+constexpr double no_norm = 1e-6;  ///< torch's guard against a norm of 0
+
+void require_norm(double norm) {
+    if (!(norm >= 1)) throw InvalidOption("norm " + std::to_string(norm) + " must be at least 1");
+}
+
 double total_norm(const std::vector<OptimizerGroup>& groups, double exponent) {
     std::vector<torch::Tensor> norms;  // brought over in one go: each look waits for a device
     for_each_gradient(groups, [&](const torch::Tensor& parameter) {
@@ -186,13 +192,29 @@ double momentum_of(const Recipe& recipe) {
 }
 
 double clip_gradients(const std::vector<OptimizerGroup>& groups, double limit, double norm) {
-    if (!(norm >= 1)) throw InvalidOption("norm " + std::to_string(norm) + " must be at least 1");
+    require_norm(norm);
     const torch::NoGradGuard no_gradients;
     const double before = total_norm(groups, norm);
-    const double factor = limit / (before + 1e-6);  // torch's guard against a norm of 0
+    const double factor = limit / (before + no_norm);
     if (factor >= 1) return before;
     for_each_gradient(groups, [&](const torch::Tensor& parameter) { parameter.grad().mul_(factor); });
     return before;
+}
+
+void limit_gradients(const std::vector<OptimizerGroup>& groups, double limit, double norm) {
+    require_norm(norm);
+    const torch::NoGradGuard no_gradients;
+    std::vector<torch::Tensor> gradients;
+    for_each_gradient(groups, [&](const torch::Tensor& parameter) { gradients.push_back(parameter.grad()); });
+    if (gradients.empty()) return;
+    if (gradients.front().is_cpu()) {
+        (void)clip_gradients(groups, limit, norm);
+        return;
+    }
+    std::vector<torch::Tensor> norms;
+    for (const auto& gradient : gradients) norms.push_back(gradient.norm(norm));
+    const auto factor = (limit / (torch::stack(norms).norm(norm) + no_norm)).clamp_max(1);
+    for (auto& gradient : gradients) gradient.mul_(factor);
 }
 
 }  // namespace attune

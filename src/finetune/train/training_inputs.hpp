@@ -66,6 +66,9 @@ class TrainingInputs {
     /// How validation images are to be read: through all test views, or through the first alone.
     [[nodiscard]] EvaluateOptions evaluate_options(bool quick) const;
 
+    /// Where the network computes.
+    [[nodiscard]] torch::Device device() const { return network_.parameters().front().device(); }
+
     [[nodiscard]] bool uses_features() const { return train_features_ != nullptr; }
 
   private:

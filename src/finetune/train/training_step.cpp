@@ -213,7 +213,7 @@ double TrainingStep::run(const std::vector<std::span<const std::int64_t>>& batch
         optimizer_->step([&] {
             dropout_ = dropout;  // every evaluation sees the same network
             optimizer_->zero_grad();
-            const double loss = joint_mean(backward(batch));
+            const double loss = joint_mean({backward(batch)});
             if (std::exchange(first, false)) mean = loss;
             add_penalties();
             return torch::tensor(loss + penalty());
@@ -221,29 +221,31 @@ double TrainingStep::run(const std::vector<std::span<const std::int64_t>>& batch
         return mean;
     }
     optimizer_->zero_grad();
-    torch::Tensor sum;
+    std::vector<DeviceNumber> parts;
     for (std::size_t i = 0; i < batches.size(); ++i) {
         const auto batch = load(i);  // one in memory at a time
         if (i + 1 == batches.size()) meanwhile();
-        const auto part = backward(batch);
-        sum = sum.defined() ? sum + part : part;
+        parts.push_back(backward(batch));
     }
-    mean = joint_mean(sum);
+    mean = joint_mean(parts);
     if (std::isfinite(mean)) update();
     return mean;
 }
 
-/// Adds the gradients of a batch; its part of the mean loss, which a device may still be computing.
-torch::Tensor TrainingStep::backward(const Batch& batch) {
+/// Adds the gradients of a batch; its part of the mean loss.
+DeviceNumber TrainingStep::backward(const Batch& batch) {
     const auto loss = loss_of(batch);
+    const DeviceNumber value(loss);
     (recipe_.precision == Precision::float16 ? loss * scale_.scale : loss).backward();
-    return loss.detach().to(torch::kFloat64);
+    return value;
 }
 
-/// Of all processes, with whose gradients the own ones are summed. Waits for the device.
-double TrainingStep::joint_mean(const torch::Tensor& own_mean) {
-    if (group_ == nullptr) return own_mean.item<double>();
-    std::vector<torch::Tensor> sums{own_mean.clone()};
+/// The sum of the parts, of all processes, with whose gradients the own ones are summed.
+double TrainingStep::joint_mean(const std::vector<DeviceNumber>& parts) {
+    double mean = 0;
+    for (const auto& part : parts) mean += part.value();
+    if (group_ == nullptr) return mean;
+    std::vector<torch::Tensor> sums{torch::tensor({mean}, torch::kFloat64).to(inputs_->device())};
     for (auto& group : optimizer_->groups())
         for (auto& parameter : group.parameters)
             if (parameter.grad().defined()) sums.push_back(parameter.grad());
@@ -255,7 +257,7 @@ void TrainingStep::update() {
     if (recipe_.precision == Precision::float16 && !scale_.unscale(optimizer_->groups())) return;
     add_penalties();
     if (recipe_.gradient_clip_norm > 0)
-        clip_gradients(optimizer_->groups(), recipe_.gradient_clip_norm, recipe_.gradient_clip_exponent);
+        limit_gradients(optimizer_->groups(), recipe_.gradient_clip_norm, recipe_.gradient_clip_exponent);
     optimizer_->step();
 }
 

@@ -15,6 +15,7 @@
 #include "attune/finetune/train/gradient_scale.hpp"
 #include "attune/finetune/train/optimizer.hpp"
 #include "auxiliary_heads.hpp"
+#include "device_number.hpp"
 #include "joint_batch.hpp"
 #include "targets.hpp"
 #include "trained_part.hpp"
@@ -67,8 +68,8 @@ class TrainingStep {
     [[nodiscard]] torch::Tensor loss_of(const Batch& batch);
     [[nodiscard]] torch::Tensor logits_of(const Batch& batch, AuxiliaryLogits& auxiliary);
     [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& logits, const Batch& batch) const;
-    torch::Tensor backward(const Batch& batch);
-    [[nodiscard]] double joint_mean(const torch::Tensor& own_mean);
+    DeviceNumber backward(const Batch& batch);
+    [[nodiscard]] double joint_mean(const std::vector<DeviceNumber>& parts);
     void add_penalties();
     [[nodiscard]] double penalty() const;
     void update();

@@ -79,14 +79,15 @@ struct Augmentation {
 [[nodiscard]] std::size_t choose_view(const Augmentation& augmentation, std::uint64_t seed,
                                       std::int64_t epoch, std::int64_t sample);
 
-/// Renders a view of `pixels` (uint8, or float in [0, 255]; B x 3 x S x S) as float in [0, 255], B x 3 x size
-/// x size. Where S is larger than `frame_size` the middle is taken (the rest is the margin for random crops);
-/// size is view.image_size or, where that is 0, `frame_size`.
+/// Renders a view of `pixels` (uint8, or float in [0, 255]; B x 3 x S x S) in [0, 255], B x 3 x size x size,
+/// as float where pixels are resampled and in their own type where they are not. Where S is larger than
+/// `frame_size` the middle is taken (the rest is the margin for random crops); size is view.image_size or,
+/// where that is 0, `frame_size`.
 [[nodiscard]] at::Tensor render(const at::Tensor& pixels, const View& view, std::int64_t frame_size);
 
-/// Augmented images, float in [0, 255], B x 3 x size x size with size = `image_size` or, where that is 0,
-/// `frame_size`. `samples` are the B numbers that draws are keyed by. Throws InvalidOption where lengths
-/// differ.
+/// Augmented images in [0, 255] (uint8 where only stored pixels are shown, else float), B x 3 x size x size
+/// with size = `image_size` or, where that is 0, `frame_size`. `samples` are the B numbers that draws are
+/// keyed by. Throws InvalidOption where lengths differ.
 [[nodiscard]] at::Tensor augment(const at::Tensor& pixels, std::span<const std::int64_t> samples,
                                  const Augmentation& augmentation, std::uint64_t seed, std::int64_t epoch,
                                  std::int64_t frame_size, std::int64_t image_size = 0);

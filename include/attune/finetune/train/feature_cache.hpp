@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -21,9 +22,13 @@ namespace attune {
 class Network;
 
 struct FeatureCacheOptions {
-    std::int64_t memory_limit_bytes = 4LL << 30;  ///< of all features kept
-    bool half_precision = false;                  ///< keep float16 (half the memory, about 3 digits)
-    std::int64_t batch_size = 32;                 ///< images a forward pass
+    std::int64_t memory_limit_bytes = 4LL << 30;  ///< of the features that are kept in memory
+    /// A folder for those that do not fit there: they are mapped from files without names, which go with the
+    /// cache. Best on a fast disk; empty: nothing goes to disk.
+    std::filesystem::path file_folder{};
+    std::int64_t file_limit_bytes = 64LL << 30;  ///< of the features in files
+    bool half_precision = false;                 ///< keep float16 (half the memory, about 3 digits)
+    std::int64_t batch_size = 32;                ///< images a forward pass
     /// Where the network computes for the length of a pass, such as "cuda:0"; empty: where it is. Features
     /// are kept in the processor's memory either way.
     std::string device{};
@@ -56,8 +61,8 @@ class FeatureCache {
     [[nodiscard]] std::size_t stage_count() const;
 
     /// Computes several cuts and views, all in one pass over the images; those that are there are left
-    /// alone. Throws InvalidOption when the memory limit would be passed (before computing), InvalidState
-    /// when stopped.
+    /// alone. Throws InvalidOption when the limits would be passed (before computing), FileError where the
+    /// disk has no room, InvalidState when stopped.
     void prepare(std::span<const std::size_t> cuts, std::span<const View> views);
 
     /// Features of `rows` (in that order) as float32, rows x ...; computed if need be.
@@ -67,15 +72,16 @@ class FeatureCache {
     /// Bytes that features of one cut and view take.
     [[nodiscard]] std::int64_t bytes_of(std::size_t cut, const View& view = {});
 
-    /// Whether these views at all of these cuts are kept already or can be, together, within the memory
-    /// limit.
+    /// Whether these views at all of these cuts are kept already or can be, together, within the limits.
     [[nodiscard]] bool fits(std::span<const std::size_t> cuts, std::span<const View> views);
     [[nodiscard]] bool fits(std::size_t cut, std::span<const View> views) { return fits({&cut, 1}, views); }
 
-    [[nodiscard]] std::int64_t bytes_used() const;
+    [[nodiscard]] std::int64_t bytes_used() const;  ///< of memory
+    [[nodiscard]] std::int64_t file_bytes_used() const;
     [[nodiscard]] std::int64_t images_computed() const;  ///< forward passes so far, in images
     [[nodiscard]] double seconds_computing() const;      ///< spent on them
     [[nodiscard]] const ImageData& data() const;
+    [[nodiscard]] const FeatureCacheOptions& options() const;
 
     /// Throws InvalidState where the first `cut` stages of `network` do not hold the weights that the
     /// features were made with, or `data` holds other images.

@@ -135,4 +135,7 @@ class ParameterwiseOptimizer : public Optimizer {
 /// exponent of the norm, at least 1 (infinity: the largest absolute value).
 double clip_gradients(const std::vector<OptimizerGroup>& groups, double limit, double norm = 2);
 
+/// The same without the answer, for which a device would have to be waited for.
+void limit_gradients(const std::vector<OptimizerGroup>& groups, double limit, double norm = 2);
+
 }  // namespace attune

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <sstream>
 #include <string>
 #include <type_traits>
 
@@ -51,10 +52,13 @@ void append(NamedTensors& state, const std::string& name, const std::deque<torch
 template <typename States>
 void put(States& states, const torch::Tensor& first, std::unique_ptr<LBFGSParamState> state) {
     auto* address = first.unsafeGetTensorImpl();
-    if constexpr (std::is_same_v<typename States::key_type, std::string>)
-        states[c10::guts::to_string(address)] = std::move(state);
-    else
+    if constexpr (std::is_same_v<typename States::key_type, std::string>) {
+        std::ostringstream text;
+        text << address;
+        states[text.str()] = std::move(state);
+    } else {
         states[address] = std::move(state);
+    }
 }
 
 }  // namespace
