@@ -69,12 +69,10 @@ std::optional<Study> existing_study(const std::string& path) {
 void check_same_settings(const StudySetup& setup, const Study& study, const std::string& path) {
     std::string text;
     for (const std::string& line : setup.differences(study)) text += "\n  " + line;
-    if (!text.empty())
-        throw InvalidState(
-            path +
-            ": holds a study with other settings; name another --study, say the same, or change its "
-            "space with --change-space:" +
-            text);
+    if (text.empty()) return;
+    const bool space_differs = !setup.change_space && !study.space().differences(setup.space).empty();
+    throw InvalidState(path + ": holds a study with other settings; name another --study, or say the same" +
+                       (space_differs ? " (the space may change with --change-space):" : ":") + text);
 }
 
 /// Throws InvalidConfiguration that names the option.

@@ -122,12 +122,31 @@ std::vector<SkippedFile> check_images(const ImageListing& listing, int threads,
     return files;
 }
 
+namespace {
+
+/// A line for each of the first few.
+std::string first_of(const std::vector<SkippedFile>& files) {
+    constexpr std::size_t shown = 5;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(shown, files.size()); ++i)
+        text += "\n  " + files[i].path.string() + ": " + files[i].reason;
+    if (files.size() > shown) text += "\n  and " + std::to_string(files.size() - shown) + " more";
+    return text;
+}
+
+}  // namespace
+
 ImageListing without_files(ImageListing listing, const std::vector<SkippedFile>& damaged) {
     std::set<std::filesystem::path> paths;
     for (const SkippedFile& file : damaged) paths.insert(file.path);
     std::erase_if(listing.samples, [&](const ImageSample& sample) { return paths.contains(sample.path); });
     listing.skipped.insert(listing.skipped.end(), damaged.begin(), damaged.end());
-    if (!damaged.empty()) detail::check_classes(listing, listing.root);
+    if (damaged.empty()) return listing;
+    try {
+        detail::check_classes(listing, listing.root);
+    } catch (const FileError& error) {
+        throw FileError(std::string(error.what()) + "; left out as damaged:" + first_of(damaged));
+    }
     return listing;
 }
 

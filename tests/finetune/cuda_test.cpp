@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "attune/error.hpp"
+#include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/fit.hpp"
 #include "attune/finetune/train/process_group.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
@@ -52,6 +54,15 @@ TEST_CASE("a training on a device comes to what the processor comes to") {
         auto recipe = sgd_recipe(1);
         recipe.augmentation.horizontal_flip = true;
         check_like_processor(set, recipe, 2e-2);
+    }
+    SUBCASE("behind a frozen prefix whose features are shared and computed there") {
+        const TrainingSet shared{set.data,
+                                 std::make_shared<FeatureCache>(std::make_shared<TinyNetwork>(3), set.data,
+                                                                FeatureCacheOptions{.device = "cuda"})};
+        check_like_processor(shared, sgd_recipe(1), 2e-2);
+        const auto here =
+            compute_features(*std::make_shared<TinyNetwork>(3), set.data, 2, {}, set.data.split().train);
+        CHECK(largest_difference(shared.features->features(2, {}, set.data.split().train), here) < 1e-2);
     }
     SUBCASE("a head on kept features, with dropout") {
         auto recipe = sgd_recipe(Recipe::head_only);

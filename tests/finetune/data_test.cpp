@@ -264,7 +264,8 @@ TEST_CASE("damaged files are reported, and only a class without pictures ends th
     CHECK(alone.fingerprint() == data.fingerprint());
 
     listing.samples = {listing.samples[0], listing.samples[3]};
-    CHECK_THROWS_AS(static_cast<void>(load_image_data(listing, options)), FileError);
+    CHECK_THROWS_WITH_AS(static_cast<void>(load_image_data(listing, options)), doctest::Contains("3.png"),
+                         FileError);
     CHECK_THROWS_WITH_AS(static_cast<void>(load_image_data(listing, {.memory_limit_bytes = 10})),
                          doctest::Contains("memory limit"), InvalidOption);
 }

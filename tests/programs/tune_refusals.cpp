@@ -137,6 +137,7 @@ TEST_CASE("an existing study is gone on with as it was begun, and another wish i
         {"study.attune", "seed: 4 there, 5 asked for", "strategy: sobol there, random asked for",
          "stopping: patience {\"patience\":9} there, median asked for", "fixed: {\"kind\":\"a\"} there",
          "duplicates: allow there, forbid asked for", "another --study"});
+    CHECK(attune.errors().find("--change-space") == std::string::npos);  // which changes none of these
     refusals.check(tune_arguments({"--stopping-option", "patience=3"}),
                    {"stopping: patience {\"patience\":9} there, patience {\"patience\":3} asked for"});
     // What is not given is as it was, and limits, parallelism and quiet may change.

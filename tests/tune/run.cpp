@@ -227,6 +227,26 @@ TEST_CASE("the time limit ends the run and stops the trial that runs into it, by
     CHECK(more.study().trials().size() == 4);  // the time of the new run
 }
 
+TEST_CASE("a trial that is cut off since time is up has not failed, and a later run goes on with it") {
+    Tuner tuner{test::plane(), minimize("y")};
+    const auto cut_off = [](Trial& trial) {
+        while (!trial.stop_token().stop_requested()) std::this_thread::yield();
+        throw TrialFailure(FailureKind::environment, "cut off");
+    };
+    const Outcome outcome = tuner.run({.max_duration = 10ms}, cut_off);
+    REQUIRE(outcome.study().trials().size() == 1);
+    CHECK(outcome.study().trial(0).state == TrialState::interrupted);
+    const Outcome more = tuner.run({.max_trials = 1}, [](Trial&) { return 1.0; });
+    REQUIRE(more.study().trials().size() == 1);
+    CHECK(more.study().trial(0).state == TrialState::completed);
+    // The configuration's own fault stays one.
+    const Outcome bad = tuner.run({.max_duration = 10ms}, [](Trial& trial) {
+        while (!trial.stop_token().stop_requested()) std::this_thread::yield();
+        throw TrialFailure(FailureKind::configuration, "diverged");
+    });
+    CHECK(bad.study().trial(1).state == TrialState::failed);
+}
+
 TEST_CASE("limits of the user's own end runs too") {
     Tuner tuner{test::plane(), minimize("y")};
     const Outcome outcome = tuner.run(max_trials(9) && target(100), [](Trial&) { return 1.0; });

@@ -149,7 +149,7 @@ class Tuner {
     /// with `objective(std::span<Trial>)` it takes group_size trials at once. What it throws fails the trial,
     /// not the run, except RunFailure, which ends the run and is let out. When max_duration is over, running
     /// trials get `stop` as the answer to their next report and their stop token is set. Cancelled trials
-    /// become interrupted.
+    /// become interrupted; so do those that then throw TrialFailure of the environment's kind.
     template <class Objective_>
     Outcome run(const Limits& limits, Objective_&& objective, const std::stop_token& cancel = {}) {
         return run(limits.any(), limits.max_duration, std::forward<Objective_>(objective), cancel);

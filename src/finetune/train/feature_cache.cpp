@@ -307,7 +307,7 @@ void for_each_frozen(const Network& own, const Network& other, std::size_t cut, 
                 detail::is_auxiliary(own, item.key()))
                 continue;
             if (found == nullptr || found->sizes() != item.value().sizes() ||
-                !torch::equal(*found, item.value()))
+                !torch::equal(found->to(item.value().device()), item.value()))
                 throw InvalidState(
                     std::string(what) + " " + item.key() +
                     " of a frozen stage differs from the network that the features were made with");

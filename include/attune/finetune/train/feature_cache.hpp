@@ -84,7 +84,7 @@ class FeatureCache {
     [[nodiscard]] const FeatureCacheOptions& options() const;
 
     /// Throws InvalidState where the first `cut` stages of `network` do not hold the weights that the
-    /// features were made with, or `data` holds other images.
+    /// features were made with, or `data` holds other images. The network may be on another device.
     void require_match(const Network& network, std::size_t cut, const ImageData& data) const;
 
     /// Lets the first `cut` stages of `network` hold the cache's own tensors instead of copies of them, so

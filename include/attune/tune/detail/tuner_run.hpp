@@ -76,10 +76,12 @@ ATTUNE_BODY void Tuner::settle(Trial& trial, const std::function<void()>& call) 
 ATTUNE_BODY void Tuner::settle_failed(Trial& trial, const std::string& reason, FailureKind kind) {
     if (trial.tuner_ == nullptr) return;
     const std::lock_guard lock(mutex_);
+    // What is cut off since time is up has not failed: a later run goes on with it.
+    const bool cut_off = run_->out_of_time && kind == FailureKind::environment;
     if (study_.trial(trial.number()).finished())
         trial.tuner_ = nullptr;  // another process was quicker: its result stands
     else
-        run_->cancelled ? give_back(trial) : trial.fail(reason, kind);
+        run_->cancelled || cut_off ? give_back(trial) : trial.fail(reason, kind);
 }
 
 /// Whether the trial heard that the host cancels the run, so that what it came to is not its whole result.
