@@ -70,11 +70,12 @@ TrainingInputs::TrainingInputs(Network& network, const TrainingSet& set, const R
       recipe_(recipe),
       cut_(cut),
       views_(sized(views_of(recipe.augmentation), recipe.image_size)),
-      pictures_([this](std::span<const std::int64_t> rows, std::int64_t epoch) {
+      pictures_([this, pins = !device_of(network).is_cpu()](std::span<const std::int64_t> rows,
+                                                            std::int64_t epoch) {
           auto pictures = augment(data_.pixels_of(rows), rows, recipe_.augmentation, recipe_.seed, epoch,
                                   data_.image_size(), recipe_.image_size);
           // Memory that a device reads by itself, so that the copy runs beside everything else.
-          return device_of(network_).is_cpu() ? pictures : pictures.contiguous().pin_memory();
+          return pins ? pictures.contiguous().pin_memory() : pictures;
       }) {
     // Frozen stages that go on gathering statistics have no fixed output.
     if (cut == 0 || recipe.batch_norm == BatchNormPolicy::all_training) return;

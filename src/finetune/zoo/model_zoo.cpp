@@ -63,6 +63,20 @@ bool meets(const ZooEntry& entry, const ZooQuery& query) {
     return !query.maximum_gflops || weights->gflops <= *query.maximum_gflops;
 }
 
+/// A line for each family.
+std::string names_by_family(const std::vector<ZooEntry>& entries) {
+    std::vector<std::pair<std::string, std::vector<std::string>>> families;
+    for (const auto& entry : entries) {
+        auto found = std::ranges::find(families, entry.family, [](const auto& pair) { return pair.first; });
+        if (found == families.end()) found = families.insert(found, {entry.family, {}});
+        found->second.push_back(entry.name);
+    }
+    std::string text;
+    for (const auto& [family, names] : families)
+        text += fmt::format("\n  {}: {}", family, fmt::join(names, ", "));
+    return text;
+}
+
 }  // namespace
 
 const PublishedWeights* ZooEntry::usual_weights() const noexcept {
@@ -123,9 +137,9 @@ const ZooEntry& ModelZoo::entry(const std::string& name) const {
                          [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
     // A name that shares little with every other is no slip of the pen: a guess would be noise.
     const bool near = 3 * distance(*nearest) <= std::max(wanted.size(), simplified(nearest->name).size());
-    throw UnknownName(fmt::format("no network is called '{}'; {}known are {}", name,
+    throw UnknownName(fmt::format("no network is called '{}'; {}known are{}", name,
                                   near ? fmt::format("the nearest is '{}'; ", nearest->name) : "",
-                                  fmt::join(names(), ", ")));
+                                  names_by_family(entries_)));
 }
 
 std::vector<const ZooEntry*> ModelZoo::find(const ZooQuery& query) const {

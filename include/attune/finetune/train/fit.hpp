@@ -150,8 +150,8 @@ struct FitResult {
 ///
 /// Throws InvalidOption for a recipe that cannot be used with this network and data, InvalidState for
 /// features or a checkpoint that were made of other weights, images or recipes, FileError for a checkpoint
-/// that cannot be read or written. Thread safety: one network, one fit at a time; data
-/// and features are shared freely.
+/// that cannot be read or written, ProcessGroupError where processes of the group are lost. Thread safety:
+/// one network, one fit at a time; data and features are shared freely.
 FitResult fit(Network& network, const TrainingSet& set, const Recipe& recipe, const FitOptions& options = {});
 
 /// A head for `classes` outputs whose start is drawn from `seed` alone (see HeadStart; keep only checks the
