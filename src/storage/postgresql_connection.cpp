@@ -53,10 +53,14 @@ Connection::Connection(std::string address, std::string name, double patience_se
 
 void Connection::fail(const std::string& message) const { throw StorageError(name_ + ": " + message); }
 
-bool Connection::lost(const Result& result) const {
+bool Connection::lost(const Result& result) {
     if (PQstatus(connection_.get()) == CONNECTION_BAD) return true;
     const char* state = PQresultErrorField(result.raw(), PG_DIAG_SQLSTATE);
-    return state != nullptr && std::string_view(state).substr(0, 4) == "57P0";  // shutting or starting up
+    if (state != nullptr) return std::string_view(state).substr(0, 4) == "57P0";  // shutting or starting up
+    // What the server did not say libpq says itself: a connection that takes no more has not become a bad one
+    // yet. The same is said of statements that cannot be sent at all, so it is believed a few times only.
+    constexpr int most = 3;
+    return ++unsaid_ <= most;
 }
 
 /// Waits for a server that is away. What is wrong with the address itself is refused at once.
@@ -98,7 +102,10 @@ Result Connection::run(const char* sql, const std::vector<Argument>& parameters,
         Result result(PQexecParams(connection_.get(), sql, static_cast<int>(parameters.size()), nullptr,
                                    values.data(), lengths.data(), formats.data(), 1));
         const auto status = PQresultStatus(result.raw());
-        if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return result;
+        if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+            unsaid_ = 0;
+            return result;
+        }
         if (!lost(result)) fail(first_line(PQerrorMessage(connection_.get())));
         connect();
         if (was_done && was_done()) return Result(nullptr);
@@ -108,7 +115,10 @@ Result Connection::run(const char* sql, const std::vector<Argument>& parameters,
 void Connection::run_script(const std::string& sql) {
     for (;;) {
         const Result result(PQexec(connection_.get(), ("BEGIN; " + sql + " COMMIT;").c_str()));
-        if (PQresultStatus(result.raw()) == PGRES_COMMAND_OK) return;
+        if (PQresultStatus(result.raw()) == PGRES_COMMAND_OK) {
+            unsaid_ = 0;
+            return;
+        }
         const std::string why = first_line(PQerrorMessage(connection_.get()));
         if (!lost(result)) {
             const Result ignored(PQexec(connection_.get(), "ROLLBACK"));

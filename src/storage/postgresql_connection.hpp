@@ -62,12 +62,13 @@ class Connection {
   private:
     [[noreturn]] void fail(const std::string& message) const;
     void connect();
-    [[nodiscard]] bool lost(const Result& result) const;
+    [[nodiscard]] bool lost(const Result& result);
 
     std::string address_;
     std::string name_;
     double patience_seconds_;
     std::string on_connect_;
+    int unsaid_ = 0;  ///< failures in a row that the server said nothing about
     /// An owner from the first, since a constructor that throws runs no destructor.
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, &PQfinish};
 };

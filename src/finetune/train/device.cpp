@@ -30,7 +30,7 @@ torch::Device device_named(const std::string& name) {
 
 Visit::Visit(torch::nn::Module& network, torch::Device device) {
     const torch::NoGradGuard no_gradients;
-    const auto move = [&](torch::Tensor tensor) {
+    const auto move = [&](const torch::Tensor& tensor) {
         if (!tensor.defined() || tensor.device() == device) return;
         homes_.emplace_back(tensor, tensor.detach());
         tensor.set_data(tensor.detach().to(device));

@@ -26,7 +26,7 @@ bool is_of_one_process(const torch::nn::Module& module) {
 /// A number that differs where what the processes were given differs.
 std::uint64_t signature_of(const Network& network, const ImageData& data, const Recipe& recipe) {
     std::string text;
-    for (const auto& [name, value] : recipe.to_text()) text += name + "=" + value + ";";
+    for (const auto& [name, value] : recipe.to_text()) text += fmt::format("{}={};", name, value);
     const auto add = [&](const auto& items) {
         for (const auto& item : items) text += fmt::format("{}:{};", item.key(), item.value().numel());
     };

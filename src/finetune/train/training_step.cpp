@@ -163,8 +163,8 @@ torch::Tensor TrainingStep::loss_of(const torch::Tensor& given, const Batch& bat
         return share == 1 ? loss : loss * share;
     };
     // Where no sample has a weight there is no mean either.
-    const auto loss = batch.label_share == 0 ? 0 * logits.sum()
-                                             : times(targets_.loss(logits, batch.targets), batch.label_share);
+    auto loss = batch.label_share == 0 ? 0 * logits.sum()
+                                       : times(targets_.loss(logits, batch.targets), batch.label_share);
     if (!batch.teacher.defined()) return loss;
     const double weight = recipe_.distillation_weight;
     return (1 - weight) * loss +
@@ -235,7 +235,7 @@ double TrainingStep::run(const std::vector<std::span<const std::int64_t>>& batch
 /// Adds the gradients of a batch; its part of the mean loss.
 DeviceNumber TrainingStep::backward(const Batch& batch) {
     const auto loss = loss_of(batch);
-    const DeviceNumber value(loss);
+    DeviceNumber value(loss);
     (recipe_.precision == Precision::float16 ? loss * scale_.scale : loss).backward();
     return value;
 }

@@ -1,0 +1,136 @@
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "attune/storage/postgresql.hpp"
+#include "support/shared_data.hpp"
+#include "support/storage_contract.hpp"
+
+// How a connection to PostgreSQL breaks in ways that a real server shows once in a thousand restarts: by a
+// server that says what the protocol (https://www.postgresql.org/docs/current/protocol.html) would have it
+// say.
+
+using namespace attune;
+
+namespace {
+
+std::string big_endian(std::uint32_t number, int bytes = 4) {
+    std::string text;
+    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+        text += static_cast<char>(number >> shift & 0xff);
+    return text;
+}
+
+std::string message(char kind, const std::string& body) {
+    return kind + big_endian(static_cast<std::uint32_t>(body.size()) + 4) + body;
+}
+
+const std::string ready = message('Z', "I");
+std::string done(const std::string& tag) { return message('C', tag + '\0'); }
+
+/// One client's connection, from the server's side.
+class Client {
+  public:
+    explicit Client(int listener) : socket_(::accept(listener, nullptr, nullptr)) {
+        if (socket_ < 0) throw std::runtime_error("no client came");
+        (void)bytes(length(bytes(4)) - 4);  // who it is
+        say(message('R', big_endian(0)) + ready);
+    }
+    ~Client() { ::close(socket_); }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    /// Reads messages up to one of this kind.
+    void hear(char kind) {
+        for (char heard = 0; heard != kind;) {
+            heard = bytes(1)[0];
+            (void)bytes(length(bytes(4)) - 4);
+        }
+    }
+    void say(const std::string& text) {
+        if (::send(socket_, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
+            throw std::runtime_error("the client is gone");
+    }
+    /// From now on what the client sends fails, while it can still read.
+    void stop_listening() { ::shutdown(socket_, SHUT_RD); }
+
+  private:
+    static std::size_t length(const std::string& text) {
+        std::size_t number = 0;
+        for (const char c : text) number = number << 8 | static_cast<unsigned char>(c);
+        return number;
+    }
+    std::string bytes(std::size_t count) {
+        std::string text(count, '\0');
+        for (std::size_t at = 0; at < count;) {
+            const auto got = ::recv(socket_, text.data() + at, count - at, 0);
+            if (got <= 0) throw std::runtime_error("the client is gone");
+            at += static_cast<std::size_t>(got);
+        }
+        return text;
+    }
+
+    int socket_;
+};
+
+int listen_at(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    if (listener < 0 || ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+        ::listen(listener, 4) != 0)
+        throw std::runtime_error("cannot listen at " + path);
+    return listener;
+}
+
+/// Answers a question for one truth value, by no.
+void answer_no(Client& client) {
+    client.hear('S');
+    const std::string column = std::string("answer\0", 7) + big_endian(0) + big_endian(0, 2) +
+                               big_endian(16) + big_endian(1, 2) + big_endian(0xffffffff) + big_endian(1, 2);
+    client.say(message('1', "") + message('2', "") + message('T', big_endian(1, 2) + column) +
+               message('D', big_endian(1, 2) + big_endian(1) + std::string(1, '\0')) + done("SELECT 1") +
+               ready);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a server that stops listening before it closes the connection is waited for like any other that goes") {
+    if (!Postgresql::is_built_in()) return test::count_skip("PostgreSQL", "libpq is missing");
+    const test::TemporaryFolder folder;
+    const int listener = listen_at((folder.path() / ".s.PGSQL.5432").string());
+    std::string trouble;
+    std::jthread server([&] {
+        try {
+            Client first(listener);
+            first.hear('Q');
+            first.stop_listening();
+            first.say(done("SET") + ready);
+            // Notices give the client something to read, so that nothing but the sending fails.
+            const std::string notice("SWARNING\0VWARNING\0C01000\0Mgoing\0", 33);
+            for (pollfd next{listener, POLLIN, 0}; ::poll(&next, 1, 5) == 0;) first.say(message('N', notice));
+            Client second(listener);
+            second.hear('Q');
+            second.say(done("SET") + ready);
+            answer_no(second);
+            second.hear('X');
+        } catch (const std::exception& error) {
+            trouble = error.what();
+        }
+    });
+    CHECK(Postgresql::studies("postgresql://somebody@/anything?host=" + folder.path().string()).empty());
+    ::shutdown(listener, SHUT_RDWR);
+    server.join();
+    ::close(listener);
+    CHECK(trouble.empty());
+}
