@@ -133,8 +133,7 @@ TEST_CASE("trials that are handed out in groups train together and are told as t
         const Recipe recipe = recipe_for(trial.configuration, task.recipe, objective.stage_count());
         const NetworkPtr fresh = task.make_network();
         const FitResult result = fit(*fresh, {task.data, task.features}, recipe);
-        CHECK(result.best_validation_loss ==
-              doctest::Approx(trial.metric("validation_loss")).epsilon(1e-3));
+        CHECK(result.best_validation_loss == doctest::Approx(trial.metric("validation_loss")).epsilon(1e-3));
         CHECK(trial.reports.size() == 4);
     }
 }
@@ -163,7 +162,8 @@ TEST_CASE("a trial of a study that was cut off goes on from its checkpoint with 
     int runs = 0;
     for (; runs < 20 && tuner.study().count(TrialState::completed) < 2; ++runs) {
         stop = std::stop_source();
-        (void)tuner.run({.max_trials = 2}, [&](Trial& trial) { objective(trial); }, stop.get_token());
+        (void)tuner.run(
+            {.max_trials = 2}, [&](Trial& trial) { objective(trial); }, stop.get_token());
     }
     CHECK(runs >= 8);
     const Study study = tuner.study();

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "../../src/finetune/train/joint_batch.hpp"
+#include "../../src/finetune/train/network_randomness.hpp"
 #include "attune/finetune/zoo/batch_norm.hpp"
 #include "attune/finetune/zoo/stochastic_depth.hpp"
 #include "finetune/support/joint_fits.hpp"
@@ -109,6 +110,18 @@ TEST_CASE("batch normalisation over a joint batch is that of one process") {
         CHECK(largest_difference(part.mean, alone.mean) < 1e-4);
         CHECK(largest_difference(part.variance, alone.variance) < 1e-3);
     }
+}
+
+TEST_CASE("what draws for a process's own rows is told from what draws for the joint batch") {
+    struct Layers : torch::nn::Module {};
+    Layers layers;
+    layers.register_module("depth", std::make_shared<StochasticDepth>(0.5));
+    CHECK(attune::detail::draws_randomly(layers));
+    CHECK_FALSE(attune::detail::draws_for_own_rows(layers));
+    layers.register_module("dropout", torch::nn::Dropout(0.3));
+    CHECK(attune::detail::draws_for_own_rows(layers));
+    layers.eval();
+    CHECK_FALSE(attune::detail::draws_for_own_rows(layers));
 }
 
 TEST_CASE("stochastic depth leaves out of a part what it leaves out of the whole batch") {

@@ -1,13 +1,16 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "attune/error.hpp"
 #include "attune/finetune/freeze.hpp"
+#include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/process_group.hpp"
 #include "finetune/support/fitted.hpp"
 #include "finetune/support/joint_fits.hpp"
@@ -266,29 +269,133 @@ TEST_CASE("processes that were given other things are told so, all of them") {
     CHECK(said[1].find("process 1 of 2 differs from the first") != std::string::npos);
 }
 
+TEST_CASE("a joint training whose processes began with other weights goes on too") {
+    if (without_gloo()) return;
+    const TrainingSet set{striped_images(48)};
+    auto recipe = plain_recipe();
+    recipe.epochs = 2;
+    const auto file = std::filesystem::temp_directory_path() / "attune-joint-other.checkpoint";
+    std::filesystem::remove(file);
+    for (const auto answer : {EpochAnswer::pause, EpochAnswer::proceed}) {
+        std::vector<FitEnd> ends(2);
+        in_group(2, [&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
+            TinyNetwork network(3);
+            {
+                const torch::NoGradGuard no_gradients;
+                for (auto& parameter : network.parameters()) parameter.add_(0.01 * static_cast<double>(rank));
+            }
+            FitOptions options{.group = group};
+            options.checkpoint = file;
+            options.on_epoch = [answer](const EpochReport&) { return answer; };
+            ends[rank] = fit(network, set, recipe, options).end;
+        });
+        const auto expected = answer == EpochAnswer::pause ? FitEnd::paused : FitEnd::completed;
+        CHECK((ends == std::vector<FitEnd>{expected, expected}));
+    }
+    std::filesystem::remove(file);
+}
+
+TEST_CASE("kept features need the same frozen weights in all processes") {
+    if (without_gloo()) return;
+    const auto data = striped_images(30);
+    std::vector<std::string> said(2);
+    in_group(2, [&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
+        const auto network = std::make_shared<TinyNetwork>(3);
+        {
+            const torch::NoGradGuard no_gradients;
+            network->parameters().front().add_(static_cast<double>(rank));
+        }
+        const TrainingSet set{data, std::make_shared<FeatureCache>(network, data)};
+        try {
+            (void)fit(*network, set, quick_recipe(1), {.group = group});
+        } catch (const InvalidState& error) {
+            said[rank] = error.what();
+        }
+    });
+    for (const auto& text : said) CHECK(text.find("same frozen weights") != std::string::npos);
+}
+
+TEST_CASE("what one process refuses none begins") {
+    if (without_gloo()) return;
+    const TrainingSet set{striped_images(30)};
+    std::vector<std::string> said(2);
+    in_group(2, [&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
+        TinyNetwork network(3);
+        auto recipe = plain_recipe();
+        if (rank == 1) recipe.batch_size = 0;
+        try {
+            (void)fit(network, set, recipe, {.group = group});
+        } catch (const Error& error) {
+            said[rank] = error.what();
+        }
+    });
+    CHECK(said[0].find("refused to go on") != std::string::npos);
+    CHECK(said[1].find("batch_size") != std::string::npos);
+    auto thawing = plain_recipe();
+    thawing.thaw_every_epochs = 1;
+    thawing.batch_norm = BatchNormPolicy::all_training;
+    thawing.mixup_alpha = 0.2;
+    CHECK_THROWS_WITH_AS(trained_together(2, set, thawing), doctest::Contains("all_training"), InvalidOption);
+}
+
+TEST_CASE("a process may join one group after another at one place, and leave") {
+    if (without_gloo()) return;
+    const auto file = std::filesystem::temp_directory_path() / "attune-group-again";
+    std::filesystem::remove(file);
+    std::vector<std::shared_ptr<ProcessGroup>> kept(2);
+    std::vector<std::thread> threads;
+    std::vector<std::string> said(2);
+    for (int rank = 0; rank < 2; ++rank)
+        threads.emplace_back([&, rank] {
+            for (int time = 0; time < 2; ++time) {
+                const auto group = join_process_group({.rendezvous = "file://" + file.string(),
+                                                       .rank = rank,
+                                                       .size = 2,
+                                                       .timeout_seconds = 60});
+                auto tensor = torch::ones({1});
+                group->sum(tensor);
+                CHECK(tensor.item<double>() == 2);
+                kept[static_cast<std::size_t>(rank)] = group;
+            }
+            auto& group = *kept[static_cast<std::size_t>(rank)];
+            auto tensor = torch::ones({1});
+            if (rank == 1) group.leave();
+            try {
+                group.sum(tensor);
+            } catch (const ProcessGroupError& error) {
+                said[static_cast<std::size_t>(rank)] = error.what();
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    CHECK(said[0].find("could not exchange with the others") != std::string::npos);
+    CHECK(said[1].find("has left its group") != std::string::npos);
+    std::filesystem::remove(file);
+}
+
 TEST_CASE("a process that is lost ends the others' training") {
     if (without_gloo()) return;
     const TrainingSet set{striped_images(48)};
     bool first_heard = false;
-    CHECK_THROWS_WITH_AS(in_group(
-                             2,
-                             [&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
-                                 TinyNetwork network(3);
-                                 FitOptions options{.group = group};
-                                 if (rank == 1)
-                                     options.on_update = [](const UpdateReport& report) {
-                                         if (report.step == 1) throw std::runtime_error("power cut");
-                                     };
-                                 try {
-                                     (void)fit(network, set, plain_recipe(), options);
-                                 } catch (const ProcessGroupError& error) {
-                                     first_heard = rank == 0;
-                                     CHECK(std::string(error.what()).find("process 0 of 2 lost the others") !=
-                                           std::string::npos);
-                                 }
-                             },
-                             10),
-                         "power cut", std::runtime_error);
+    CHECK_THROWS_WITH_AS(
+        in_group(
+            2,
+            [&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
+                TinyNetwork network(3);
+                FitOptions options{.group = group};
+                if (rank == 1)
+                    options.on_update = [](const UpdateReport& report) {
+                        if (report.step == 1) throw std::runtime_error("power cut");
+                    };
+                try {
+                    (void)fit(network, set, plain_recipe(), options);
+                } catch (const ProcessGroupError& error) {
+                    first_heard = rank == 0;
+                    CHECK(std::string(error.what()).find("process 0 of 2 could not exchange") !=
+                          std::string::npos);
+                }
+            },
+            10),
+        "power cut", std::runtime_error);
     CHECK(first_heard);
 }
 

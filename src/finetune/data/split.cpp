@@ -197,6 +197,24 @@ SplitRows grouped_split(std::span<const std::int64_t> labels, std::span<const st
     return split;
 }
 
+namespace {
+
+/// Whole groups may leave a small class nothing to be learnt from.
+void require_classes(const ImageData& data, const Rows& before, const Rows& after) {
+    std::vector<bool> was(data.classes().size()), is(data.classes().size());
+    const auto label_of = [&](std::int64_t row) {
+        return static_cast<std::size_t>(data.labels()[static_cast<std::size_t>(row)]);
+    };
+    for (const auto row : before) was[label_of(row)] = true;
+    for (const auto row : after) is[label_of(row)] = true;
+    for (std::size_t label = 0; label < was.size(); ++label)
+        if (was[label] && !is[label])
+            throw InvalidOption(class_text(static_cast<std::int64_t>(label), data.classes()) +
+                                " has too few groups of images for a split: none is left to train on");
+}
+
+}  // namespace
+
 ImageData complete_split(const ImageData& data, const SplitShares& shares, std::uint64_t seed) {
     SplitRows split = data.split();
     SplitShares missing = shares;
@@ -206,6 +224,7 @@ ImageData complete_split(const ImageData& data, const SplitShares& shares, std::
     SplitRows made = data.groups().empty()
                          ? stratified_split(data.labels(), split.train, missing, seed, data.classes())
                          : grouped_split(data.labels(), data.groups(), split.train, missing, seed);
+    require_classes(data, split.train, made.train);
     split.train = std::move(made.train);
     if (!made.validation.empty()) split.validation = std::move(made.validation);
     if (!made.test.empty()) split.test = std::move(made.test);

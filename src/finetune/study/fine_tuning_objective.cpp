@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "../train/training_inputs.hpp"
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/state_dict.hpp"
@@ -98,6 +99,12 @@ bool FineTuningObjective::may_share_network(const Recipe& recipe) const {
            recipe.batch_norm != BatchNormPolicy::all_training && recipe.head_start != HeadStart::keep;
 }
 
+/// Whether a trial trains its head on kept features and runs nothing else of the network.
+bool FineTuningObjective::trains_on_features(const Recipe& recipe) const {
+    return task_.features != nullptr && recipe.frozen_in(stage_count_) == stage_count_ &&
+           detail::reads_features(*task_.features, recipe, stage_count_);
+}
+
 NetworkPtr FineTuningObjective::take_network(const Recipe& recipe) {
     if (!may_share_network(recipe)) return task_.make_network();
     {
@@ -137,7 +144,7 @@ void FineTuningObjective::operator()(Trial& trial) {
     const Recipe recipe = recipe_for(trial.configuration(), task_.recipe, stage_count_);
     // A head on kept features is a small matrix product: starting a second thread for it costs more than it
     // brings.
-    const bool head_alone = task_.features != nullptr && recipe.frozen_in(stage_count_) == stage_count_;
+    const bool head_alone = trains_on_features(recipe);
     set_compute_threads(head_alone ? 1 : trial.threads());
     NetworkPtr network = take_network(recipe);
     FitOptions options{.device = head_alone ? "cpu" : task_.device};
@@ -276,8 +283,7 @@ TrialModel FineTuningObjective::model_of(const TrialRecord& trial) {
 std::pair<NetworkPtr, ModelCard> FineTuningObjective::refit(const TrialRecord& trial) const {
     const Recipe recipe = recipe_for(trial.configuration, task_.recipe, stage_count_);
     NetworkPtr network = task_.make_network();
-    const bool head_alone = task_.features != nullptr && recipe.frozen_in(stage_count_) == stage_count_;
-    FitOptions options{.device = head_alone ? "cpu" : task_.device};
+    FitOptions options{.device = trains_on_features(recipe) ? "cpu" : task_.device};
     if (trial.state == TrialState::stopped && !trial.reports.empty())
         options.on_epoch = [last = trial.reports.back().step](const EpochReport& report) {
             return static_cast<double>(report.epoch) < last ? EpochAnswer::proceed : EpochAnswer::stop;

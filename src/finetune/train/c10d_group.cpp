@@ -22,6 +22,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <map>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -39,6 +41,20 @@ bool is_set(const char* name, std::string_view value) {
     return found != nullptr && found == value;
 }
 
+/// Whether torchrun's agent holds the store there itself.
+bool is_kept_by_agent(const MeetingPlace& place) {
+    return is_set("TORCHELASTIC_USE_AGENT_STORE", "True") && is_set("MASTER_ADDR", place.host) &&
+           is_set("MASTER_PORT", std::to_string(place.port));
+}
+
+/// Which time this process joins a group there: a store must not be read for the group before.
+int times_joined(const ProcessGroupOptions& options) {
+    static std::mutex mutex;
+    static std::map<std::pair<std::string, int>, int> times;
+    const std::scoped_lock lock(mutex);
+    return times[{options.rendezvous, options.rank}]++;
+}
+
 c10::intrusive_ptr<c10d::Store> make_store(const ProcessGroupOptions& options, const MeetingPlace& place) {
     c10::intrusive_ptr<c10d::Store> store;
     if (!place.file.empty()) {
@@ -47,57 +63,76 @@ c10::intrusive_ptr<c10d::Store> make_store(const ProcessGroupOptions& options, c
     } else {
         c10d::TCPStoreOptions how;
         how.port = place.port;
-        // torchrun's agent holds the store itself.
-        how.isServer = options.rank == 0 && !is_set("TORCHELASTIC_USE_AGENT_STORE", "True");
+        how.isServer = options.rank == 0 && !is_kept_by_agent(place);
         how.numWorkers = static_cast<std::size_t>(options.size);
         how.timeout = timeout_of(options);
         store = c10::make_intrusive<c10d::TCPStore>(place.host, how);
     }
     // A start after a failure must not read what the one before has left.
     const char* start = std::getenv("TORCHELASTIC_RESTART_COUNT");
-    return c10::make_intrusive<c10d::PrefixStore>(fmt::format("attune/{}", start == nullptr ? "0" : start),
-                                                  store);
+    return c10::make_intrusive<c10d::PrefixStore>(
+        fmt::format("attune/{}/{}", start == nullptr ? "0" : start, times_joined(options)), store);
 }
 
 /// `Group` is c10d's class of a backend, whose base differs between versions of libtorch.
 template <typename Group>
 class C10dGroup : public ProcessGroup {
   public:
-    C10dGroup(const ProcessGroupOptions& options, c10::intrusive_ptr<Group> group)
-        : options_(options), group_(std::move(group)) {}
-
-    ~C10dGroup() override {
-        // Threads that watch over NCCL's work are only ended by this.
-        if constexpr (requires { group_->shutdown(); }) group_->shutdown();
-    }
+    /// `on_devices`: it exchanges tensors of CUDA devices alone, in step with their streams.
+    C10dGroup(const ProcessGroupOptions& options, c10::intrusive_ptr<Group> group, bool on_devices)
+        : options_(options), group_(std::move(group)), on_devices_(on_devices) {}
+    ~C10dGroup() override { C10dGroup::leave(); }
 
     [[nodiscard]] int rank() const override { return options_.rank; }
     [[nodiscard]] int size() const override { return options_.size; }
 
     void sum(at::Tensor& tensor) override {
-        std::vector<at::Tensor> tensors{tensor};
+        std::vector<at::Tensor> tensors{checked(tensor)};
         complete([&] { return group_->allreduce(tensors); });
     }
 
     void broadcast(at::Tensor& tensor) override {
-        std::vector<at::Tensor> tensors{tensor};
+        std::vector<at::Tensor> tensors{checked(tensor)};
         complete([&] { return group_->broadcast(tensors); });
     }
 
+    void leave() noexcept override {
+        if (!group_) return;
+        try {
+            // Threads that watch over NCCL's work are only ended by this.
+            if constexpr (requires { group_->shutdown(); }) group_->shutdown();
+        } catch (const std::exception&) {  // there is nobody left to tell
+        }
+        group_.reset();
+    }
+
   private:
+    const at::Tensor& checked(const at::Tensor& tensor) const {
+        if (!group_)
+            throw ProcessGroupError(
+                fmt::format("process {} of {} has left its group", options_.rank, options_.size));
+        if (on_devices_ && tensor.is_cpu())
+            throw InvalidOption("process group backend \"" + options_.backend +
+                                "\" exchanges what is on CUDA devices; FitOptions::device must name one");
+        return tensor;
+    }
+
     template <typename Begin>
     void complete(const Begin& begin) {
         try {
-            begin()->wait(timeout_of(options_));
+            // Without a time NCCL's stream waits, with one this thread would.
+            on_devices_ ? begin()->wait() : begin()->wait(timeout_of(options_));
         } catch (const std::exception& error) {
             const std::string_view text = error.what();
-            throw ProcessGroupError(fmt::format("process {} of {} lost the others: {}", options_.rank,
-                                                options_.size, text.substr(0, text.find('\n'))));
+            throw ProcessGroupError(fmt::format("process {} of {} could not exchange with the others: {}",
+                                                options_.rank, options_.size,
+                                                text.substr(0, text.find('\n'))));
         }
     }
 
     ProcessGroupOptions options_;
     c10::intrusive_ptr<Group> group_;
+    bool on_devices_;
 };
 
 #ifdef ATTUNE_HAS_GLOO
@@ -108,8 +143,10 @@ std::shared_ptr<ProcessGroup> make_gloo(const ProcessGroupOptions& options, cons
                                ? c10d::ProcessGroupGloo::createDefaultDevice()
                                : c10d::ProcessGroupGloo::createDeviceForInterface(interface));
     return std::make_shared<C10dGroup<c10d::ProcessGroupGloo>>(
-        options, c10::make_intrusive<c10d::ProcessGroupGloo>(make_store(options, place), options.rank,
-                                                             options.size, how));
+        options,
+        c10::make_intrusive<c10d::ProcessGroupGloo>(make_store(options, place), options.rank, options.size,
+                                                    how),
+        false);
 }
 #endif
 
@@ -118,8 +155,10 @@ std::shared_ptr<ProcessGroup> make_nccl(const ProcessGroupOptions& options, cons
     auto how = c10d::ProcessGroupNCCL::Options::create();
     how->timeout = timeout_of(options);
     return std::make_shared<C10dGroup<c10d::ProcessGroupNCCL>>(
-        options, c10::make_intrusive<c10d::ProcessGroupNCCL>(make_store(options, place), options.rank,
-                                                             options.size, how));
+        options,
+        c10::make_intrusive<c10d::ProcessGroupNCCL>(make_store(options, place), options.rank, options.size,
+                                                    how),
+        true);
 }
 #endif
 

@@ -1,7 +1,10 @@
 #include "device.hpp"
 
+#include <ATen/Context.h>
 #include <torch/cuda.h>
 #include <torch/utils.h>
+
+#include <mutex>
 
 #include "attune/error.hpp"
 #include "attune/finetune/study/compute_device.hpp"
@@ -28,15 +31,47 @@ torch::Device device_named(const std::string& name) {
     throw InvalidOption("device \"" + name + "\" is not to be had here");
 }
 
+namespace {
+
+struct AlgorithmSearch {
+    std::mutex mutex;
+    int users = 0;
+    bool before = false;
+};
+
+AlgorithmSearch& algorithm_search() {
+    static AlgorithmSearch search;
+    return search;
+}
+
+}  // namespace
+
+FastestAlgorithms::FastestAlgorithms() {
+    auto& search = algorithm_search();
+    const std::scoped_lock lock(search.mutex);
+    if (search.users++ > 0) return;
+    search.before = at::globalContext().benchmarkCuDNN();
+    at::globalContext().setBenchmarkCuDNN(true);
+}
+
+FastestAlgorithms::~FastestAlgorithms() {
+    auto& search = algorithm_search();
+    const std::scoped_lock lock(search.mutex);
+    if (--search.users == 0) at::globalContext().setBenchmarkCuDNN(search.before);
+}
+
 Visit::Visit(torch::nn::Module& network, torch::Device device) {
     const torch::NoGradGuard no_gradients;
-    const auto move = [&](const torch::Tensor& tensor) {
+    // All copies are made before the first tensor changes: the device may have no room for one of them.
+    std::vector<torch::Tensor> copies;
+    const auto copy = [&](const torch::Tensor& tensor) {
         if (!tensor.defined() || tensor.device() == device) return;
+        copies.push_back(tensor.detach().to(device));
         homes_.emplace_back(tensor, tensor.detach());
-        tensor.set_data(tensor.detach().to(device));
     };
-    for (const auto& parameter : network.parameters()) move(parameter);
-    for (const auto& buffer : network.buffers()) move(buffer);
+    for (const auto& parameter : network.parameters()) copy(parameter);
+    for (const auto& buffer : network.buffers()) copy(buffer);
+    for (std::size_t i = 0; i < copies.size(); ++i) homes_[i].first.set_data(copies[i]);
 }
 
 Visit::~Visit() {

@@ -324,10 +324,12 @@ void FeatureCache::require_match(const Network& network, std::size_t cut, const 
     if (!impl_->data.same_images(data))
         throw InvalidState("the feature cache was made of other images than the training set");
     if (&network == impl_->network.get()) return;
+    const std::scoped_lock lock(impl_->fill_mutex);  // meanwhile the network may be on another device
     for_each_frozen(*impl_->network, network, cut, [](const torch::Tensor&, const torch::Tensor&) {});
 }
 
 void FeatureCache::share_weights(Network& network, std::size_t cut) const {
+    const std::scoped_lock lock(impl_->fill_mutex);
     std::vector<std::pair<torch::Tensor, torch::Tensor>> pairs;
     for_each_frozen(*impl_->network, network, cut, [&](const torch::Tensor& own, const torch::Tensor& other) {
         pairs.emplace_back(own, other);

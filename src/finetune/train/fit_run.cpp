@@ -1,6 +1,5 @@
 #include "fit_run.hpp"
 
-#include <ATen/Context.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -74,15 +73,15 @@ FitRun::FitRun(Network& network, const TrainingSet& set, const Recipe& recipe, c
       options_(options),
       device_(device_named(options.device)),
       group_(options.group.get()) {
-    check();
-    if (!options.checkpoint.empty()) identity_ = identify(network, set, recipe);
+    all_or_none(group_, device_, [this] { check(); });
     cut_ = recipe.frozen_in(network.stages().size());
+    if (group_ != nullptr) agree();
+    if (!options.checkpoint.empty()) identity_ = identify(network, set, recipe);
     targets_.emplace(set, recipe);
     targets_->require_head(network);
     check_mixing();
     settled_.emplace(network);
     prepare_network();
-    if (group_ != nullptr) agree();
     step_.emplace(network, set, recipe, options, *part_, *targets_);
     if (identity_) identity_->groups = groups_identity(step_->optimizer());
     plan_.emplace(data_, recipe);
@@ -103,11 +102,7 @@ void FitRun::prepare_network() {
     if (!device_.is_cpu()) {
         settled_->at_the_end([this] { network_.to(torch::kCPU); });
         network_.to(device_);
-        // cuDNN tries its algorithms on each new shape and keeps the fastest.
-        settled_->at_the_end([before = at::globalContext().benchmarkCuDNN()] {
-            at::globalContext().setBenchmarkCuDNN(before);
-        });
-        at::globalContext().setBenchmarkCuDNN(true);
+        fastest_.emplace();
     }
     if (recipe_.channels_last) {
         settled_->at_the_end([this] { lay_out(network_, cut_, at::MemoryFormat::Contiguous); });
@@ -167,15 +162,19 @@ void FitRun::check_mixing() const {
             recipe_.cutmix_alpha));
 }
 
-FitResult FitRun::run() {
+FitResult FitRun::run() try {
     began_ = clock_seconds();
-    if (identity_) resume();
+    if (identity_) all_or_none(group_, device_, [this] { resume(); });
     if (identity_ && group_ != nullptr) require_same_place();
     if (!at_.ended) run_epochs();
     if (result_.end != FitEnd::paused) settle_weights();
+    if (group_ != nullptr) end_alike();
     settled_->now();
     result_.duration_seconds += clock_seconds() - began_;
     return std::move(result_);
+} catch (...) {
+    if (group_ != nullptr) group_->leave();  // the others must not wait for this process
+    throw;
 }
 
 void FitRun::run_epochs() {
@@ -337,11 +336,14 @@ torch::Tensor FitRun::validation_outputs(bool quick) {
     const auto own = own_rows(group_, rows.size());
     const Autocast precision(recipe_.precision, device_.type());
     const auto outputs = compute_logits(network_, data_, own.of(rows), inputs_->evaluate_options(quick));
-    if (!own.is_part()) return outputs;
+    if (group_ == nullptr) return outputs;
     auto all = torch::zeros({std::ssize(rows), outputs.size(1)}, torch::kFloat32);
     all.narrow(0, static_cast<std::int64_t>(own.first), outputs.size(0)).copy_(outputs);
     all = all.to(device_);
-    group_->sum(all);
+    if (own.is_part())
+        group_->sum(all);
+    else
+        group_->broadcast(all);  // a device rounds in its own way each time, and all must judge alike
     return all;
 }
 

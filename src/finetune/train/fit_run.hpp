@@ -13,6 +13,7 @@
 #include "attune/finetune/train/fit.hpp"
 #include "attune/finetune/train/weight_average.hpp"
 #include "batch_plan.hpp"
+#include "device.hpp"
 #include "fit_checkpoint.hpp"
 #include "settled.hpp"
 #include "targets.hpp"
@@ -41,6 +42,8 @@ class FitRun {
     void check_mixing() const;
     void check_group() const;
     void agree();
+    void take_first_weights();
+    void end_alike();
     void require_same_place() const;
     void prepare_network();
     void resume();
@@ -71,8 +74,9 @@ class FitRun {
     const Recipe& recipe_;
     const FitOptions& options_;
     torch::Device device_;
-    ProcessGroup* group_;                  ///< null: this process alone
-    std::optional<FitIdentity> identity_;  ///< where there is a checkpoint
+    ProcessGroup* group_;                       ///< null: this process alone
+    std::optional<FastestAlgorithms> fastest_;  ///< on devices
+    std::optional<FitIdentity> identity_;       ///< where there is a checkpoint
     std::size_t cut_ = 0;
     std::size_t first_ = 0;  ///< stage that trains now
     std::optional<Targets> targets_;

@@ -10,6 +10,7 @@
 #include "attune/files/fingerprint.hpp"
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/zoo/batch_norm.hpp"
+#include "auxiliary_heads.hpp"
 #include "fit_run.hpp"
 #include "joint_batch.hpp"
 
@@ -53,11 +54,11 @@ void FitRun::check_group() const {
                             item.key()));
     }
     const bool mixes = recipe_.mixup_alpha > 0 || recipe_.cutmix_alpha > 0;
-    if (mixes && all_train && cut > 0)
+    const bool enters_late = cut > 0 || recipe_.thaw_every_epochs > 0;
+    if (mixes && all_train && enters_late)
         throw InvalidOption(
             "recipe.batch_norm all_training must be another in a process group where batches are mixed "
-            "behind "
-            "frozen stages");
+            "behind frozen stages");
 }
 
 /// All begin with the first process's weights. Throws InvalidOption where not all were given the same.
@@ -71,10 +72,42 @@ void FitRun::agree() {
             "process {} of {}{}: all processes of a group must train the same network by the same recipe on "
             "the same split",
             group_->rank(), group_->size(), differs > 0 ? " differs from the first" : ""));
-    std::vector<torch::Tensor> tensors = network_.parameters();
-    const auto buffers = network_.buffers();
-    tensors.insert(tensors.end(), buffers.begin(), buffers.end());
-    broadcast_all(*group_, tensors);
+    take_first_weights();
+}
+
+/// Features that were kept belong to the frozen weights that this process had, so these cannot change.
+void FitRun::take_first_weights() {
+    std::vector<torch::Tensor> own;
+    std::vector<torch::Tensor> first_ones;
+    std::vector<bool> frozen;
+    const auto add = [&](const auto& items) {
+        for (const auto& item : items) {
+            own.push_back(item.value());
+            first_ones.push_back(item.value().detach().clone());
+            frozen.push_back(stage_of(network_, item.key()) < cut_ && !is_auxiliary(network_, item.key()));
+        }
+    };
+    add(network_.named_parameters());
+    add(network_.named_buffers());
+    broadcast_all(*group_, first_ones, device_);
+    bool changes_frozen = false;
+    for (std::size_t i = 0; i < own.size(); ++i)
+        if (frozen[i] && set_.features != nullptr && !torch::equal(own[i], first_ones[i]))
+            changes_frozen = true;
+    if (sum_of(*group_, {changes_frozen ? 1.0 : 0.0}, device_)[0] > 0)
+        throw InvalidState(
+            "kept features in a process group need the same frozen weights in all processes; one has others "
+            "than the first");
+    const torch::NoGradGuard no_gradients;
+    for (std::size_t i = 0; i < own.size(); ++i)
+        if (!torch::equal(own[i], first_ones[i])) own[i].copy_(first_ones[i]);
+}
+
+/// Devices round in their own way each time: what all end with is what the first one has.
+void FitRun::end_alike() {
+    std::vector<torch::Tensor> tensors;
+    for (const auto& [name, tensor] : part_->live()) tensors.push_back(tensor.detach());
+    broadcast_all(*group_, tensors, device_);
 }
 
 /// Throws InvalidState where processes have read other checkpoints than the first.

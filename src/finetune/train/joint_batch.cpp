@@ -2,25 +2,27 @@
 
 #include <torch/utils.h>
 
+#include <exception>
 #include <map>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace attune::detail {
 namespace {
 
 thread_local const JointBatch* current_batch = nullptr;
 
-/// Calls `exchange` for one flat tensor of each type and device, and puts what comes of it into the tensors.
+/// Calls `exchange` for one flat tensor of each type, on `device`, and puts what comes of it into the
+/// tensors.
 template <typename Exchange>
-void in_messages(const std::vector<torch::Tensor>& tensors, const Exchange& exchange) {
+void in_messages(const std::vector<torch::Tensor>& tensors, torch::Device device, const Exchange& exchange) {
     const torch::NoGradGuard no_gradients;
-    std::map<std::pair<int, int>, std::vector<torch::Tensor>> kinds;
-    for (const auto& tensor : tensors)
-        kinds[{static_cast<int>(tensor.scalar_type()), static_cast<int>(tensor.device().type())}].push_back(
-            tensor);
+    std::map<torch::ScalarType, std::vector<torch::Tensor>> kinds;
+    for (const auto& tensor : tensors) kinds[tensor.scalar_type()].push_back(tensor);
     for (auto& [kind, members] : kinds) {
         std::vector<torch::Tensor> flat;
-        for (const auto& member : members) flat.push_back(member.reshape({-1}));
+        for (const auto& member : members) flat.push_back(member.reshape({-1}).to(device));
         auto message = torch::cat(flat);
         exchange(message);
         std::int64_t at = 0;
@@ -51,12 +53,12 @@ JointBatch::~JointBatch() { current_batch = before_; }
 
 const JointBatch* JointBatch::current() { return current_batch; }
 
-void sum_all(ProcessGroup& group, const std::vector<torch::Tensor>& tensors) {
-    in_messages(tensors, [&](torch::Tensor& message) { group.sum(message); });
+void sum_all(ProcessGroup& group, const std::vector<torch::Tensor>& tensors, torch::Device device) {
+    in_messages(tensors, device, [&](torch::Tensor& message) { group.sum(message); });
 }
 
-void broadcast_all(ProcessGroup& group, const std::vector<torch::Tensor>& tensors) {
-    in_messages(tensors, [&](torch::Tensor& message) { group.broadcast(message); });
+void broadcast_all(ProcessGroup& group, const std::vector<torch::Tensor>& tensors, torch::Device device) {
+    in_messages(tensors, device, [&](torch::Tensor& message) { group.broadcast(message); });
 }
 
 std::vector<double> sum_of(ProcessGroup& group, const std::vector<double>& numbers, torch::Device device) {
@@ -64,6 +66,21 @@ std::vector<double> sum_of(ProcessGroup& group, const std::vector<double>& numbe
     group.sum(tensor);
     tensor = tensor.to(torch::kCPU);
     return {tensor.data_ptr<double>(), tensor.data_ptr<double>() + tensor.numel()};
+}
+
+void all_or_none(ProcessGroup* group, torch::Device device, const std::function<void()>& work) {
+    if (group == nullptr) return work();
+    std::exception_ptr failure;
+    try {
+        work();
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    const double failures = sum_of(*group, {failure ? 1.0 : 0.0}, device)[0];
+    if (failure) std::rethrow_exception(failure);
+    if (failures > 0)
+        throw ProcessGroupError(
+            fmt::format("{:.0f} of the other processes of the group refused to go on", failures));
 }
 
 }  // namespace attune::detail

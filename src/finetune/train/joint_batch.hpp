@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -54,14 +55,18 @@ class JointBatch {
     const JointBatch* before_;
 };
 
-/// The sums over all processes, for each type of tensor in one message.
-void sum_all(ProcessGroup& group, const std::vector<torch::Tensor>& tensors);
+/// The sums over all processes, for each type of tensor in one message that travels through `device`.
+void sum_all(ProcessGroup& group, const std::vector<torch::Tensor>& tensors, torch::Device device);
 
 /// The first process's tensors, likewise.
-void broadcast_all(ProcessGroup& group, const std::vector<torch::Tensor>& tensors);
+void broadcast_all(ProcessGroup& group, const std::vector<torch::Tensor>& tensors, torch::Device device);
 
 /// A few numbers, summed.
 [[nodiscard]] std::vector<double> sum_of(ProcessGroup& group, const std::vector<double>& numbers,
                                          torch::Device device);
+
+/// Runs `work`. Where it throws in one process it does so in all: there what was thrown, in the others
+/// ProcessGroupError, so that none waits for one that is gone. `group` may be null.
+void all_or_none(ProcessGroup* group, torch::Device device, const std::function<void()>& work);
 
 }  // namespace attune::detail

@@ -54,6 +54,12 @@ bool draws_randomly(const torch::nn::Module& network) {
     return false;
 }
 
+bool draws_for_own_rows(const torch::nn::Module& network) {
+    for (const auto& module : network.modules(/*include_self=*/false))
+        if (module->as<StochasticDepth>() == nullptr && is_random(*module)) return true;
+    return false;
+}
+
 struct SeededGenerator::Kept {
     at::Generator generator;
     torch::Tensor state;

@@ -57,8 +57,8 @@ void ProcessGroupOptions::validate() const {
     if (rank < 0 || rank >= size)
         throw InvalidOption(
             fmt::format("rank {} in a process group of {} must be in [0, {}]", rank, size, size - 1));
-    if (!(timeout_seconds > 0))
-        throw InvalidOption(fmt::format("timeout_seconds {} must be above 0", timeout_seconds));
+    if (!(timeout_seconds > 0 && timeout_seconds <= 1e6))
+        throw InvalidOption(fmt::format("timeout_seconds {} must be in (0, 1e6]", timeout_seconds));
 }
 
 std::vector<std::string> process_group_backends() { return detail::c10d_backends(); }

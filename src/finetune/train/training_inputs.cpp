@@ -63,6 +63,16 @@ void require_side(const Network& network, std::int64_t side) {
     network.check_images(torch::empty({1, 3, side, side}, torch::TensorOptions(torch::kUInt8)));
 }
 
+bool reads_features(FeatureCache& cache, const Recipe& recipe, std::size_t cut) {
+    // Frozen stages that go on gathering statistics have no fixed output.
+    if (cut == 0 || recipe.batch_norm == BatchNormPolicy::all_training || !recipe.augmentation.cacheable())
+        return false;
+    auto views = sized(views_of(recipe.augmentation), recipe.image_size);
+    const auto test_views = sized(recipe.test_views, recipe.image_size);
+    views.insert(views.end(), test_views.begin(), test_views.end());
+    return cache.fits(cut, views);
+}
+
 TrainingInputs::TrainingInputs(Network& network, const TrainingSet& set, const Recipe& recipe,
                                std::size_t cut, std::int64_t own_cache_bytes)
     : network_(network),
@@ -77,7 +87,6 @@ TrainingInputs::TrainingInputs(Network& network, const TrainingSet& set, const R
           // Memory that a device reads by itself, so that the copy runs beside everything else.
           return pins ? pictures.contiguous().pin_memory() : pictures;
       }) {
-    // Frozen stages that go on gathering statistics have no fixed output.
     if (cut == 0 || recipe.batch_norm == BatchNormPolicy::all_training) return;
     auto cache = set.features;
     if (cache != nullptr)
@@ -85,11 +94,8 @@ TrainingInputs::TrainingInputs(Network& network, const TrainingSet& set, const R
     else if (own_cache_bytes > 0)
         cache = own_cache(network, data_, own_cache_bytes);
     if (cache == nullptr) return;
-    const auto test_views = sized(recipe.test_views, recipe.image_size);
-    if (cache->fits(cut, test_views)) validation_features_ = cache;
-    auto all_views = views_;
-    all_views.insert(all_views.end(), test_views.begin(), test_views.end());
-    if (recipe.augmentation.cacheable() && cache->fits(cut, all_views)) train_features_ = cache;
+    if (cache->fits(cut, sized(recipe.test_views, recipe.image_size))) validation_features_ = cache;
+    if (reads_features(*cache, recipe, cut)) train_features_ = cache;
 }
 
 torch::Tensor TrainingInputs::batch(const ShownPixels& shown) const {

@@ -39,6 +39,9 @@ class ShownPixels {
     mutable torch::Tensor pixels_;
 };
 
+/// Whether a training whose first `cut` stages are frozen can read all that enters the others from `cache`.
+[[nodiscard]] bool reads_features(FeatureCache& cache, const Recipe& recipe, std::size_t cut);
+
 /// Where a fit's batches come from: kept features where stages are frozen and the views are fixed, else the
 /// images.
 class TrainingInputs {

@@ -69,6 +69,7 @@ void TrainingStep::set_inputs(const TrainingInputs* inputs, std::size_t first_st
     inputs_ = inputs;
     first_ = first_stage;
     draws_ = first_stage < network_.stages().size() && draws_randomly(network_);
+    draws_for_own_rows_ = group_ != nullptr && draws_ && draws_for_own_rows(network_);
 }
 
 std::vector<std::int64_t> TrainingStep::rows_to_read(std::span<const std::int64_t> joint) const {
@@ -92,7 +93,10 @@ TrainingStep::Batch TrainingStep::batch_of(std::span<const std::int64_t> joint, 
         batch.x = inputs_->batch(shown);
     }
     batch.targets = targets_.of(rows);
-    batch.key = stream_of(recipe_.seed, network_purpose, step, index).next();
+    auto keys = stream_of(recipe_.seed, network_purpose, step, index);
+    batch.key = keys.next();
+    // Each process a key of its own, or row j of every part would lose the same.
+    for (int i = 0; draws_for_own_rows_ && i < group_->rank(); ++i) batch.key = keys.next();
     if (teacher_)
         batch.teacher = torch::softmax(teacher_->logits(shown) / recipe_.distillation_temperature, 1);
     mix(batch, step, index);
@@ -144,7 +148,11 @@ torch::Tensor TrainingStep::logits_of(const Batch& batch, AuxiliaryLogits& auxil
 torch::Tensor TrainingStep::head_mask(const torch::Tensor& features, const OwnRows& own) {
     auto sizes = features.sizes().vec();
     sizes[0] = static_cast<std::int64_t>(own.total);
-    const auto joint = own.is_part() ? torch::empty(sizes, features.options()) : features;
+    // Laid out as one process's would be, since the mask is drawn in the order of memory.
+    const auto joint =
+        own.is_part()
+            ? torch::empty(sizes, features.options().memory_format(features.suggest_memory_format()))
+            : features;
     return dropout_mask(joint, 1 - recipe_.head_dropout, dropout_)
         .narrow(0, static_cast<std::int64_t>(own.first), features.size(0));
 }
@@ -249,7 +257,7 @@ double TrainingStep::joint_mean(const std::vector<DeviceNumber>& parts) {
     for (auto& group : optimizer_->groups())
         for (auto& parameter : group.parameters)
             if (parameter.grad().defined()) sums.push_back(parameter.grad());
-    sum_all(*group_, sums);
+    sum_all(*group_, sums, inputs_->device());
     return sums.front().item<double>();
 }
 

@@ -80,7 +80,8 @@ class TrainingStep {
     const Targets& targets_;
     const TrainingInputs* inputs_ = nullptr;
     std::size_t first_ = 0;
-    bool draws_ = false;                   ///< whether layers of the network draw random numbers
+    bool draws_ = false;  ///< whether layers of the network draw random numbers
+    bool draws_for_own_rows_ = false;
     std::shared_ptr<ProcessGroup> group_;  ///< may be null
     std::unique_ptr<Optimizer> optimizer_;
     GradientScale scale_;

@@ -36,7 +36,7 @@ struct Moments {
 
 /// From each process's own mean and squares, which lose no digits where means are large (Chan, Golub and
 /// LeVeque, 1979).
-Moments joint_moments(ProcessGroup& group, const torch::Tensor& x) {
+Moments joint_moments(ProcessGroup& group, const torch::Tensor& x, double count_of_all) {
     const auto channels = x.size(1);
     const auto count = static_cast<double>(x.numel()) / static_cast<double>(channels);
     const auto mean = x.mean(all_but_channels());
@@ -47,9 +47,8 @@ Moments joint_moments(ProcessGroup& group, const torch::Tensor& x) {
     const auto counts = table.slice(1, 2 * channels);
     const auto means = table.slice(1, 0, channels);
     Moments joint;
-    const auto total = counts.sum();
-    joint.count = total.item<double>();
-    joint.mean = (means * counts).sum(0) / total;
+    joint.count = count_of_all;
+    joint.mean = (means * counts).sum(0) / count_of_all;
     joint.squares = (table.slice(1, channels, 2 * channels) + counts * (means - joint.mean).square()).sum(0);
     return joint;
 }
@@ -129,7 +128,11 @@ torch::Tensor BatchNorm2dImpl::over_joint_batch(const torch::Tensor& x) {
     Moments moments;
     {
         const torch::NoGradGuard no_gradients;
-        moments = joint_moments(*group, x.to(torch::kFloat32));
+        const auto& own = detail::JointBatch::current()->own();
+        // Known here: a device need not be asked.
+        const double count = static_cast<double>(x.numel() / x.size(1)) / static_cast<double>(own.count) *
+                             static_cast<double>(own.total);
+        moments = joint_moments(*group, x.to(torch::kFloat32), count);
         if (options.track_running_stats()) {
             const double rate = count_batch();
             running_mean.mul_(1 - rate).add_(moments.mean, rate);

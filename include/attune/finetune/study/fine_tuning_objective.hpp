@@ -100,6 +100,7 @@ class FineTuningObjective {
     [[nodiscard]] TrialModel saved_model(const TrialRecord& trial) const;
     [[nodiscard]] std::pair<NetworkPtr, ModelCard> refit(const TrialRecord& trial) const;
     [[nodiscard]] bool may_share_network(const Recipe& recipe) const;
+    [[nodiscard]] bool trains_on_features(const Recipe& recipe) const;
     void train_together(std::span<Trial* const> trials);
     void alone(Trial& trial);
     void conclude(Trial& trial, const Recipe& recipe, const FitResult& result, Network& network);

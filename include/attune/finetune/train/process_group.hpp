@@ -43,6 +43,10 @@ class ProcessGroup {
     /// Puts the first process's `tensor` (contiguous) into that of each. Throws
     /// ProcessGroupError.
     virtual void broadcast(at::Tensor& tensor) = 0;
+
+    /// Gives the group up, since this process cannot go on: calls of the others that wait for it throw, and
+    /// so do later ones of this process. fit() does so where an exception ends it. By default: nothing.
+    virtual void leave() noexcept {}
 };
 
 /// Where processes meet, and which one this is.
@@ -57,7 +61,8 @@ struct ProcessGroupOptions {
     int rank = 0;  ///< of this process, in [0, size)
     int size = 1;  ///< processes
 
-    /// How long a process waits for the others, in each call; above 0.
+    /// How long a process waits for the others, in each call; above 0, at most 1e6. (With nccl libtorch's own
+    /// watchdog ends a process that has waited so long.)
     double timeout_seconds = 1800;
 
     /// Throws InvalidOption that names the option, its value and the rule.

@@ -77,7 +77,7 @@ ATTUNE_BODY void Tuner::settle_failed(Trial& trial, const std::string& reason, F
     if (trial.tuner_ == nullptr) return;
     const std::lock_guard lock(mutex_);
     // What is cut off since time is up has not failed: a later run goes on with it.
-    const bool cut_off = run_->out_of_time && kind == FailureKind::environment;
+    const bool cut_off = kind == FailureKind::environment && run_->is_out_of_time(options_.clock());
     if (study_.trial(trial.number()).finished())
         trial.tuner_ = nullptr;  // another process was quicker: its result stands
     else
