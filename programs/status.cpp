@@ -85,12 +85,13 @@ std::string event_text(const EventBody& body) { return std::visit(EventText{}, b
 
 using WorkerRows = std::optional<std::vector<WorkerRow>>;
 
-/// Nothing where the table of workers cannot be looked at without writing to the study.
+/// Nothing where the table of workers cannot be looked at: a journal's is a file of its own, which would have
+/// to be made.
 WorkerRows workers_of(const std::string& address) try {
     const StorageAddress parsed = StorageAddress::parse(address);
     const bool is_journal = parsed.kind == StorageAddress::Kind::journal;
     if (is_journal && !std::filesystem::exists(parsed.place + "-workers")) return std::nullopt;
-    AnyStorage storage = attune::open_storage(parsed, {.read_only = is_journal});
+    AnyStorage storage = attune::open_storage(parsed, {.read_only = true});
     const auto table = storage.workers();
     if (table == nullptr) return std::nullopt;
     return table->rows();

@@ -3,25 +3,12 @@
 #include <torch/torch.h>
 #include <attune/finetune.hpp>
 
-#include <cmath>
 #include <cstdio>
 
-int main() {
-    // Stripes along one of two directions, in noise: 32 x 32 pixels, 2 classes, 80 images.
-    torch::manual_seed(1);
-    const std::int64_t count = 80, side = 32;
-    torch::Tensor pixels = torch::rand({count, 3, side, side}) * 120;
-    std::vector<std::int64_t> labels;
-    for (std::int64_t i = 0; i < count; ++i) {
-        const torch::Tensor wave =
-            (torch::sin(torch::arange(side, torch::kFloat) * 0.8 + static_cast<double>(i)) + 1) * 60;
-        pixels[i] += i % 2 == 0 ? wave.view({1, side, 1}) : wave.view({1, 1, side});
-        labels.push_back(i % 2);
-    }
-    attune::ImageData data(pixels.to(torch::kUInt8), labels, {"across", "along"}, {}, {},
-                           {.image_size = side});
-    data = attune::complete_split(data, {.validation = 0.25, .test = 0.25}, 1);
+#include "stripes.hpp"
 
+int main() {
+    const attune::ImageData data = stripes(80);
     attune::NetworkPtr network = attune::ModelZoo::standard().make("resnet20", 2);
     const attune::Recipe recipe{.frozen_stages = 0, .learning_rate = 3e-3, .epochs = 6, .batch_size = 16};
     const attune::FitResult result =

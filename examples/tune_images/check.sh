@@ -40,7 +40,7 @@ refused "stopping policy 'never' is unknown" --stopping never --out out
 refused "--views is 'turn'" --views turn --out out
 refused "--resize is 'stretch'" --resize stretch --out out
 refused "--scratch is '/nowhere'" --scratch /nowhere --out out
-refused 'device "abacus" must be cpu, cuda or cuda:<number>' --device abacus --out out
+refused '--device: device "abacus" must be cpu, cuda or cuda:<number>; auto takes what is there' --device abacus --out out
 refused "--parallel is 65; it must be from 1 to 64" --parallel 65 --out out
 refused "--time-limit is -1; it must be above 0" --time-limit -1 --out out
 refused "unfreeze 'layer9'" --unfreeze layer9 --out out

@@ -303,10 +303,11 @@ Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const 
     ImageData data = load_pictures(plan, options, messages, cancel);
     if (cancel.stop_requested()) throw Interrupted{};
     const bool split_given = !data.split().validation.empty() || !data.split().test.empty();
+    const PictureDigests digests(data);
     const SplitShares shares = shares_of(options, split_given);
     const bool draws_parts =
         data.split().validation.empty() || (data.split().test.empty() && shares.test > 0);
-    if (draws_parts) data = with_equal_pictures_grouped(data);
+    if (draws_parts) data = with_equal_pictures_grouped(data, digests);
     data = complete_split(data, shares, seed_of(options));
     if (options.shots) data = few_shot(data, *options.shots, seed_of(options));
     std::vector<std::string> remarks;
@@ -315,7 +316,7 @@ Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const 
         remarks.push_back(std::move(damaged));
     }
     describe(data, messages);
-    for (std::string& remark : remarks_on(data)) {
+    for (std::string& remark : remarks_on(data, digests)) {
         messages.say("remark: " + remark);
         remarks.push_back(std::move(remark));
     }

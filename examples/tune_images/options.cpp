@@ -85,7 +85,11 @@ void Options::validate() const {
     (void)stopping_policy(epochs.value_or(1));
     check_word("--views", views, {"auto", "none", "flip", "dihedral"});
     check_word("--resize", resize, {"squash", "crop", "pad"});
-    attune::check_device(compute_device());
+    try {
+        attune::check_device(compute_device());
+    } catch (const attune::InvalidOption& error) {
+        throw attune::InvalidOption(fmt::format("--device: {}; auto takes what is there", error.what()));
+    }
     if (out.empty()) throw attune::InvalidOption("--out is empty; it must name a folder");
     if (draws_its_data()) check_without_data(*this);
 }

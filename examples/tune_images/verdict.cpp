@@ -31,7 +31,7 @@ std::string verdict_on(const Finalists& finalists, const std::string& part) {
 ReportSection verdict_section(const std::string& verdict, const std::vector<std::string>& remarks) {
     std::string html = "<p>" + escape_html(verdict) + "</p>";
     if (!remarks.empty()) {
-        html += "<p>About the images:</p><ul>";
+        html += "<p>To keep in mind:</p><ul>";
         for (const std::string& remark : remarks) html += "<li>" + escape_html(remark) + "</li>";
         html += "</ul>";
     }

@@ -3,6 +3,7 @@
 /// Everything of attune::finetune: networks, weights, data, training, evaluation and studies over recipes.
 
 #include "attune/finetune/data/augmentation.hpp"
+#include "attune/finetune/data/equal_pictures.hpp"
 #include "attune/finetune/data/image_data.hpp"
 #include "attune/finetune/data/image_operations.hpp"
 #include "attune/finetune/data/remarks.hpp"

@@ -205,7 +205,7 @@ class Postgresql::State {
     }
 
     std::shared_ptr<WorkerTable> workers() {
-        if (workers_ == nullptr && !options_.read_only)
+        if (workers_ == nullptr)
             workers_ =
                 std::make_shared<PostgresqlWorkers>(address_, location(), id_, options_.patience_seconds);
         return workers_;

@@ -24,9 +24,10 @@ std::uint64_t id_of(Database& database, const std::string& study) {
 /// The workers of one study, by a connection of their own, so that heartbeats wait for nobody's append.
 class SqliteWorkers final : public WorkerTable {
   public:
-    SqliteWorkers(const std::filesystem::path& path, std::uint64_t study, double patience_seconds)
-        : database_(path, Database::Access::write, patience_seconds), study_(study) {
-        database_.set_flushing(false);
+    SqliteWorkers(const std::filesystem::path& path, Database::Access access, std::uint64_t study,
+                  double patience_seconds)
+        : database_(path, access, patience_seconds), study_(study) {
+        if (access == Database::Access::write) database_.set_flushing(false);
     }
 
     std::uint64_t join(const WorkerRow& row, std::uint64_t least) override {
@@ -173,8 +174,10 @@ class Sqlite::State {
     }
 
     std::shared_ptr<WorkerTable> workers() {
-        if (workers_ == nullptr && writable_)
-            workers_ = std::make_shared<SqliteWorkers>(database_.path(), id_, options_.patience_seconds);
+        if (workers_ == nullptr)
+            workers_ = std::make_shared<SqliteWorkers>(
+                database_.path(), writable_ ? Database::Access::write : Database::Access::read, id_,
+                options_.patience_seconds);
         return workers_;
     }
 

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "attune/error.hpp"
+#include "attune/finetune/evaluate/evaluation.hpp"
+#include "attune/finetune/study/compute_device.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/fit.hpp"
 #include "attune/finetune/train/process_group.hpp"
@@ -45,6 +47,23 @@ void check_like_processor(const TrainingSet& set, const Recipe& recipe, double t
 }
 
 }  // namespace
+
+TEST_CASE("devices go by torch's names, and one that is not there is refused") {
+    check_device("cpu");
+    check_device(fastest_device());
+    CHECK(fastest_device() == (torch::cuda::is_available() ? "cuda" : "cpu"));
+    for (const char* name : {"abacus", "", "cuda:x"})
+        CHECK_THROWS_WITH_AS(check_device(name), doctest::Contains("must be cpu, cuda or cuda:<number>"),
+                             InvalidOption);
+    for (const char* name : {"cuda:99", "meta"})
+        CHECK_THROWS_WITH_AS(check_device(name), doctest::Contains("is not to be had here"), InvalidOption);
+    const auto data = striped_images(24);
+    TinyNetwork network(3);
+    CHECK_THROWS_WITH_AS((void)evaluate(network, data, Split::validation, {.device = "cuda:99"}),
+                         doctest::Contains("cuda:99"), InvalidOption);
+    CHECK_THROWS_WITH_AS(FeatureCache(std::make_shared<TinyNetwork>(3), data, {.device = "cuda:99"}),
+                         doctest::Contains("cuda:99"), InvalidOption);
+}
 
 TEST_CASE("a training on a device comes to what the processor comes to") {
     if (without_cuda()) return;

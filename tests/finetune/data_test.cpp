@@ -270,6 +270,16 @@ TEST_CASE("damaged files are reported, and only a class without pictures ends th
                          doctest::Contains("memory limit"), InvalidOption);
 }
 
+namespace {
+
+std::vector<std::string> remarked(const ImageData& data) { return remarks_on(data, PictureDigests(data)); }
+
+ImageData grouped_data(const ImageData& data) {
+    return with_equal_pictures_grouped(data, PictureDigests(data));
+}
+
+}  // namespace
+
 TEST_CASE("pictures in two parts, two labels for one and classes that a part lacks are remarked") {
     auto pixels = torch::arange(10 * 3 * 8 * 8).remainder(251).to(torch::kUInt8).reshape({10, 3, 8, 8});
     for (int row = 0; row < 10; ++row) pixels[row][0][0][0] = row;
@@ -280,18 +290,18 @@ TEST_CASE("pictures in two parts, two labels for one and classes that a part lac
                          {.image_size = 8});
     };
     const std::vector<std::int64_t> labels{0, 1, 2, 0, 1, 2, 0, 1, 2, 0};
-    CHECK(remarks_on(data(labels, {{0, 1, 2}, {3, 4, 5}, {6, 7, 8}})).empty());
-    CHECK(remarks_on(data(labels, {{0, 1, 2, 3, 4, 5}, {}, {}})).empty());
+    CHECK(remarked(data(labels, {{0, 1, 2}, {3, 4, 5}, {6, 7, 8}})).empty());
+    CHECK(remarked(data(labels, {{0, 1, 2, 3, 4, 5}, {}, {}})).empty());
 
-    const auto lacking = remarks_on(data(labels, {{0, 1, 2, 4, 5}, {3}, {6, 7, 8}}));
+    const auto lacking = remarked(data(labels, {{0, 1, 2, 4, 5}, {3}, {6, 7, 8}}));
     REQUIRE(lacking.size() == 1);
     CHECK(lacking[0] == "2 of 3 classes without validation pictures, so nothing is measured on them: b, c");
 
     for (const int row : {3, 4, 5, 6}) pixels[row] = pixels[0].clone();
     const ImageData shared = data(labels, {{0, 1, 2}, {3, 4, 5}, {6, 7, 8}});
-    CHECK(equal_pictures(shared, Split::train, Split::validation) ==
+    CHECK(equal_pictures(shared, Split::train, Split::validation, PictureDigests(shared)) ==
           std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 3}, {0, 4}, {0, 5}});
-    const auto remarks = remarks_on(shared);
+    const auto remarks = remarked(shared);
     REQUIRE(remarks.size() == 3);
     CHECK(remarks[0].find("3 pictures of the validation part are in the train part too") !=
           std::string::npos);
@@ -299,7 +309,7 @@ TEST_CASE("pictures in two parts, two labels for one and classes that a part lac
     CHECK(remarks[1].find("1 picture of the test part is in the train part too") != std::string::npos);
     CHECK(remarks[2].find("1 picture of the test part is in the validation part too") != std::string::npos);
 
-    const auto contradicting = remarks_on(data(labels, {{0, 1, 2, 3, 4, 5}, {}, {}}));
+    const auto contradicting = remarked(data(labels, {{0, 1, 2, 3, 4, 5}, {}, {}}));
     REQUIRE(contradicting.size() == 1);  // row 3 has row 0's label
     CHECK(contradicting[0] ==
           "2 pictures of the train part are there with another label too: p4 (as p0), p5 (as p0)");
@@ -317,15 +327,14 @@ TEST_CASE("equal pictures stay together in parts that are drawn") {
     const auto data = [&] {
         return ImageData(pixels.clone(), labels, {"a", "b"}, {}, all, {.image_size = 8});
     };
-    CHECK(with_equal_pictures_grouped(data()).groups().empty());
+    CHECK(grouped_data(data()).groups().empty());
     // Twenty pictures, each twice; pictures 0 to 3 are also of one scene each with pictures 4 to 7.
     for (int row = 0; row < 20; ++row) pixels[row + 20] = pixels[row].clone();
     std::vector<std::string> scenes(40);
     for (std::size_t row = 0; row < 4; ++row) scenes[row] = scenes[row + 24] = "scene " + std::to_string(row);
     for (const bool has_scenes : {false, true})
         for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-            const auto grouped =
-                with_equal_pictures_grouped(has_scenes ? data().with_groups(scenes) : data());
+            const auto grouped = grouped_data(has_scenes ? data().with_groups(scenes) : data());
             const auto split = complete_split(grouped, {.validation = 0.2, .test = 0.2}, seed).split();
             CHECK(!split.validation.empty());
             CHECK(!split.test.empty());

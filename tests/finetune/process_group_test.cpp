@@ -11,6 +11,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
+#include "attune/finetune/train/optimizer.hpp"
 #include "attune/finetune/train/process_group.hpp"
 #include "finetune/support/fitted.hpp"
 #include "finetune/support/joint_fits.hpp"
@@ -61,6 +62,20 @@ void check_like_one(const TrainingSet& set, const Recipe& recipe, int size, doub
         CHECK(each.result.last_train_loss == doctest::Approx(alone.last_train_loss).epsilon(1e-3));
         CHECK(each.result.validation_loss == doctest::Approx(alone.validation_loss).epsilon(1e-3));
     }
+}
+
+/// Runs `work` in two processes; what each of them threw, or nothing.
+std::vector<std::string> said_by_two(
+    const std::function<void(const std::shared_ptr<ProcessGroup>&, std::size_t)>& work) {
+    std::vector<std::string> said(2);
+    in_group(2, [&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
+        try {
+            work(group, rank);
+        } catch (const Error& error) {
+            said[rank] = error.kind() + ": " + error.what();
+        }
+    });
+    return said;
 }
 
 Recipe plain_recipe() {
@@ -214,7 +229,7 @@ TEST_CASE("what one process is told holds for all") {
     });
     for (const auto& each : cancelled) {
         CHECK(each.result.end == FitEnd::cancelled);
-        CHECK(each.result.steps == 3);
+        CHECK(each.result.steps == 4);  // heard with the next update
     }
     const auto stopped = trained_together(2, set, recipe, [](FitOptions& options, std::size_t rank) {
         options.on_epoch = [rank](const EpochReport& report) {
@@ -254,19 +269,14 @@ TEST_CASE("a joint training goes on from its checkpoint bit for bit") {
 TEST_CASE("processes that were given other things are told so, all of them") {
     if (without_gloo()) return;
     const TrainingSet set{striped_images(30)};
-    std::vector<std::string> said(2);
-    in_group(2, [&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
+    const auto said = said_by_two([&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
         TinyNetwork network(3);
         auto recipe = plain_recipe();
         recipe.weight_decay = 0.1 * static_cast<double>(rank);
-        try {
-            (void)fit(network, set, recipe, {.group = group});
-        } catch (const InvalidOption& error) {
-            said[rank] = error.what();
-        }
+        (void)fit(network, set, recipe, {.group = group});
     });
-    CHECK(said[0].find("same recipe") != std::string::npos);
-    CHECK(said[1].find("process 1 of 2 differs from the first") != std::string::npos);
+    for (const auto& text : said) CHECK(text.find("same recipe") != std::string::npos);
+    CHECK(said[1].find("invalid_option: process 1 of 2 differs from the first") != std::string::npos);
 }
 
 TEST_CASE("a joint training whose processes began with other weights goes on too") {
@@ -298,39 +308,43 @@ TEST_CASE("a joint training whose processes began with other weights goes on too
 TEST_CASE("kept features need the same frozen weights in all processes") {
     if (without_gloo()) return;
     const auto data = striped_images(30);
-    std::vector<std::string> said(2);
-    in_group(2, [&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
+    const auto said = said_by_two([&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
         const auto network = std::make_shared<TinyNetwork>(3);
         {
             const torch::NoGradGuard no_gradients;
             network->parameters().front().add_(static_cast<double>(rank));
         }
         const TrainingSet set{data, std::make_shared<FeatureCache>(network, data)};
-        try {
-            (void)fit(*network, set, quick_recipe(1), {.group = group});
-        } catch (const InvalidState& error) {
-            said[rank] = error.what();
-        }
+        (void)fit(*network, set, quick_recipe(1), {.group = group});
     });
-    for (const auto& text : said) CHECK(text.find("same frozen weights") != std::string::npos);
+    for (const auto& text : said) CHECK(text.find("invalid_state: kept features") != std::string::npos);
 }
 
 TEST_CASE("what one process refuses none begins") {
     if (without_gloo()) return;
     const TrainingSet set{striped_images(30)};
-    std::vector<std::string> said(2);
-    in_group(2, [&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
-        TinyNetwork network(3);
-        auto recipe = plain_recipe();
-        if (rank == 1) recipe.batch_size = 0;
-        try {
-            (void)fit(network, set, recipe, {.group = group});
-        } catch (const Error& error) {
-            said[rank] = error.what();
-        }
-    });
-    CHECK(said[0].find("refused to go on") != std::string::npos);
+    const auto refused = [&](const std::function<void(Recipe&, FitOptions&)>& spoil) {
+        return said_by_two([&](const std::shared_ptr<ProcessGroup>& group, std::size_t rank) {
+            TinyNetwork network(3);
+            auto recipe = plain_recipe();
+            FitOptions options{.group = group};
+            if (rank == 1) spoil(recipe, options);
+            (void)fit(network, set, recipe, options);
+        });
+    };
+    auto said = refused([](Recipe& recipe, FitOptions&) { recipe.batch_size = 0; });
+    CHECK(said[0].find("process_group: 1 of the other processes") != std::string::npos);
     CHECK(said[1].find("batch_size") != std::string::npos);
+    // Later than that all agreed on the recipe.
+    said = refused([](Recipe&, FitOptions& options) {
+        options.make_optimizer = [](std::vector<OptimizerGroup>) { return std::unique_ptr<Optimizer>{}; };
+    });
+    CHECK(said[0].find("process_group: 1 of the other processes") != std::string::npos);
+    CHECK(said[1].find("make_optimizer") != std::string::npos);
+    // And without a device to tell it through.
+    said = refused([](Recipe&, FitOptions& options) { options.device = "abacus"; });
+    CHECK(said[0].find("process_group: process 0 of 2 could not exchange") != std::string::npos);
+    CHECK(said[1].find("abacus") != std::string::npos);
     auto thawing = plain_recipe();
     thawing.thaw_every_epochs = 1;
     thawing.batch_norm = BatchNormPolicy::all_training;

@@ -54,8 +54,9 @@ void check_many_writers(const Open& open, std::size_t writers, std::size_t count
     }
 }
 
-template <class Open>
-void check_workers(const Open& open) {
+/// `look` opens the same study for reading only.
+template <class Open, class Look>
+void check_workers(const Open& open, const Look& look) {
     AnyStorage one = open(), two = open();
     const auto a = one.workers(), b = two.workers();
     REQUIRE(a != nullptr);
@@ -72,6 +73,9 @@ void check_workers(const Open& open) {
     CHECK(rows[0].period_seconds == 5);
     CHECK(rows[0].process == "p");
     CHECK(rows[0].name == "n");
+    AnyStorage looker = look();
+    REQUIRE(looker.workers() != nullptr);
+    CHECK(looker.workers()->rows().size() == 2);
     a->remove(5);
     CHECK_FALSE(b->beat(5, 1));
     CHECK(a->join({}, 1) == 6);
@@ -115,7 +119,8 @@ TEST_CASE("SQLite: many writers take turns, and none is told that the database i
 TEST_CASE("SQLite: workers, compacting, several studies in one file") {
     const test::TemporaryFolder folder;
     const auto path = folder.path() / "studies.db";
-    check_workers([&] { return AnyStorage(Sqlite(path)); });
+    check_workers([&] { return AnyStorage(Sqlite(path)); },
+                  [&] { return AnyStorage(Sqlite::read_only(path)); });
     check_compacting([&] { return Sqlite(path, {.study = "compact"}); });
     CHECK(Sqlite::studies(path) == std::vector<std::string>{"study", "compact"});
     CHECK(Sqlite(path).read(0).empty());
@@ -196,7 +201,8 @@ TEST_CASE("PostgreSQL keeps the contract of storages, also when its server is re
         return named("contract")();
     });
     check_many_writers(named("writers"), 8, 25);
-    check_workers(named("workers"));
+    check_workers(named("workers"),
+                  [&] { return AnyStorage(Postgresql(address, {.study = "workers", .read_only = true})); });
     check_compacting([&] { return Postgresql(address, {.study = "compact"}); });
     CHECK(Postgresql::studies(address).size() == 4);
     Postgresql::rename_study(address, "workers", "renamed");

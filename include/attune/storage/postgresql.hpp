@@ -42,7 +42,7 @@ class Postgresql {
     /// See Storage. Throws for a study that is read only.
     bool append(std::span<const Event> events, std::uint64_t expected);
     [[nodiscard]] std::vector<Event> read(std::uint64_t from);
-    /// The workers' table, in the same database.
+    /// The workers' table, in the same database; for looking at it where the study is read only.
     [[nodiscard]] std::shared_ptr<WorkerTable> workers();
     /// Puts the events into few large rows. Events and their positions stay the same.
     void compact();

@@ -9,7 +9,6 @@
 
 #include "attune/error.hpp"
 #include "attune/finetune/data/random.hpp"
-#include "attune/finetune/data/remarks.hpp"
 
 namespace attune {
 namespace {
@@ -229,23 +228,6 @@ ImageData complete_split(const ImageData& data, const SplitShares& shares, std::
     if (!made.validation.empty()) split.validation = std::move(made.validation);
     if (!made.test.empty()) split.test = std::move(made.test);
     return data.with_split(std::move(split));
-}
-
-ImageData with_equal_pictures_grouped(const ImageData& data) {
-    const auto pairs = equal_pictures(data, Split::train, Split::train);
-    if (pairs.empty()) return data;
-    auto groups = data.groups();
-    groups.resize(static_cast<std::size_t>(data.size()));
-    for (const auto& [first, row] : pairs) {
-        auto& whole = groups[static_cast<std::size_t>(first)];
-        const std::string other = groups[static_cast<std::size_t>(row)];
-        if (whole.empty()) whole = other.empty() ? fmt::format("pictures equal to row {}", first) : other;
-        if (other.empty())
-            groups[static_cast<std::size_t>(row)] = whole;
-        else if (other != whole)  // what is equal joins whole groups
-            std::ranges::replace(groups, other, std::string(whole));
-    }
-    return data.with_groups(std::move(groups));
 }
 
 ImageData few_shot(const ImageData& data, std::int64_t count, std::uint64_t seed) {

@@ -135,6 +135,14 @@ class C10dGroup : public ProcessGroup {
     bool on_devices_;
 };
 
+template <typename Group, typename Options>
+std::shared_ptr<ProcessGroup> make_group(const ProcessGroupOptions& options, const MeetingPlace& place,
+                                         const Options& how, bool on_devices) {
+    return std::make_shared<C10dGroup<Group>>(
+        options, c10::make_intrusive<Group>(make_store(options, place), options.rank, options.size, how),
+        on_devices);
+}
+
 #ifdef ATTUNE_HAS_GLOO
 std::shared_ptr<ProcessGroup> make_gloo(const ProcessGroupOptions& options, const MeetingPlace& place) {
     auto how = c10d::ProcessGroupGloo::Options::create(timeout_of(options));
@@ -142,11 +150,7 @@ std::shared_ptr<ProcessGroup> make_gloo(const ProcessGroupOptions& options, cons
     how->devices.push_back(interface == nullptr
                                ? c10d::ProcessGroupGloo::createDefaultDevice()
                                : c10d::ProcessGroupGloo::createDeviceForInterface(interface));
-    return std::make_shared<C10dGroup<c10d::ProcessGroupGloo>>(
-        options,
-        c10::make_intrusive<c10d::ProcessGroupGloo>(make_store(options, place), options.rank, options.size,
-                                                    how),
-        false);
+    return make_group<c10d::ProcessGroupGloo>(options, place, how, false);
 }
 #endif
 
@@ -154,11 +158,7 @@ std::shared_ptr<ProcessGroup> make_gloo(const ProcessGroupOptions& options, cons
 std::shared_ptr<ProcessGroup> make_nccl(const ProcessGroupOptions& options, const MeetingPlace& place) {
     auto how = c10d::ProcessGroupNCCL::Options::create();
     how->timeout = timeout_of(options);
-    return std::make_shared<C10dGroup<c10d::ProcessGroupNCCL>>(
-        options,
-        c10::make_intrusive<c10d::ProcessGroupNCCL>(make_store(options, place), options.rank, options.size,
-                                                    how),
-        true);
+    return make_group<c10d::ProcessGroupNCCL>(options, place, how, true);
 }
 #endif
 

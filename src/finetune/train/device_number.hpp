@@ -11,8 +11,6 @@ namespace attune::detail {
 /// of the device later is done, so that asking for it leaves the device something to do.
 class DeviceNumber {
   public:
-    DeviceNumber() = default;
-
     /// `number` has one element. To be made right behind what computes it.
     explicit DeviceNumber(const torch::Tensor& number);
 

@@ -63,6 +63,14 @@ std::vector<GatheringNorm> gathering_norms(Network& network) {
     return norms;
 }
 
+/// Without a device there is nothing to tell the others through.
+torch::Device device_or_leave(const FitOptions& options) try {
+    return device_named(options.device);
+} catch (...) {
+    if (options.group != nullptr) options.group->leave();
+    throw;
+}
+
 }  // namespace
 
 FitRun::FitRun(Network& network, const TrainingSet& set, const Recipe& recipe, const FitOptions& options)
@@ -71,26 +79,31 @@ FitRun::FitRun(Network& network, const TrainingSet& set, const Recipe& recipe, c
       data_(set.data),
       recipe_(recipe),
       options_(options),
-      device_(device_named(options.device)),
+      device_(device_or_leave(options)),
       group_(options.group.get()) {
     all_or_none(group_, device_, [this] { check(); });
     cut_ = recipe.frozen_in(network.stages().size());
     if (group_ != nullptr) agree();
-    if (!options.checkpoint.empty()) identity_ = identify(network, set, recipe);
-    targets_.emplace(set, recipe);
-    targets_->require_head(network);
+    all_or_none(group_, device_, [this] { prepare(); });
+}
+
+/// All that an update needs.
+void FitRun::prepare() {
+    if (!options_.checkpoint.empty()) identity_ = identify(network_, set_, recipe_);
+    targets_.emplace(set_, recipe_);
+    targets_->require_head(network_);
     check_mixing();
-    settled_.emplace(network);
+    settled_.emplace(network_);
     prepare_network();
-    step_.emplace(network, set, recipe, options, *part_, *targets_);
+    step_.emplace(network_, set_, recipe_, options_, *part_, *targets_);
     if (identity_) identity_->groups = groups_identity(step_->optimizer());
-    plan_.emplace(data_, recipe);
+    plan_.emplace(data_, recipe_);
     const auto parameters = parameters_of(part_->groups());
-    if (recipe.ema_decay > 0) average_.emplace(parameters, recipe.ema_decay);
-    if (recipe.swa_from > 0) average_.emplace(parameters, WeightAverage::equal);
+    if (recipe_.ema_decay > 0) average_.emplace(parameters, recipe_.ema_decay);
+    if (recipe_.swa_from > 0) average_.emplace(parameters, WeightAverage::equal);
     best_.emplace(part_->live());
-    at_.learning_rate = recipe.learning_rate;
-    result_.message = detail::all_epochs_run(recipe.epochs);
+    at_.learning_rate = recipe_.learning_rate;
+    result_.message = detail::all_epochs_run(recipe_.epochs);
     result_.frozen_stages = cut_;
     result_.trained_parameters = part_->trained_parameters();
 }

@@ -45,6 +45,7 @@ class FitRun {
     void take_first_weights();
     void end_alike();
     void require_same_place() const;
+    void prepare();
     void prepare_network();
     void resume();
     void save();

@@ -129,10 +129,12 @@ bool FitRun::writes_checkpoints() const {
     return identity_.has_value() && (group_ == nullptr || group_->rank() == 0);
 }
 
-/// Whether this process was told to stop, or another one.
+/// Whether this process was told to stop, or another one: asked for at the beginning of an epoch, later heard
+/// with each update.
 bool FitRun::is_stopped() {
     const bool own = options_.stop.stop_requested();
-    return group_ == nullptr ? own : sum_of(*group_, {own ? 1.0 : 0.0}, device_)[0] > 0;
+    if (group_ == nullptr) return own;
+    return at_.update > 0 ? step_->heard_stop() : sum_of(*group_, {own ? 1.0 : 0.0}, device_)[0] > 0;
 }
 
 /// Of the processes' answers the one that is least like going on.

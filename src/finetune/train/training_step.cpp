@@ -50,6 +50,7 @@ TrainingStep::TrainingStep(Network& network, const TrainingSet& set, const Recip
       part_(part),
       targets_(targets),
       group_(options.group),
+      stop_(options.stop),
       optimizer_(options.make_optimizer ? options.make_optimizer(part.groups())
                                         : make_optimizer(recipe, part.groups())),
       dropout_{recipe.seed, dropout_purpose} {
@@ -248,17 +249,21 @@ DeviceNumber TrainingStep::backward(const Batch& batch) {
     return value;
 }
 
-/// The sum of the parts, of all processes, with whose gradients the own ones are summed.
+/// The sum of the parts, of all processes, with whose gradients the own ones are summed, in the same exchange
+/// as whether one of them was told to stop.
 double TrainingStep::joint_mean(const std::vector<DeviceNumber>& parts) {
     double mean = 0;
     for (const auto& part : parts) mean += part.value();
     if (group_ == nullptr) return mean;
-    std::vector<torch::Tensor> sums{torch::tensor({mean}, torch::kFloat64).to(inputs_->device())};
+    const double stops = stop_.stop_requested() ? 1 : 0;
+    std::vector<torch::Tensor> sums{torch::tensor({mean, stops}, torch::kFloat64)};
     for (auto& group : optimizer_->groups())
         for (auto& parameter : group.parameters)
             if (parameter.grad().defined()) sums.push_back(parameter.grad());
     sum_all(*group_, sums, inputs_->device());
-    return sums.front().item<double>();
+    const auto* numbers = sums.front().data_ptr<double>();
+    heard_stop_ = numbers[1] > 0;
+    return numbers[0];
 }
 
 void TrainingStep::update() {

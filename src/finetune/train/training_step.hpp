@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "attune/finetune/data/random.hpp"
@@ -42,6 +43,9 @@ class TrainingStep {
 
     /// Of a joint batch: those whose pictures this process needs.
     [[nodiscard]] std::vector<std::int64_t> rows_to_read(std::span<const std::int64_t> joint) const;
+
+    /// Whether a process of the group was told to stop, as the last update exchanged it.
+    [[nodiscard]] bool heard_stop() const { return heard_stop_; }
 
     [[nodiscard]] Optimizer& optimizer() { return *optimizer_; }
     [[nodiscard]] GradientScale& scale() { return scale_; }
@@ -83,6 +87,8 @@ class TrainingStep {
     bool draws_ = false;  ///< whether layers of the network draw random numbers
     bool draws_for_own_rows_ = false;
     std::shared_ptr<ProcessGroup> group_;  ///< may be null
+    std::stop_token stop_;
+    bool heard_stop_ = false;
     std::unique_ptr<Optimizer> optimizer_;
     GradientScale scale_;
     RandomStream dropout_;

@@ -38,11 +38,6 @@ struct SplitShares {
 /// always, test where shares.test > 0) from the training rows; by groups where the data has them.
 [[nodiscard]] ImageData complete_split(const ImageData& data, const SplitShares& shares, std::uint64_t seed);
 
-/// `data` with equal pictures of its training part in one group (beside the groups that it has), so that no
-/// part or fold drawn from it shows what another one has. Without equal pictures: as it is. Looks at every
-/// training picture once.
-[[nodiscard]] ImageData with_equal_pictures_grouped(const ImageData& data);
-
 /// `count` training rows of each class, drawn by seed; validation and test rows stay. A class with fewer rows
 /// is refused with an InvalidOption that names it.
 [[nodiscard]] ImageData few_shot(const ImageData& data, std::int64_t count, std::uint64_t seed);
