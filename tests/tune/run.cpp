@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <exception>
+#include <functional>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -335,9 +338,41 @@ TEST_CASE("a storage that fails ends the run with its error, and no trial is sai
     }
 }
 
+TEST_CASE("after what no other trial could escape, a slot that asks before the executor knows gets nothing") {
+    /// Goes on asking after an exception, as the other slots of Threads do until they see it.
+    struct Insisting {
+        void run(const std::function<bool()>& work) const {
+            std::exception_ptr fault;
+            try {
+                while (work()) {
+                }
+            } catch (...) {
+                fault = std::current_exception();
+            }
+            CHECK_FALSE(work());
+            if (fault) std::rethrow_exception(fault);
+        }
+        [[nodiscard]] static int slots() { return 2; }
+    };
+    int calls = 0;
+    const Memory memory;
+    Tuner tuner{test::plane(), minimize("y"), memory, Insisting{}};
+    CHECK_THROWS_AS((void)tuner.run({.max_trials = 9},
+                                    [&](Trial&) -> double {
+                                        ++calls;
+                                        throw RunFailure("no licence server");
+                                    }),
+                    RunFailure);
+    CHECK(calls == 1);
+    CHECK(tuner.study().count(TrialState::interrupted) == 1);
+    CHECK(tuner.study().end_reason() == "no licence server");
+    CHECK(std::holds_alternative<event::Ended>(memory.read(0).back().body));
+}
+
 TEST_CASE("what no other trial could escape ends the run, and its trial is gone on with later") {
     for (const int slots : {1, 2}) {
-        Tuner tuner{test::plane(), minimize("y"), Threads{slots}};
+        const Memory memory;
+        Tuner tuner{test::plane(), minimize("y"), memory, Threads{slots}};
         std::atomic<int> calls{0};
         CHECK_THROWS_WITH_AS((void)tuner.run({.max_trials = 9},
                                              [&](Trial&) -> double {
@@ -349,6 +384,10 @@ TEST_CASE("what no other trial could escape ends the run, and its trial is gone 
         CHECK(tuner.study().count(TrialState::failed) == 0);
         CHECK(tuner.study().count(TrialState::interrupted) == static_cast<std::size_t>(calls));
         CHECK(tuner.study().end_reason() == "no licence server");
+        // The first failure ends the run; what other slots meet of it later is no second end.
+        CHECK(std::ranges::count_if(memory.read(0), [](const Event& event) {
+                  return std::holds_alternative<event::Ended>(event.body);
+              }) == 1);
         CHECK(tuner.run({.max_trials = 3}, [](Trial&) { return 1.0; }).study().trials().size() == 3);
     }
 }

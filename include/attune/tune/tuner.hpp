@@ -183,6 +183,7 @@ class Tuner {
         std::atomic<bool> cancelled{false};    // by the host
         std::atomic<bool> out_of_time{false};  // by max_duration
         std::string reason;                    // set under the lock
+        std::optional<std::string> failure;    // of what no trial could escape; set under the lock
 
         [[nodiscard]] bool is_out_of_time(double now_seconds) const {
             return out_of_time || (duration && now_seconds - started_seconds >= duration->count());

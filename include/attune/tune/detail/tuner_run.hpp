@@ -42,6 +42,7 @@ ATTUNE_BODY std::vector<Trial> Tuner::next_trials(int count) {
 
 /// Why no further trial of this run may be gone on with, whatever is left to ask.
 ATTUNE_BODY std::optional<std::string> Tuner::reason_to_end() const {
+    if (run_->failure) return run_->failure;
     if (run_->cancelled) return "it was cancelled";
     if (run_->out_of_time)
         return fmt::format("the time limit of {:.0f} s was reached", run_->duration->count());
@@ -60,7 +61,8 @@ ATTUNE_BODY void Tuner::settle(Trial& trial, const std::function<void()>& call) 
     } catch (const RunFailure& failure) {
         const std::lock_guard lock(mutex_);
         if (trial.tuner_ != nullptr && !study_.trial(trial.number()).finished()) give_back(trial);
-        must_commit(event::Ended{failure.what()});
+        // Other slots may ask before the executor sees the exception: the run is over for them from here on.
+        if (!run_->failure) must_commit(event::Ended{*(run_->failure = failure.what())});
         throw;
     } catch (const TrialFailure& failure) {
         settle_failed(trial, failure.what(), failure.kind());
@@ -99,7 +101,7 @@ ATTUNE_BODY Outcome Tuner::run_rounds(const Limit& limit,
                                       std::optional<std::chrono::duration<double>> duration, bool grouped,
                                       const std::function<void(std::vector<Trial>&)>& evaluate_all,
                                       const std::stop_token& cancel) {
-    Run run{limit, options_.clock(), duration, {}, {}, {}, {}};
+    Run run{limit, options_.clock(), duration, {}, {}, {}, {}, {}};
     {
         const std::lock_guard lock(mutex_);
         if (run_ != nullptr) throw InvalidState("tuner: run() is called while a run is under way");
