@@ -164,7 +164,9 @@ Json AskTellSession::create(const Json& json) {
     AnyStorage storage = open_storage(setup.storage, notice_);
     Study existing;
     for (const Event& event : storage.read(0)) existing.apply(event);
+    if (!setup.given.contains("name")) setup.name = default_study_name(setup.storage);
     if (existing.is_created()) adopt(setup, existing);
+    fixed_ = setup.fixed;
     pin(setup.parents, setup.storage);
     tuner_ = std::make_unique<Tuner>(setup.space, setup.objectives, setup.make_strategy(),
                                      setup.make_stopping(), setup.tuner_options(), std::move(storage));
@@ -210,7 +212,9 @@ Json AskTellSession::ask(const Json& json) {
 
 Json AskTellSession::enqueue(const Json& json) {
     const JsonObject object(json, "enqueue", {"configuration"});
-    tuner().enqueue(values_from_json(object.at("configuration"), "enqueue.configuration"));
+    event::Values values = values_from_json(object.at("configuration"), "enqueue.configuration");
+    const SearchSpace space = tuner().with_study([](const Study& study) { return study.space(); });
+    tuner().enqueue(with_fixed_values(space, std::move(values), fixed_));
     return Json{{"enqueued", tuner().with_study([](const Study& study) { return study.enqueued().size(); })}};
 }
 

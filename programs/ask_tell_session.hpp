@@ -36,6 +36,7 @@ class AskTellSession {
     Tuner& tuner() const;
 
     std::string notice_;
+    event::Values fixed_;  ///< values that every trial has
     std::unique_ptr<Tuner> tuner_;
     std::map<std::int64_t, Trial> open_;  ///< asked for and without a result; before tuner_ in destruction
 };

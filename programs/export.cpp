@@ -10,6 +10,7 @@
 #include "attune/storage/open.hpp"
 #include "commands.hpp"
 #include "option_checks.hpp"
+#include "tensorboard.hpp"
 
 namespace attune::program {
 namespace {
@@ -38,6 +39,11 @@ int run(const Arguments& arguments) {
     if (!arguments.to.empty() && !folder && std::filesystem::exists(arguments.to))
         throw InvalidOption("--to '" + arguments.to +
                             "' is there already; name a new file, or remove it first");
+    if (arguments.format == "tensorboard" && holds_runs(arguments.to))
+        throw InvalidOption(
+            "--to '" + arguments.to +
+            "' holds runs of trials already, and TensorBoard would draw these beside them; name "
+            "another folder, or remove it first");
     Study study;
     TensorBoardFiles tensorboard(arguments.to);
     for (const Event& event : events) {

@@ -84,7 +84,8 @@ Without ?study= the study of the name "study" is meant.)");
     add_studies_import(*command, exit_code);
     add(*command, exit_code, "copy", "Copy a study, also from one kind of storage to another", "From, to", 2,
         2, [](const Addresses& a) { copy_study(a[0], a[1]); });
-    add(*command, exit_code, "rename", "Give a study another name in the same place", "From, to", 2, 2,
+    add(*command, exit_code, "rename", "Give a study another name in the same place",
+        "From, to (an address, or the new name alone in the same database)", 2, 2,
         [](const Addresses& a) { rename_study(a[0], a[1]); });
     add(*command, exit_code, "merge", "Make a new study of the trials of several with the same space",
         "The studies, then the new one", 2, many, [](const Addresses& a) {

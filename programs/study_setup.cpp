@@ -1,6 +1,7 @@
 #include "study_setup.hpp"
 
 #include <cerrno>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -10,6 +11,7 @@
 
 #include "attune/analyse/environment.hpp"
 #include "attune/storage/detail/json_object.hpp"
+#include "attune/storage/open.hpp"
 
 namespace attune::program {
 namespace {
@@ -129,8 +131,39 @@ Json duplicates_to_json(Duplicates duplicates) {
     return duplicates.kind == Duplicates::Kind::allow ? "allow" : "forbid";
 }
 
+std::string default_study_name(const std::string& address) {
+    const StorageAddress parsed = StorageAddress::parse(address);
+    if (parsed.kind == StorageAddress::Kind::memory) return "study";
+    return parsed.kind == StorageAddress::Kind::journal ? std::filesystem::path(parsed.place).stem().string()
+                                                        : parsed.study;
+}
+
 void check_fixed(const SearchSpace& space, const event::Values& fixed) {
     for (const auto& [name, value] : fixed) (void)space[space.schema().index(name)].to_native(value);
+}
+
+event::Values with_fixed_values(const SearchSpace& space, event::Values values, const event::Values& fixed) {
+    std::vector<double> native(space.size(), std::numeric_limits<double>::quiet_NaN());
+    for (const auto& [name, value] : values) {
+        const std::size_t i = space.schema().index(name);
+        native[i] = space[i].to_native(value);
+    }
+    event::Values left_out;
+    for (const auto& [name, value] : fixed) {
+        const std::size_t i = space.schema().index(name);
+        const double held = space[i].to_native(value);
+        if (std::isnan(native[i]))
+            left_out.emplace_back(name, value);
+        else if (native[i] != held)
+            throw InvalidConfiguration("parameter " + name + ": is " +
+                                       to_string(space[i].to_value(native[i])) + ", but fixed to " +
+                                       to_string(value));
+        native[i] = held;
+    }
+    space.schema().deactivate(native);
+    for (auto& [name, value] : left_out)
+        if (!std::isnan(native[space.schema().index(name)])) values.emplace_back(name, std::move(value));
+    return values;
 }
 
 std::string read_text_file(const std::string& path) {

@@ -86,8 +86,17 @@ struct StudySetup {
 [[nodiscard]] Duplicates duplicates_from_json(const Json& json);
 [[nodiscard]] Json duplicates_to_json(Duplicates duplicates);
 
+/// What a study at the address is called where nobody says: its name in a database, the journal's without
+/// extension, "study" in memory.
+[[nodiscard]] std::string default_study_name(const std::string& address);
+
 /// Throws InvalidConfiguration for a value that no trial can have.
 void check_fixed(const SearchSpace& space, const event::Values& fixed);
+
+/// A configuration that was asked for, with the study's fixed values where it leaves them out. Throws
+/// InvalidConfiguration where it has another value.
+[[nodiscard]] event::Values with_fixed_values(const SearchSpace& space, event::Values values,
+                                              const event::Values& fixed);
 
 /// The file's text. Throws FileError.
 [[nodiscard]] std::string read_text_file(const std::string& path);

@@ -12,13 +12,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool has_runs(const fs::path& folder) {
+}  // namespace
+
+bool holds_runs(const fs::path& folder) {
+    std::error_code error;
+    if (!fs::is_directory(folder, error)) return false;
     for (const auto& entry : fs::directory_iterator(folder))
         if (entry.is_directory() && entry.path().filename().string().starts_with("trial-")) return true;
     return false;
 }
-
-}  // namespace
 
 Observer tensorboard_runs(const fs::path& folder, double now_seconds) {
     std::error_code error;
@@ -32,7 +34,7 @@ Observer tensorboard_runs(const fs::path& folder, double now_seconds) {
         bool failed = false;
     };
     const auto state =
-        std::make_shared<State>(State{TensorBoardFiles(folder), has_runs(folder) ? now_seconds : 0});
+        std::make_shared<State>(State{TensorBoardFiles(folder), holds_runs(folder) ? now_seconds : 0});
     return Observer{[state](const Study& study, const Event& event) {
         if (state->failed || event.time_seconds < state->since_seconds) return;
         try {

@@ -6,6 +6,9 @@
 
 namespace attune::program {
 
+/// Whether the folder holds runs of trials already. False where there is no such folder.
+[[nodiscard]] bool holds_runs(const std::filesystem::path& folder);
+
 /// Writes TensorBoard's event files while trials run (see TensorBoardFiles).
 ///
 /// A folder without runs gets the whole study; in one that has some, what happens from now on is added, since

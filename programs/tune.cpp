@@ -57,22 +57,11 @@ void conclude_failed(const Study& study, const TunePlan& plan) {
     if (study.best() != nullptr) conclude(study, "", plan);
 }
 
-/// A command or metrics that are not those of the trials before may be meant (a mended path, a better
-/// expression) or not: said, and kept with the study.
+/// Said, and kept with the study.
 void tell_changed_notes(Tuner& tuner, const std::map<std::string, std::string>& notes) {
-    const Study study = tuner.study();
-    if (study.trials().empty()) return;
-    for (const auto& [name, now] : notes) {
-        const auto latest = study.attributes().find(name);
-        const auto first = study.settings().find(name);
-        const bool changed_before = latest != study.attributes().end();
-        if (!changed_before && first == study.settings().end()) continue;
-        const std::string& there = changed_before ? latest->second : first->second;
-        if (there == now) continue;
-        std::cerr << "attune: the study's earlier trials differ in " << name << ": " << there << " there, "
-                  << now << " now\n";
-        tuner.set_attribute(-1, name, now);
-    }
+    const std::vector<ChangedNote> changed = changed_notes(tuner.study(), notes);
+    std::cerr << changed_notes_text(changed);
+    for (const ChangedNote& note : changed) tuner.set_attribute(-1, note.name, note.now);
 }
 
 int after_interruption(const Study& study, const TunePlan& plan) {

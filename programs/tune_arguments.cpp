@@ -1,6 +1,8 @@
 #include "tune_arguments.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -62,6 +64,21 @@ event::Values typed(const SearchSpace& space, event::Values values, const std::s
             if (to_string(choice) == to_string(value)) value = choice;
     }
     return values;
+}
+
+/// Whether a shell would do something with the word, where a program just gets it: an operator, a
+/// redirection, a variable, a command's end.
+bool is_for_shell(const std::string& word) {
+    constexpr std::array operators{"|", "||", "|&", "&", "&&", ";", "<", ">"};
+    if (std::ranges::find(operators, word) != operators.end()) return true;
+    const auto redirection = word.find_first_not_of("012&");
+    if (redirection != std::string::npos && redirection < 2 && word.size() > 1 &&
+        (word[redirection] == '>' || (redirection == 0 && word[0] == '<' && word.back() != '>')))
+        return true;
+    if (word.size() > 1 && word.back() == ';') return true;
+    return word.size() > 1 && word[0] == '$' &&
+           (std::isalpha(static_cast<unsigned char>(word[1])) != 0 || word[1] == '(' || word[1] == '{' ||
+            word[1] == '_');
 }
 
 ArgumentStyle style_from(const std::string& word) {
@@ -140,9 +157,10 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option("space", space_word,
                  "JSON file of the space: a list of parameters, or an object as ask-tell's \"create\"");
     c.add_option("--space", space_option, "The same file, as an option");
-    c.add_option(
-        "--command", command_line,
-        "The program, with {name} for hyperparameters: \"python train.py --lr {lr}\"; or as words after --");
+    c.add_option("--command", command_line,
+                 "The program, with {name} for hyperparameters: \"python train.py --lr {lr}\"; or as words "
+                 "after --. No "
+                 "shell reads it: for pipes, redirections and variables say \"sh -c '...'\"");
     c.add_option(
          "--arguments", style,
          "How hyperparameters without a placeholder are handed over: separate (--name value), equals "
@@ -359,6 +377,13 @@ std::vector<event::Values> TuneArguments::enqueued_values() const {
     for (const std::string& text : enqueued)
         out.push_back(values_from_json(parse_json(text, "--enqueue"), "--enqueue"));
     return out;
+}
+
+std::string TuneArguments::shell_word() const {
+    if (command_line.empty()) return {};  // words after -- have been through the user's shell
+    const std::vector<std::string> words = split_command_line(command_line);
+    const auto found = std::ranges::find_if(words, is_for_shell);
+    return found == words.end() ? std::string{} : *found;
 }
 
 }  // namespace attune::program

@@ -45,6 +45,9 @@ struct TuneArguments {
     [[nodiscard]] ScriptOptions script(const StudySetup& setup) const;
     /// The configurations of --enqueue.
     [[nodiscard]] std::vector<event::Values> enqueued_values() const;
+    /// The first word of --command that only a shell would understand, such as | or >; empty where there is
+    /// none.
+    [[nodiscard]] std::string shell_word() const;
 };
 
 /// A space file: the list of parameters, or an object with "space" and more of the study. Throws FileError

@@ -76,8 +76,11 @@ void check_same_settings(const StudySetup& setup, const Study& study, const std:
 }
 
 /// Throws InvalidConfiguration that names the option.
-void check_enqueued(const TunePlan& plan) try {
-    for (const event::Values& values : plan.enqueued) (void)plan.setup.space.configuration(values);
+void check_enqueued(TunePlan& plan) try {
+    for (event::Values& values : plan.enqueued) {
+        values = with_fixed_values(plan.setup.space, std::move(values), plan.setup.fixed);
+        (void)plan.setup.space.configuration(values);
+    }
 } catch (const InvalidConfiguration& error) {
     throw InvalidConfiguration(std::string("--enqueue: ") + error.what());
 }
@@ -112,15 +115,17 @@ TunePlan plan_of(const TuneArguments& arguments) {
                   .journal = journal,
                   .report = arguments.report.empty() ? beside(journal, ".html") : fs::path(arguments.report),
                   .log_folder = script.log_folder,
-                  .objective = ScriptObjective(script)};
-    check_enqueued(plan);
+                  .objective = ScriptObjective(script),
+                  .shell_word = arguments.shell_word()};
     check_targets(arguments, plan, script);
     plan.objective.command().check_program();
+    if (!plan.setup.given.contains("name")) plan.setup.name = default_study_name(plan.journal);
     plan.existing = existing_study(plan.journal);
     if (plan.existing) {
         adopt_existing(plan);
         check_same_settings(plan.setup, *plan.existing, plan.journal);
     }
+    check_enqueued(plan);
     pin(plan.setup.parents, plan.journal);
     // A program that is started again goes on from its checkpoint, or begins anew where it has none.
     plan.setup.resumable = plan.setup.resumable || !plan.setup.checkpoints.empty() ||
@@ -137,8 +142,35 @@ std::string changes_text(const TunePlan& plan) {
     return text;
 }
 
+std::vector<ChangedNote> changed_notes(const Study& study, const std::map<std::string, std::string>& notes) {
+    std::vector<ChangedNote> changed;
+    if (study.trials().empty()) return changed;
+    for (const auto& [name, now] : notes) {
+        const auto latest = study.attributes().find(name);
+        const auto first = study.settings().find(name);
+        const bool changed_before = latest != study.attributes().end();
+        if (!changed_before && first == study.settings().end()) continue;
+        const std::string& there = changed_before ? latest->second : first->second;
+        if (there != now) changed.push_back({name, there, now});
+    }
+    return changed;
+}
+
+std::string changed_notes_text(const std::vector<ChangedNote>& changed) {
+    std::string text;
+    for (const ChangedNote& note : changed)
+        text += fmt::format("attune: the study's earlier trials differ in {}: {} there, {} now\n", note.name,
+                            note.there, note.now);
+    return text;
+}
+
 std::string notes_text(const TunePlan& plan) {
     std::string text;
+    if (!plan.shell_word.empty())
+        text += fmt::format(
+            "note: no shell reads --command: the program gets '{}' as it stands; with pipes, redirections or "
+            "variables say --command \"sh -c '...'\"\n",
+            first_line(plan.shell_word));
     if (const auto withheld = plan.objective.command().withheld_parameters(); !withheld.empty())
         text += fmt::format(
             "note: the program is never told {}: put {{{}}} into the command, or hand all over by "
@@ -166,7 +198,9 @@ int check_only(const TunePlan& plan) {
               << "a trial would run: " << sample_command(plan) << '\n'
               << "study: " << plan.journal;
     if (plan.existing)
-        std::cout << " exists and fits: " << state_counts(*plan.existing) << '\n' << changes_text(plan);
+        std::cout << " exists and fits: " << state_counts(*plan.existing) << '\n'
+                  << changes_text(plan)
+                  << changed_notes_text(changed_notes(*plan.existing, plan.setup.notes));
     else
         std::cout << " does not exist yet\n";
     std::cout << "report: " << plan.report.string() << ", output of trials: " << plan.log_folder.string()

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct TunePlan {
     std::string journal;  ///< its path
     std::filesystem::path report, log_folder;
     ScriptObjective objective;
+    std::string shell_word{};         ///< as TuneArguments::shell_word
     std::optional<Study> existing{};  ///< what the journal holds already
 };
 
@@ -33,6 +35,16 @@ struct TunePlan {
 
 /// A line for each change of an existing study's space.
 [[nodiscard]] std::string changes_text(const TunePlan& plan);
+
+/// A command or metrics that are not those of the latest trials.
+struct ChangedNote {
+    std::string name, there, now;
+};
+[[nodiscard]] std::vector<ChangedNote> changed_notes(const Study& study,
+                                                     const std::map<std::string, std::string>& notes);
+
+/// A line for each of them, which may be meant (a mended path, a better expression) or not.
+[[nodiscard]] std::string changed_notes_text(const std::vector<ChangedNote>& changed);
 
 /// A line for each thing that is allowed and seldom meant.
 [[nodiscard]] std::string notes_text(const TunePlan& plan);

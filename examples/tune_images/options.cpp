@@ -53,7 +53,9 @@ void check_without_data(const Options& options) {
     if (options.image_size) refuse("--image-size");
 }
 
-constexpr const char* exit_codes =
+constexpr const char* footer =
+    "A folder that holds a study already goes on with the same data and settings; --trials, --time-limit,\n"
+    "--parallel, --device, --memory, --scratch and --quiet may differ.\n\n"
     "Exit codes: 0 done; 1 it ran, but no trial came to a value; 2 wrong arguments or input, the message "
     "says\n"
     "which; 130 interrupted by Ctrl-C or SIGTERM, what was finished is kept and the same command goes on.\n";
@@ -125,7 +127,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         "report.\n"
         "Without --data it draws its own images and trains its own small backbone first.\n"
         "Run again with the same arguments, it goes on where it was cut off.\n"};
-    app.footer(exit_codes);
+    app.footer(footer);
     app.add_option(
         "--data", options.data,
         "class folders; or train, validation (val, valid) and test folders of class folders; or a "

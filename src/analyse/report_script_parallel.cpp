@@ -33,7 +33,9 @@ function parallel() {
       d.node = svg("path", {d: d.path, stroke: isBest(d.trial) && !several ? "var(--best)" : colour(d.trial)});
       lines.append(d.node);
     }
-    axes.forEach((a, j) => drawAxis(root, a, gap, j, () => update(drawn, axes, note)));
+    // Where names are longer than the way to the next axis, they stand on two levels in turn, with the room of two.
+    const crowded = axes.some(a => textWidth(a.name) > gap - 12);
+    axes.forEach((a, j) => drawAxis(root, a, gap, crowded, j, () => update(drawn, axes, note)));
     root.append(over);
     const scroll = el("div", {class: "scroll"}, root), note = el("p", {class: "note"});
     plot.append(scroll, scaleLegend(used), note);
@@ -66,12 +68,11 @@ function parallel() {
     return el("div", {class: "bar"}, el("span", {class: "legend"}, el("span", {}, short(objectives[k].metric, 40) + ": " + text(ends[0], 3), strip, text(ends[1], 3)),
       el("span", {}, svg("svg", {width: 18, height: 12}, svg("path", {d: "M0,6H18", stroke: several ? "var(--text)" : "var(--best)", "stroke-width": 2.5})), several ? "bold: Pareto front" : "best")));
   }
-  function drawAxis(root, a, gap, j, changed) {
+  function drawAxis(root, a, gap, crowded, j, changed) {
     root.append(svg("path", {class: "axis", d: `M${a.x},${axisTop}V${axisBottom}`, style: "stroke:var(--muted)"}));
-    // Where axes are close, names stand on two levels in turn, so that each has the room of two axes.
-    const close = gap < 130, name = fitText(a.name, close ? Math.min(gap * 1.8, 150) : gap - 12), half = textWidth(name) * .56 + 2;
+    const name = fitText(a.name, crowded ? gap * 1.9 : gap - 12), half = textWidth(name) * .56 + 2;
     const middle = Math.min(Math.max(a.x, half), Number(root.getAttribute("width")) - half);
-    root.append(svg("text", {class: "title", x: middle, y: close && j % 2 === 0 ? 12 : 28, "text-anchor": "middle", style: a.objective ? "font-weight:600" : ""}, name,
+    root.append(svg("text", {class: "title", x: middle, y: crowded && j % 2 === 0 ? 12 : 28, "text-anchor": "middle", style: a.objective ? "font-weight:600" : ""}, name,
       svg("title", {}, a.name)));
     let free = Infinity;
     for (const t of a.scale.ticks(6)) {

@@ -148,11 +148,19 @@ std::string space_table(const Study& study) {
     return text;
 }
 
+/// Numbers as people read them; pointing at one shows all its digits.
+std::string value_cell(const Value& value) {
+    const std::string exact = to_string(value);
+    const auto* number = std::get_if<double>(&value);
+    const std::string shown = number != nullptr ? short_number(*number) : exact;
+    if (shown == exact) return fmt::format("<td>{}</td>", safe(exact));
+    return fmt::format("<td title=\"{}\">{}</td>", exact, shown);
+}
+
 std::string configuration_table(const TrialRecord& trial) {
     std::string text;
     for (const auto& [name, value] : trial.configuration.values())
-        text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", safe(name),
-                            safe(to_string(value)));
+        text += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", safe(name), value_cell(value));
     return "<table class=\"pairs\">\n" + text + "</table>\n";
 }
 

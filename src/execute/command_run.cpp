@@ -282,7 +282,8 @@ void CommandRun::conclude() {
     result_.cannot_start = result_.failures.back().cannot_start;
     const auto attempts = static_cast<int>(result_.failures.size());
     if (attempts > 1)
-        result_.reason = fmt::format("attempt {} of {}: {}", attempts, attempts, result_.reason);
+        result_.reason =
+            fmt::format("attempt {} of {}: {}", attempts, options_.retry.max_attempts, result_.reason);
     if (attempts < 2 || kills_ != attempts) return;
     result_.fault = CommandFault::configuration;
     result_.reason = fmt::format("killed in all {} attempts, so this configuration needs too much memory; {}",

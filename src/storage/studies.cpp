@@ -76,9 +76,21 @@ std::vector<StorageAddress> existing_once(const std::vector<std::string>& texts,
     return out;
 }
 
-StorageAddress free_place(const std::string& text) {
-    StorageAddress address = StorageAddress::parse(text);
+StorageAddress free_place(const std::string& text, const StorageAddress& address) {
     if (storage_exists(address)) throw InvalidState(text + ": a study is stored there already");
+    return address;
+}
+
+StorageAddress free_place(const std::string& text) { return free_place(text, StorageAddress::parse(text)); }
+
+/// An address, or in the source's database a name alone.
+StorageAddress renamed(const StorageAddress& source, const std::string& to) {
+    const bool in_database = source.kind == Kind::sqlite || source.kind == Kind::postgresql;
+    StorageAddress address = StorageAddress::parse(to);
+    if (!in_database || address.kind != Kind::journal || to.find_first_of(":/") != std::string::npos)
+        return address;
+    address = source;
+    address.study = to;
     return address;
 }
 
@@ -226,7 +238,7 @@ void copy_study(const std::string& from, const std::string& to) {
 void store_study(std::span<const Event> events, const std::string& to) { append_all(events, free_place(to)); }
 
 void rename_study(const std::string& from, const std::string& to) {
-    const StorageAddress source = existing(from), target = free_place(to);
+    const StorageAddress source = existing(from), target = free_place(to, renamed(source, to));
     const bool same_place =
         source.kind == target.kind && (source.kind == Kind::journal || source.place == target.place);
     if (!same_place)

@@ -326,6 +326,10 @@ TEST_CASE("attempts end at their number; being killed in all of them is the conf
     CHECK(killed.reason.find("memory") != std::string::npos);
     made = script("[ $ATTUNE_ATTEMPT = 1 ] && kill -9 $$; kill -TERM $$");
     CHECK(Command(made).run({}).fault == CommandFault::environment);
+    made = script("[ $ATTUNE_ATTEMPT = 1 ] && exit 75; exit 3");
+    const CommandResult second = Command(made).run({});  // what it fails of then is not tried again
+    CHECK(second.attempts == 2);
+    CHECK(second.reason.starts_with("attempt 2 of 3: "));
 }
 
 TEST_CASE("a program that does not exist is the environment's fault and not tried again") {

@@ -78,14 +78,3 @@ TEST_CASE("batch acquisitions of one point are the single ones in the mean, and 
     CHECK_THROWS_AS(attune::q_log_expected_improvement(samples, 0.0, {.improvement = 0.0}),
                     attune::InvalidOption);
 }
-
-TEST_CASE("hypervolume: dominated points and points behind the reference add nothing") {
-    const std::vector<attune::ObjectivePair> points{{3, 1}, {1, 3}, {2, 2}, {1, 1}, {-5, 9}, {2, 2}};
-    CHECK(attune::hypervolume_2d(points, {0, 0}) == doctest::Approx(6.0));
-    CHECK(attune::hypervolume_improvement_2d(points, {0, 0}, {1.5, 1.5}) == 0.0);
-    CHECK(attune::hypervolume_improvement_2d(points, {0, 0}, {2.5, 2.5}) == doctest::Approx(1.0 + 0.25));
-    CHECK(attune::hypervolume_improvement_2d({}, {0, 0}, {2, 3}) == doctest::Approx(6.0));
-    // With next to no uncertainty the expectation is the improvement itself.
-    CHECK(attune::expected_hypervolume_improvement(points, {0, 0}, {2.5, 2.5}, {1e-9, 1e-9}) ==
-          doctest::Approx(1.25));
-}

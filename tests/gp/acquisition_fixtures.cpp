@@ -7,6 +7,8 @@
 #include <string>
 
 #include "attune/gp/acquisition.hpp"
+#include "attune/gp/hypervolume_improvement.hpp"
+#include "attune/study/pareto.hpp"
 #include "support/shared_data.hpp"
 
 namespace {
@@ -41,7 +43,12 @@ Eigen::MatrixXd matrix_of(const json& j) {
 
 json read(const std::filesystem::path& path) { return json::parse(std::ifstream(path)); }
 
-attune::ObjectivePair pair_of(const json& j) { return {j.at(0), j.at(1)}; }
+/// Maximised values as losses.
+std::vector<double> losses_of(const json& j) {
+    std::vector<double> losses;
+    for (const json& value : j) losses.push_back(-value.get<double>());
+    return losses;
+}
 
 }  // namespace
 
@@ -115,17 +122,16 @@ TEST_CASE("expected hypervolume improvement of two objectives agrees with refere
     if (!path) return;
     const json file = read(*path);
     for (const json& c : file.at("ehvi_two_objectives_maximise")) {
-        std::vector<attune::ObjectivePair> front;
-        for (const json& p : c.at("pareto_front")) front.push_back(pair_of(p));
-        const auto reference = pair_of(c.at("ref_point"));
+        std::vector<std::vector<double>> front;
+        for (const json& p : c.at("pareto_front")) front.push_back(losses_of(p));
+        const auto reference = losses_of(c.at("ref_point"));
+        const attune::HypervolumeImprovement improvement(front, reference);
         CAPTURE(c.at("mean").dump());
-        check_near(attune::expected_hypervolume_improvement(front, reference, pair_of(c.at("mean")),
-                                                            pair_of(c.at("sigma"))),
+        check_near(improvement.expected(losses_of(c.at("mean")), c.at("sigma").get<std::vector<double>>()),
                    c.at("ehvi"), 1e-9, 1e-15);
-        check_near(attune::hypervolume_2d(front, reference), c.at("hypervolume_of_front"));
+        check_near(attune::hypervolume(front, reference), c.at("hypervolume_of_front"));
         double sum = 0.0;
-        for (const json& s : c.at("samples"))
-            sum += attune::hypervolume_improvement_2d(front, reference, pair_of(s));
+        for (const json& s : c.at("samples")) sum += improvement.of(losses_of(s));
         check_near(sum / static_cast<double>(c.at("samples").size()), c.at("q_ehvi_on_samples"), 1e-9, 1e-15);
         attune::test::count_run();
     }

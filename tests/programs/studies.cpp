@@ -47,6 +47,21 @@ TEST_CASE("studies delete: all or none, and each once") {
     CHECK_FALSE(fs::exists(folder.path() / "b.attune"));
 }
 
+TEST_CASE("studies rename: in a database the name alone will do") {
+    const test::TemporaryFolder folder;
+    Attune attune(folder.path());
+    make(attune, {"a.attune", "sqlite:///s.db?study=one", "sqlite:///s.db?study=two"});
+    CHECK(attune.run({"studies", "rename", "sqlite:///s.db?study=one", "two"}) == 2);
+    holds(attune.errors(), "two: a study is stored there already");
+    CHECK(attune.run({"studies", "rename", "sqlite:///s.db?study=one", "first"}) == 0);
+    CHECK(attune.run({"studies", "rename", "sqlite:///s.db?study=two", "sqlite:///s.db?study=second"}) == 0);
+    CHECK(attune.run({"studies", "rename", "a.attune", "b.attune"}) == 0);
+    CHECK(attune.run({"studies", "list", "s.db"}) == 0);
+    holds(attune.out(), "?study=first: study 'one'");  // what it was made as stays
+    holds(attune.out(), "?study=second: ");
+    CHECK(fs::exists(folder.path() / "b.attune"));
+}
+
 TEST_CASE("studies merge: the same study twice is refused, however it is written") {
     const test::TemporaryFolder folder;
     Attune attune(folder.path());
@@ -68,10 +83,10 @@ TEST_CASE("studies list: what cannot be read gives exit code 2, beside what can"
     Attune attune(folder.path());
     make(attune, {"a.attune"});
     CHECK(attune.run({"studies", "list", "."}) == 0);
-    holds(attune.out(), "a.attune: study 'study', 1 of 1 trial finished, ");
+    holds(attune.out(), "a.attune: study 'a', 1 of 1 trial finished, ");
     put(folder.path() / "broken.attune", "this is no journal\n");
     CHECK(attune.run({"studies", "list", "."}) == 2);
-    holds(attune.out(), "a.attune: study 'study'");
+    holds(attune.out(), "a.attune: study 'a'");
     holds(attune.out(), "broken.attune: is ");
     holds(attune.errors(), "1 of 2 studies cannot be read");
     CHECK(attune.run({"studies", "list", "broken.attune"}) == 2);

@@ -104,6 +104,11 @@ TEST_CASE("--check-only writes nothing and says what it looked at") {
     CHECK(attune.out().find("fits") != std::string::npos);
     CHECK(attune.run(tune_arguments({"--check-only", "--seed", "5"})) == 2);
     CHECK(attune.errors().find("seed: 4 there, 5 asked for") != std::string::npos);
+    std::vector<std::string> other = tune_arguments({"--check-only"});
+    other[3] = "/bin/sh ./train.sh";
+    CHECK(attune.run(other) == 0);
+    CHECK(attune.out().find("differ in command: /bin/sh train.sh there, /bin/sh ./train.sh now") !=
+          std::string::npos);
     CHECK(contents(folder.path() / "study.attune") == before);
 }
 
@@ -122,6 +127,42 @@ TEST_CASE("what is seldom meant is remarked on: parameters that stay behind, and
     CHECK(attune.run(tune_arguments({"--check-only", "--trials", "3"})) == 0);
     CHECK(attune.out().find("never told") == std::string::npos);
     CHECK(attune.out().find("there is no limit") == std::string::npos);
+    CHECK(attune.out().find("no shell") == std::string::npos);
+}
+
+TEST_CASE("a command that only a shell would understand is remarked on") {
+    const test::TemporaryFolder folder;
+    Refusals refusals(folder.path());
+    Attune& attune = refusals.attune;
+    const auto remark = [&](const std::string& command) {
+        std::vector<std::string> words = tune_arguments({"--check-only"});
+        words[3] = command;
+        REQUIRE(attune.run(words) == 0);
+        const std::string text = attune.out();
+        const auto at = text.find("no shell reads --command: the program gets '");
+        if (at == std::string::npos) return std::string{};
+        const auto begin = text.find('\'', at) + 1;
+        return text.substr(begin, text.find('\'', begin) - begin);
+    };
+    CHECK(remark("/bin/sh train.sh | tee log") == "|");
+    CHECK(remark("/bin/sh train.sh 2>&1") == "2>&1");
+    CHECK(remark("/bin/sh train.sh >log") == ">log");
+    CHECK(remark("/bin/sh train.sh --data $HOME/data") == "$HOME/data");
+    CHECK(remark("/bin/sh train.sh --width {width} && /bin/true") == "&&");
+    CHECK(remark("/bin/sh -c 'sh train.sh 2>&1 | tee log'").empty());
+    CHECK(remark("/bin/sh train.sh --price 3$ --range <a> --and a&b -").empty());
+}
+
+TEST_CASE("enqueued configurations get what is fixed, and nothing else for it") {
+    const test::TemporaryFolder folder;
+    Refusals refusals(folder.path());
+    Attune& attune = refusals.attune;
+    refusals.check(tune_arguments({"--fixed", "kind=b", "--enqueue", R"({"width": 3, "kind": "a"})"}),
+                   {"--enqueue", "kind", "is a, but fixed to b"});
+    CHECK(attune.run(
+              tune_arguments({"--trials", "1", "--fixed", "kind=b", "--enqueue", R"({"width": 3})"})) == 0);
+    const Study study = test::study_in(folder.path() / "study.attune");
+    CHECK(study.trials()[0].configuration.text() == "width=3 kind=b");
 }
 
 TEST_CASE("an existing study is gone on with as it was begun, and another wish is refused") {

@@ -59,6 +59,15 @@ TEST_CASE(
     REQUIRE(attune.run(tune_arguments({"--trials", "3", "--tensorboard", "other", "--stopping", "off"})) ==
             0);
     CHECK(count(events_of(folder.path() / "other" / "trial-00000"), "accuracy") == 3);
+
+    // TensorBoard would draw a second export beside the first.
+    const auto exported = [&] {
+        return attune.run({"export", "study.attune", "--format", "tensorboard", "--to", "exported"});
+    };
+    REQUIRE(exported() == 0);
+    CHECK(exported() == 2);
+    CHECK(attune.errors().find("'exported' holds runs of trials already") != std::string::npos);
+    CHECK(count(events_of(folder.path() / "exported" / "trial-00000"), "accuracy") == 3);
 }
 
 TEST_CASE("--tensorboard: a folder that cannot be made is refused before anything runs") {

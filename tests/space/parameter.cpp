@@ -143,6 +143,13 @@ TEST_CASE("scales are fine where their names say") {
     CHECK(logit.encode(0.9) == doctest::Approx(0.5 + 0.5 * std::log(9.0) / std::log(999.0)));
 }
 
+TEST_CASE("the centre of a range between powers of ten is the power of ten there") {
+    CHECK(continuous(1e-4, 1, Scale::log).decode(0.5) == 0.01);
+    CHECK(continuous(1e-5, 0.1, Scale::log).decode(0.5) == 1e-3);
+    CHECK(continuous(1e-6, 0.01, Scale::log).decode(0.5) == 1e-4);
+    CHECK(continuous(1, 1e6, Scale::log).decode(0.5) == 1000);
+}
+
 TEST_CASE("uniform draws hit every grid point with its share of the scaled range") {
     // A point owns what lies nearer to it than to its neighbours; at the ends as much outside as half the gap
     // inside.

@@ -86,7 +86,7 @@ TEST_CASE("the density of a continuous parameter integrates to one") {
         for (int i = 0; i < cells; ++i)
             sum +=
                 std::exp(mixture.log_density(space.from_native({space[x.index].decode((i + 0.5) / cells)})));
-        CHECK(sum / cells * std::log(10 / 1e-3) == doctest::Approx(1).epsilon(1e-6));
+        CHECK(sum / cells * std::log10(10 / 1e-3) == doctest::Approx(1).epsilon(1e-6));
     }
 }
 

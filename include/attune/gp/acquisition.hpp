@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "attune/error.hpp"
@@ -236,83 +235,6 @@ inline double q_upper_confidence_bound(const Eigen::MatrixXd& samples, double be
     const double width = std::sqrt(beta * boost::math::constants::half_pi<double>());
     const Eigen::MatrixXd bound = ((samples.rowwise() - mean).cwiseAbs() * width).rowwise() + mean;
     return bound.rowwise().maxCoeff().mean();
-}
-
-/// A point of two objectives, or their means or standard deviations.
-using ObjectivePair = std::pair<double, double>;
-
-namespace detail {
-
-/// The part of `points` above `reference` that no other dominates, by rising first objective; higher is
-/// better.
-inline std::vector<ObjectivePair> staircase(std::vector<ObjectivePair> points,
-                                            const ObjectivePair& reference) {
-    std::erase_if(points, [&](const ObjectivePair& p) {
-        return !(p.first > reference.first && p.second > reference.second);
-    });
-    std::sort(points.begin(), points.end(), [](const ObjectivePair& a, const ObjectivePair& b) {
-        return a.first != b.first ? a.first > b.first : a.second > b.second;
-    });
-    std::vector<ObjectivePair> front;
-    for (const ObjectivePair& p : points)
-        if (front.empty() || p.second > front.back().second) front.push_back(p);
-    std::reverse(front.begin(), front.end());
-    return front;
-}
-
-/// Calls `strip(left, right, floor)` for the vertical strips that lie above the front: right is infinite in
-/// the last.
-template <class Strip>
-void for_each_strip(const std::vector<ObjectivePair>& front, const ObjectivePair& reference,
-                    const Strip& strip) {
-    double left = reference.first;
-    for (const ObjectivePair& p : front) {
-        strip(left, p.first, p.second);
-        left = p.first;
-    }
-    strip(left, std::numeric_limits<double>::infinity(), reference.second);
-}
-
-}  // namespace detail
-
-/// Area that the points dominate above `reference`; higher is better in both objectives.
-inline double hypervolume_2d(const std::vector<ObjectivePair>& points, const ObjectivePair& reference) {
-    double area = 0.0;
-    double left = reference.first;
-    for (const ObjectivePair& p : detail::staircase(points, reference)) {
-        area += (p.first - left) * (p.second - reference.second);
-        left = p.first;
-    }
-    return area;
-}
-
-/// Area that `point` would add to `hypervolume_2d(points, reference)`.
-inline double hypervolume_improvement_2d(const std::vector<ObjectivePair>& points,
-                                         const ObjectivePair& reference, const ObjectivePair& point) {
-    double area = 0.0;
-    detail::for_each_strip(
-        detail::staircase(points, reference), reference, [&](double left, double right, double floor) {
-            area += std::max(0.0, std::min(point.first, right) - left) * std::max(0.0, point.second - floor);
-        });
-    return area;
-}
-
-/// Expected hypervolume improvement of two independent normal objectives, in closed form: strip by strip, the
-/// two expectations factorise (Emmerich et al. 2011; Yang et al. 2019). Higher is better in both; `front`
-/// need not be sorted or free of dominated points.
-inline double expected_hypervolume_improvement(const std::vector<ObjectivePair>& front,
-                                               const ObjectivePair& reference, const ObjectivePair& mean,
-                                               const ObjectivePair& sigma) {
-    const auto above = [](double m, double s, double level) {
-        return std::isinf(level) ? 0.0 : expected_improvement(m, s, level, Toward::higher).value;
-    };
-    double sum = 0.0;
-    detail::for_each_strip(
-        detail::staircase(front, reference), reference, [&](double left, double right, double floor) {
-            sum += (above(mean.first, sigma.first, left) - above(mean.first, sigma.first, right)) *
-                   above(mean.second, sigma.second, floor);
-        });
-    return sum;
 }
 
 }  // namespace attune

@@ -29,15 +29,16 @@ enum class Scale { linear, log, reverse_log, logit };
 
 namespace detail {
 
-/// The strictly increasing warp of `scale` on the range [low, high].
+/// The strictly increasing warp of `scale` on the range [low, high]. Decimal logarithms, as ranges end at
+/// powers of ten: their centres come out as people write them.
 inline double warp(Scale scale, double x, double low, double high) {
     switch (scale) {
         case Scale::linear:
             return x;
         case Scale::log:
-            return std::log(x);
+            return std::log10(x);
         case Scale::reverse_log:
-            return -std::log(low + (high - x));
+            return -std::log10(low + (high - x));
         case Scale::logit:
             return std::log(x / (1 - x));
     }
@@ -49,9 +50,9 @@ inline double unwarp(Scale scale, double t, double low, double high) {
         case Scale::linear:
             return t;
         case Scale::log:
-            return std::exp(t);
+            return std::pow(10.0, t);
         case Scale::reverse_log:
-            return low + (high - std::exp(-t));
+            return low + (high - std::pow(10.0, -t));
         case Scale::logit:
             return 1 / (1 + std::exp(-t));
     }

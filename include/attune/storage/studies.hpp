@@ -31,7 +31,8 @@ void store_study(std::span<const Event> events, const std::string& to);
 /// Copies all events, workers not. Throws InvalidState where something is stored at `to` already.
 void copy_study(const std::string& from, const std::string& to);
 
-/// Gives a study another address in the same place: another file name, another name in the same database.
+/// Gives a study another address in the same place: another file name, another name in the same database,
+/// where the name alone will do.
 /// Throws InvalidState where workers are at it, where `to` is taken, and for addresses in two places.
 void rename_study(const std::string& from, const std::string& to);
 

@@ -54,8 +54,12 @@ struct GaussianProcessOptions {
 /// fitted (see RegressionFitOptions::with_priors), trials in flight are taken to give what the model
 /// predicts, and the configuration with the most expected improvement is proposed, whatever mix of parameters
 /// the space has. Failed trials count as bad as the worst one that did not; failures of the environment are
-/// left out. Several objectives are joined by an augmented Chebyshev function with weights drawn anew each
-/// time (ParEGO: Knowles 2006).
+/// left out.
+///
+/// Several objectives have a model each, and the configuration is proposed whose expected hypervolume
+/// improvement over the front is the largest (its logarithm, in closed form: HypervolumeImprovement). Where
+/// the front is too rugged for that, as with five objectives and more, they are joined by an augmented
+/// Chebyshev function with weights drawn anew each time (ParEGO: Knowles 2006).
 ///
 /// Where the space has changed, trials from before lie where they are now: outside the unit cube, or with a
 /// choice of their own that is never proposed. Left out are those that the model could not tell from others:

@@ -73,8 +73,8 @@ class ParzenMixture {
         return out;
     }
 
-    /// Of a configuration of the space: a density over the scaled values of continuous parameters (over log x
-    /// on a logarithmic scale), a mass for those on a grid.
+    /// Of a configuration of the space: a density over the scaled values of continuous parameters (over log10
+    /// x on a logarithmic scale), a mass for those on a grid.
     [[nodiscard]] double log_density(const Configuration& configuration) const {
         std::vector<double> terms = log_weights_;
         for (std::size_t i = 0; i < space_.size(); ++i) {
