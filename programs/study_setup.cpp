@@ -151,14 +151,9 @@ event::Values with_fixed_values(const SearchSpace& space, event::Values values, 
     event::Values left_out;
     for (const auto& [name, value] : fixed) {
         const std::size_t i = space.schema().index(name);
-        const double held = space[i].to_native(value);
-        if (std::isnan(native[i]))
-            left_out.emplace_back(name, value);
-        else if (native[i] != held)
-            throw InvalidConfiguration("parameter " + name + ": is " +
-                                       to_string(space[i].to_value(native[i])) + ", but fixed to " +
-                                       to_string(value));
-        native[i] = held;
+        if (!std::isnan(native[i])) continue;
+        left_out.emplace_back(name, value);
+        native[i] = space[i].to_native(value);
     }
     space.schema().deactivate(native);
     for (auto& [name, value] : left_out)

@@ -93,8 +93,7 @@ struct StudySetup {
 /// Throws InvalidConfiguration for a value that no trial can have.
 void check_fixed(const SearchSpace& space, const event::Values& fixed);
 
-/// A configuration that was asked for, with the study's fixed values where it leaves them out. Throws
-/// InvalidConfiguration where it has another value.
+/// A configuration that was asked for, with the study's fixed values where it leaves them out.
 [[nodiscard]] event::Values with_fixed_values(const SearchSpace& space, event::Values values,
                                               const event::Values& fixed);
 

@@ -200,7 +200,8 @@ void TuneArguments::add_to(CLI::App& c) {
         ->take_all()
         ->allow_extra_args(false);
     c.add_option("--duplicates", duplicates, "forbid, allow or replicate:times");
-    c.add_option("--fixed", fixed, "name=value for all trials; repeatable")
+    c.add_option("--fixed", fixed,
+                 "name=value for all trials but those that are enqueued with another; repeatable")
         ->take_all()
         ->allow_extra_args(false);
     c.add_option("--enqueue", enqueued,

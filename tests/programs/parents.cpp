@@ -50,8 +50,8 @@ TEST_CASE("a study begins with what was good in its parents and their parents") 
     Attune attune(folder.path());
     (void)ask_and_tell(attune, "a.attune", "[]", 12);
     const auto second = ask_and_tell(attune, "b.attune", R"(["a.attune"])", 5);
-    CHECK(second[0].at("reason").get<std::string>().find(
-              "of 'study', by the ranks of 1 of 1 earlier studies") != std::string::npos);
+    CHECK(second[0].at("reason").get<std::string>().find("of 'a', by the ranks of 1 of 1 earlier studies") !=
+          std::string::npos);
     CHECK(std::abs(second[0].at("configuration").at("x").get<double>() - 0.7) < 0.25);
     const auto third = ask_and_tell(attune, "c.attune", R"(["b.attune"])", 1);
     CHECK(third[0].at("reason").get<std::string>().find("2 earlier studies") != std::string::npos);

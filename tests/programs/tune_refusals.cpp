@@ -153,16 +153,15 @@ TEST_CASE("a command that only a shell would understand is remarked on") {
     CHECK(remark("/bin/sh train.sh --price 3$ --range <a> --and a&b -").empty());
 }
 
-TEST_CASE("enqueued configurations get what is fixed, and nothing else for it") {
+TEST_CASE("enqueued configurations get what is fixed where they leave it out") {
     const test::TemporaryFolder folder;
     Refusals refusals(folder.path());
     Attune& attune = refusals.attune;
-    refusals.check(tune_arguments({"--fixed", "kind=b", "--enqueue", R"({"width": 3, "kind": "a"})"}),
-                   {"--enqueue", "kind", "is a, but fixed to b"});
-    CHECK(attune.run(
-              tune_arguments({"--trials", "1", "--fixed", "kind=b", "--enqueue", R"({"width": 3})"})) == 0);
+    CHECK(attune.run(tune_arguments({"--trials", "2", "--fixed", "kind=b", "--enqueue", R"({"width": 3})",
+                                     "--enqueue", R"({"width": 4, "kind": "a"})"})) == 0);
     const Study study = test::study_in(folder.path() / "study.attune");
     CHECK(study.trials()[0].configuration.text() == "width=3 kind=b");
+    CHECK(study.trials()[1].configuration.text() == "width=4 kind=a");
 }
 
 TEST_CASE("an existing study is gone on with as it was begun, and another wish is refused") {
