@@ -164,7 +164,7 @@ Json AskTellSession::create(const Json& json) {
     AnyStorage storage = open_storage(setup.storage, notice_);
     Study existing;
     for (const Event& event : storage.read(0)) existing.apply(event);
-    if (!setup.given.contains("name")) setup.name = default_study_name(setup.storage);
+    setup.fill_in(setup.storage);
     if (existing.is_created()) adopt(setup, existing);
     fixed_ = setup.fixed;
     pin(setup.parents, setup.storage);

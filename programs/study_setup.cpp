@@ -131,11 +131,14 @@ Json duplicates_to_json(Duplicates duplicates) {
     return duplicates.kind == Duplicates::Kind::allow ? "allow" : "forbid";
 }
 
-std::string default_study_name(const std::string& address) {
-    const StorageAddress parsed = StorageAddress::parse(address);
-    if (parsed.kind == StorageAddress::Kind::memory) return "study";
-    return parsed.kind == StorageAddress::Kind::journal ? std::filesystem::path(parsed.place).stem().string()
-                                                        : parsed.study;
+void StudySetup::fill_in(const std::string& address) {
+    const StorageAddress place = StorageAddress::parse(address);
+    if (!given.contains("name") && place.kind == StorageAddress::Kind::journal)
+        name = std::filesystem::path(place.place).stem().string();
+    else if (!given.contains("name") && place.kind != StorageAddress::Kind::memory)
+        name = place.study;
+    if (objectives.size() > 1 && !given.contains("stopping") && !given.contains("stopping_options"))
+        stopping = {"dominated"};
 }
 
 void check_fixed(const SearchSpace& space, const event::Values& fixed) {

@@ -71,6 +71,10 @@ struct StudySetup {
     /// With the settings that `replay` reads back.
     [[nodiscard]] TunerOptions tuner_options() const;
 
+    /// What nobody said, for a study at the address: its name (the one in the database, the journal's without
+    /// extension), and for several objectives `dominated` stopping, as the median rule looks at the first
+    /// alone.
+    void fill_in(const std::string& address);
     /// Takes what was not given from a study that exists already.
     void adopt(const Study& study);
     /// What was given and is otherwise in the study, a line each: "seed: 4 there, 5 asked for".
@@ -85,10 +89,6 @@ struct StudySetup {
 /// "forbid", "allow", "replicate" or {"replicate": 3}. Throws InvalidOption.
 [[nodiscard]] Duplicates duplicates_from_json(const Json& json);
 [[nodiscard]] Json duplicates_to_json(Duplicates duplicates);
-
-/// What a study at the address is called where nobody says: its name in a database, the journal's without
-/// extension, "study" in memory.
-[[nodiscard]] std::string default_study_name(const std::string& address);
 
 /// Throws InvalidConfiguration for a value that no trial can have.
 void check_fixed(const SearchSpace& space, const event::Values& fixed);

@@ -43,7 +43,11 @@ std::string unread_text(const Study& study) {
 
 /// The table first: whatever happens to the report, the result is seen.
 void conclude(const Study& study, const std::string& reason, const TunePlan& plan) {
-    std::cout << best_trials_table(study, {.footer = false}) << '\n' << state_counts(study) << '\n';
+    const TableOptions table{.footer = false};
+    std::cout << best_trials_table(study, table) << '\n' << state_counts(study);
+    const std::size_t with_value = study.count(TrialState::completed) + study.count(TrialState::stopped);
+    if (with_value > table.rows) std::cout << "; the best " << table.rows << " are shown, the report has all";
+    std::cout << '\n';
     const std::string failures = failures_text(study, {.width = wrap_width(1)});
     if (!failures.empty())
         std::cout << failures << "  their output is in " << plan.log_folder.string() << '\n';
@@ -59,9 +63,24 @@ void conclude_failed(const Study& study, const TunePlan& plan) {
 
 /// Said, and kept with the study.
 void tell_changed_notes(Tuner& tuner, const std::map<std::string, std::string>& notes) {
-    const std::vector<ChangedNote> changed = changed_notes(tuner.study(), notes);
-    std::cerr << changed_notes_text(changed);
+    const Study study = tuner.study();
+    const std::vector<ChangedNote> changed = changed_notes(study, notes);
+    std::cerr << changed_notes_text(study, changed);
     for (const ChangedNote& note : changed) tuner.set_attribute(-1, note.name, note.now);
+}
+
+/// The same command goes on with a study, so what it asked for before is not asked again.
+void enqueue_new(Tuner& tuner, const std::vector<event::Values>& wanted) {
+    for (const event::Values& values : wanted) {
+        const bool is_known = tuner.with_study([&](const Study& study) {
+            const Configuration configuration = study.space().configuration(values);
+            const auto waits = [&](const auto& entry) {
+                return study.space().configuration(entry.second).text() == configuration.text();
+            };
+            return study.times_asked(configuration) > 0 || std::ranges::any_of(study.enqueued(), waits);
+        });
+        if (!is_known) tuner.enqueue(values);
+    }
 }
 
 int after_interruption(const Study& study, const TunePlan& plan) {
@@ -107,9 +126,7 @@ int run(const TuneArguments& arguments) {
     announce(tuner);
     std::cerr << changes_text(plan) << notes_text(plan);
     tell_changed_notes(tuner, plan.setup.notes);
-    if (tuner.with_study(
-            [](const Study& study) { return study.trials().empty() && study.enqueued().empty(); }))
-        for (const event::Values& values : plan.enqueued) tuner.enqueue(values);
+    enqueue_new(tuner, plan.enqueued);
 
     const StopOnSignal signals;
     try {

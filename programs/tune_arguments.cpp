@@ -195,7 +195,7 @@ void TuneArguments::add_to(CLI::App& c) {
         ->allow_extra_args(false);
     c.add_option("--stopping", stopping,
                  "What ends hopeless trials early: " + listed(StoppingPolicyRegistry::standard().names()) +
-                     " (default median)");
+                     " (default median, with several objectives dominated)");
     c.add_option("--stopping-option", stopping_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);
@@ -205,7 +205,7 @@ void TuneArguments::add_to(CLI::App& c) {
         ->take_all()
         ->allow_extra_args(false);
     c.add_option("--enqueue", enqueued,
-                 "A configuration as JSON to try first; repeatable; only into a new study")
+                 "A configuration as JSON to try first, unless the study had it before; repeatable")
         ->take_all()
         ->allow_extra_args(false);
     c.add_option("--parents", parents,

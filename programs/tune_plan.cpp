@@ -119,7 +119,7 @@ TunePlan plan_of(const TuneArguments& arguments) {
                   .shell_word = arguments.shell_word()};
     check_targets(arguments, plan, script);
     plan.objective.command().check_program();
-    if (!plan.setup.given.contains("name")) plan.setup.name = default_study_name(plan.journal);
+    plan.setup.fill_in(plan.journal);
     plan.existing = existing_study(plan.journal);
     if (plan.existing) {
         adopt_existing(plan);
@@ -156,11 +156,17 @@ std::vector<ChangedNote> changed_notes(const Study& study, const std::map<std::s
     return changed;
 }
 
-std::string changed_notes_text(const std::vector<ChangedNote>& changed) {
+std::string changed_notes_text(const Study& study, const std::vector<ChangedNote>& changed) {
     std::string text;
     for (const ChangedNote& note : changed)
         text += fmt::format("attune: the study's earlier trials differ in {}: {} there, {} now\n", note.name,
                             note.there, note.now);
+    if (const auto failed = study.count(TrialState::failed); !changed.empty() && failed > 0)
+        text += fmt::format(
+            "attune: {} of these trials failed: they count, and their settings are taken for bad ones; if "
+            "what "
+            "differs was at fault, begin another --study\n",
+            failed);
     return text;
 }
 
@@ -200,7 +206,7 @@ int check_only(const TunePlan& plan) {
     if (plan.existing)
         std::cout << " exists and fits: " << state_counts(*plan.existing) << '\n'
                   << changes_text(plan)
-                  << changed_notes_text(changed_notes(*plan.existing, plan.setup.notes));
+                  << changed_notes_text(*plan.existing, changed_notes(*plan.existing, plan.setup.notes));
     else
         std::cout << " does not exist yet\n";
     std::cout << "report: " << plan.report.string() << ", output of trials: " << plan.log_folder.string()

@@ -43,8 +43,9 @@ struct ChangedNote {
 [[nodiscard]] std::vector<ChangedNote> changed_notes(const Study& study,
                                                      const std::map<std::string, std::string>& notes);
 
-/// A line for each of them, which may be meant (a mended path, a better expression) or not.
-[[nodiscard]] std::string changed_notes_text(const std::vector<ChangedNote>& changed);
+/// A line for each of them, which may be meant (a mended path, a better expression) or not; and one for
+/// trials that failed before, perhaps of what was mended.
+[[nodiscard]] std::string changed_notes_text(const Study& study, const std::vector<ChangedNote>& changed);
 
 /// A line for each thing that is allowed and seldom meant.
 [[nodiscard]] std::string notes_text(const TunePlan& plan);

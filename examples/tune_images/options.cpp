@@ -14,6 +14,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/study/compute_device.hpp"
 #include "attune/metrics/number.hpp"
+#include "attune/space/detail/nearest_name.hpp"
 #include "attune/stopping/by_name.hpp"
 #include "exit_code.hpp"
 
@@ -199,6 +200,16 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         app.parse(argc, argv);
     } catch (const CLI::Success& help) {
         return app.exit(help) == 0 ? success : refused;
+    } catch (const CLI::ExtrasError&) {
+        const std::vector<std::string> extras = app.remaining();
+        const auto option =
+            std::ranges::find_if(extras, [](const auto& word) { return word.starts_with("--"); });
+        const std::string& word = option == extras.end() ? extras.front() : *option;
+        std::vector<std::string> known;
+        for (const CLI::Option* each : app.get_options()) known.push_back("--" + each->get_single_name());
+        std::cerr << "tune_images: " << word << " is no option" << attune::detail::suggestion(word, known)
+                  << "; --help lists them\n";
+        return refused;
     } catch (const CLI::ParseError& error) {
         std::cerr << "tune_images: " << error.what() << "; --help lists the options\n";
         return refused;

@@ -63,7 +63,8 @@ function parallel() {
   }
   function scaleLegend(used) {
     const v = used.filter(t => t.has[k]).map(t => t.y[k]), d = domain(v, sign(k), false);
-    const ends = sign(k) > 0 ? [d.high, d.low] : [d.low, d.high];
+    const low = Math.max(d.low, Math.min(...v)), high = Math.min(d.high, Math.max(...v));
+    const ends = sign(k) > 0 ? [high, low] : [low, high];
     const strip = svg("svg", {width: 160, height: 12, "aria-hidden": "true"}, [...Array(32).keys()].map(i => svg("rect", {x: i * 5, width: 5.5, height: 12, fill: shade(i / 31)})));
     return el("div", {class: "bar"}, el("span", {class: "legend"}, el("span", {}, short(objectives[k].metric, 40) + ": " + text(ends[0], 3), strip, text(ends[1], 3)),
       el("span", {}, svg("svg", {width: 18, height: 12}, svg("path", {d: "M0,6H18", stroke: several ? "var(--text)" : "var(--best)", "stroke-width": 2.5})), several ? "bold: Pareto front" : "best")));

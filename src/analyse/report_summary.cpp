@@ -182,13 +182,13 @@ std::string best_trial(const Study& study, const TrialRecord& trial) {
 
 std::string front_table(const Study& study, const std::vector<std::int64_t>& front) {
     constexpr std::size_t most = 50;
-    std::string text = "<div class=\"scroll\"><table><thead><tr><th>trial</th>";
+    std::string text = "<div class=\"scroll\"><table><thead><tr><th>trial</th><th>state</th>";
     for (const Objective& objective : study.objectives())
         text += "<th class=\"number\">" + safe(objective.metric) + "</th>";
     text += "<th>configuration</th></tr></thead><tbody>\n";
     for (std::size_t i = 0; i < std::min(front.size(), most); ++i) {
         const TrialRecord& trial = study.trial(front[i]);
-        text += fmt::format("<tr><th scope=\"row\">{}</th>", trial.number);
+        text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td>", trial.number, to_string(trial.state));
         for (std::size_t k = 0; k < study.objectives().size(); ++k)
             text += "<td class=\"number\">" + short_number(study.value(trial, k)) + "</td>";
         text += "<td><code>" + safe(trial.configuration.text()) + "</code></td></tr>\n";

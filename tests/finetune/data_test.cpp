@@ -158,6 +158,18 @@ TEST_CASE("groups stay together in splits and folds, and shares are met as group
         check_apart(parts);
         RC_ASSERT(complete_split(data.with_groups(groups), shares, seed).split() == split);
     }));
+    // A class of three pictures is in all three parts, whatever stays together elsewhere.
+    std::vector<std::int64_t> few(43, 0);
+    std::vector<std::string> together(43);
+    std::vector<std::int64_t> all(43);
+    for (std::size_t i = 0; i < 43; ++i)
+        all[i] = static_cast<std::int64_t>(i), few[i] = i < 20 ? 0 : i < 40 ? 1 : 2;
+    together[0] = together[1] = "twins";
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        const auto split = grouped_split(few, together, all, {.validation = 0.2, .test = 0.2}, seed);
+        for (const auto& part : {split.train, split.validation, split.test})
+            CHECK(count_of(part, few, 2) == 1);
+    }
     const std::vector<std::int64_t> labels{0, 1, 0};
     const std::vector<std::string> one{"x", "x", "x"};
     const std::vector<std::int64_t> rows{0, 1, 2};

@@ -162,6 +162,33 @@ TEST_CASE("enqueued configurations get what is fixed where they leave it out") {
     const Study study = test::study_in(folder.path() / "study.attune");
     CHECK(study.trials()[0].configuration.text() == "width=3 kind=b");
     CHECK(study.trials()[1].configuration.text() == "width=4 kind=a");
+
+    // Into a study that is there: what is new is asked, and the rest not again.
+    CHECK(attune.run(tune_arguments({"--trials", "4", "--fixed", "kind=b", "--enqueue", R"({"width": 3})",
+                                     "--enqueue", R"({"width": 8, "kind": "a"})"})) == 0);
+    const Study longer = test::study_in(folder.path() / "study.attune");
+    REQUIRE(longer.trials().size() == 4);
+    CHECK(longer.trials()[2].configuration.text() == "width=8 kind=a");
+    CHECK(longer.trials()[3].configuration.text().ends_with("kind=b"));
+    CHECK(longer.enqueued().empty());
+}
+
+TEST_CASE("several objectives are stopped by dominance unless something else is asked for") {
+    const test::TemporaryFolder folder;
+    Refusals refusals(folder.path());
+    Attune& attune = refusals.attune;
+    const std::vector<std::string> two{"--metric", "cost=epoch ([0-9]+)", "--objective", "minimize:cost",
+                                       "--check-only"};
+    const auto with = [&](std::vector<std::string> more) {
+        more.insert(more.end(), two.begin(), two.end());
+        return tune_arguments(more);
+    };
+    CHECK(attune.run(with({})) == 0);
+    CHECK(attune.out().find("stopping: dominated") != std::string::npos);
+    CHECK(attune.run(with({"--stopping", "median"})) == 0);
+    CHECK(attune.out().find("stopping: median") != std::string::npos);
+    CHECK(attune.run(tune_arguments({"--check-only"})) == 0);
+    CHECK(attune.out().find("stopping: median") != std::string::npos);
 }
 
 TEST_CASE("an existing study is gone on with as it was begun, and another wish is refused") {

@@ -230,9 +230,11 @@ class ImportanceStudy {
                 if (region[i]) others.push_back(native);
             }
             const SteppedDensity density(space_[p]);
-            out.push_back(best.empty() ? 0
-                                       : static_cast<double>(best.size()) / count *
-                                             pearson_divergence(density.of(best), density.of(others)));
+            const bool varies = std::ranges::any_of(others, [&](double v) { return v != others.front(); });
+            out.push_back(best.empty() || !varies
+                              ? 0
+                              : static_cast<double>(best.size()) / count *
+                                    pearson_divergence(density.of(best), density.of(others)));
         }
         return out;
     }

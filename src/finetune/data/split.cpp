@@ -103,34 +103,86 @@ std::vector<Group> groups_of(std::span<const std::int64_t> labels, std::span<con
     return groups;
 }
 
-/// Deals groups to parts of these shares (their sum is 1), each to the part that lacks most of its classes.
-std::vector<Rows> deal(const std::vector<Group>& groups, const std::vector<double>& shares) {
-    std::vector<double> totals(groups.empty() ? 0 : groups[0].counts.size());
-    for (const auto& group : groups)
-        for (std::size_t k = 0; k < totals.size(); ++k) totals[k] += group.counts[k];
-    std::vector<std::vector<double>> held(shares.size(), std::vector<double>(totals.size()));
-    std::vector<Rows> parts(shares.size());
-    // How much nearer to (or farther from) its share of each class a part comes with the group.
-    const auto cost = [&](const Group& group, std::size_t part) {
+/// Deals groups to parts of these shares (their sum is 1), each to the part that lacks most of its classes;
+/// a class with as many groups as there are parts is in all of them.
+class Dealing {
+  public:
+    Dealing(const std::vector<Group>& groups, const std::vector<double>& shares)
+        : groups_(groups),
+          shares_(shares),
+          totals_(groups.empty() ? 0 : groups[0].counts.size()),
+          held_(shares.size(), std::vector<double>(totals_.size())) {
+        for (const auto& group : groups)
+            for (std::size_t k = 0; k < totals_.size(); ++k) totals_[k] += group.counts[k];
+    }
+
+    std::vector<Rows> run() {
+        for (const auto& group : groups_) {
+            std::size_t best = shares_.size();
+            for (std::size_t part = 0; part < shares_.size(); ++part)
+                if (shares_[part] > 0 && (best == shares_.size() || cost(group, part) < cost(group, best)))
+                    best = part;
+            place_.push_back(best);
+            for (std::size_t k = 0; k < totals_.size(); ++k) held_[best][k] += group.counts[k];
+        }
+        for (std::size_t k = 0; k < totals_.size(); ++k)
+            for (std::size_t part = 0; part < shares_.size(); ++part)
+                if (shares_[part] > 0 && held_[part][k] == 0) fill(part, k);
+        std::vector<Rows> parts(shares_.size());
+        for (std::size_t i = 0; i < groups_.size(); ++i)
+            append(parts[place_[i]], groups_[i].rows.begin(), groups_[i].rows.end());
+        return parts;
+    }
+
+  private:
+    /// How much nearer to (or farther from) its share of each class a part comes with the group.
+    [[nodiscard]] double cost(const Group& group, std::size_t part) const {
         double change = 0;
-        for (std::size_t k = 0; k < totals.size(); ++k) {
+        for (std::size_t k = 0; k < totals_.size(); ++k) {
             if (group.counts[k] == 0) continue;
-            const double wanted = shares[part] * totals[k];
-            const double before = (held[part][k] - wanted) / wanted;
-            const double after = (held[part][k] + group.counts[k] - wanted) / wanted;
-            change += (after * after - before * before) * shares[part];
+            const double wanted = shares_[part] * totals_[k];
+            const double before = (held_[part][k] - wanted) / wanted;
+            const double after = (held_[part][k] + group.counts[k] - wanted) / wanted;
+            change += (after * after - before * before) * shares_[part];
         }
         return change;
-    };
-    for (const auto& group : groups) {
-        std::size_t best = shares.size();
-        for (std::size_t part = 0; part < shares.size(); ++part)
-            if (shares[part] > 0 && (best == shares.size() || cost(group, part) < cost(group, best)))
-                best = part;
-        append(parts[best], group.rows.begin(), group.rows.end());
-        for (std::size_t k = 0; k < totals.size(); ++k) held[best][k] += group.counts[k];
     }
-    return parts;
+
+    /// Moves a group of class k to the part, from the part that has most of the class, where that leaves it
+    /// some of each class; the smallest such group.
+    void fill(std::size_t part, std::size_t k) {
+        std::size_t found = groups_.size();
+        const auto is_better = [&](std::size_t i) {
+            if (found == groups_.size()) return true;
+            const double here = held_[place_[i]][k], there = held_[place_[found]][k];
+            return here != there ? here > there : groups_[i].rows.size() < groups_[found].rows.size();
+        };
+        for (std::size_t i = 0; i < groups_.size(); ++i)
+            if (groups_[i].counts[k] > 0 && can_leave(i) && is_better(i)) found = i;
+        if (found == groups_.size()) return;
+        for (std::size_t c = 0; c < totals_.size(); ++c) {
+            held_[place_[found]][c] -= groups_[found].counts[c];
+            held_[part][c] += groups_[found].counts[c];
+        }
+        place_[found] = part;
+    }
+
+    [[nodiscard]] bool can_leave(std::size_t group) const {
+        for (std::size_t k = 0; k < totals_.size(); ++k)
+            if (groups_[group].counts[k] > 0 && held_[place_[group]][k] == groups_[group].counts[k])
+                return false;
+        return true;
+    }
+
+    const std::vector<Group>& groups_;
+    const std::vector<double>& shares_;
+    std::vector<double> totals_;             ///< by class
+    std::vector<std::vector<double>> held_;  ///< by part, then by class
+    std::vector<std::size_t> place_;         ///< by group: its part
+};
+
+std::vector<Rows> deal(const std::vector<Group>& groups, const std::vector<double>& shares) {
+    return Dealing(groups, shares).run();
 }
 
 std::vector<SplitRows> grouped_folds(const ImageData& data, const Rows& rows, std::int64_t folds,
@@ -171,8 +223,10 @@ SplitRows stratified_split(std::span<const std::int64_t> labels, std::span<const
         const auto validation = quota(shares.validation, members.size(), validation_owed);
         const auto test = quota(shares.test, members.size(), test_owed);
         if (validation + test >= std::ssize(members))
-            throw InvalidOption(class_text(label, classes) + " has " + images_text(members.size()) +
-                                "; a split needs at least one for each part and one to train on");
+            throw InvalidOption(
+                class_text(label, classes) + " has " + images_text(members.size()) +
+                "; a split needs at least one for each part and one to train on: add images, leave the class "
+                "out, or say which image is for which part");
         const auto begin = members.begin();
         append(split.test, begin, begin + test);
         append(split.validation, begin + test, begin + test + validation);

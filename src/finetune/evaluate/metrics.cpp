@@ -98,14 +98,24 @@ double balanced_accuracy_of(const ConfusionMatrix& table) {
 
 void add_averages(ClassificationMetrics& metrics) {
     const auto support = metrics.confusion.support();
-    const auto classes = static_cast<double>(metrics.per_class.size());
     const auto total = static_cast<double>(metrics.samples);
+    const auto is_met =
+        [&](std::size_t k) {  // a class that nothing has and nothing was taken for says nothing
+            if (support[k] > 0) return true;
+            for (std::int64_t truth = 0; truth < metrics.confusion.classes; ++truth)
+                if (metrics.confusion.at(truth, static_cast<std::int64_t>(k)) > 0) return true;
+            return false;
+        };
+    double classes = 0;
+    for (std::size_t k = 0; k < metrics.per_class.size(); ++k) classes += is_met(k) ? 1 : 0;
     for (std::size_t k = 0; k < metrics.per_class.size(); ++k) {
         const auto& entry = metrics.per_class[k];
         const double share = static_cast<double>(support[k]) / total;
-        metrics.macro.precision += entry.precision / classes;
-        metrics.macro.recall += entry.recall / classes;
-        metrics.macro.f1 += entry.f1 / classes;
+        if (is_met(k)) {
+            metrics.macro.precision += entry.precision / classes;
+            metrics.macro.recall += entry.recall / classes;
+            metrics.macro.f1 += entry.f1 / classes;
+        }
         metrics.weighted.precision += share * entry.precision;
         metrics.weighted.recall += share * entry.recall;
         metrics.weighted.f1 += share * entry.f1;
@@ -147,6 +157,7 @@ void add_one_vs_one(ClassificationMetrics& metrics, std::span<const std::int64_t
     int pairs = 0;
     for (std::int64_t a = 0; a < scores.classes; ++a)
         for (std::int64_t b = a + 1; b < scores.classes; ++b) {
+            if (support[index(a)] == 0 || support[index(b)] == 0) continue;
             const double area = (pair_auc(labels, scores, a, b) + pair_auc(labels, scores, b, a)) / 2;
             const auto weight = static_cast<double>(support[index(a)] + support[index(b)]);
             sum += area;
@@ -166,16 +177,17 @@ void add_areas(ClassificationMetrics& metrics, std::span<const std::int64_t> lab
         const auto score = column(scores, k);
         metrics.roc_auc_one_vs_rest.push_back(roc_auc(positive, score));
         metrics.average_precision.push_back(average_precision(positive, score));
-        weighted += static_cast<double>(support[index(k)]) * metrics.roc_auc_one_vs_rest.back();
+        if (support[index(k)] > 0)
+            weighted += static_cast<double>(support[index(k)]) * metrics.roc_auc_one_vs_rest.back();
     }
-    if (std::ranges::all_of(support, [](auto count) { return count > 0; }) && scores.classes > 1) {
-        metrics.roc_auc_ovr_macro = mean(metrics.roc_auc_one_vs_rest);
-        metrics.roc_auc_ovr_weighted = weighted / static_cast<double>(metrics.samples);
-        add_one_vs_one(metrics, labels, scores);
-    } else {
-        metrics.roc_auc_ovr_macro = metrics.roc_auc_ovr_weighted = nan;
-        metrics.roc_auc_ovo_macro = metrics.roc_auc_ovo_weighted = nan;
-    }
+    // Over the classes that there are: the others have no area.
+    std::vector<double> areas;
+    for (std::int64_t k = 0; k < scores.classes; ++k)
+        if (support[index(k)] > 0) areas.push_back(metrics.roc_auc_one_vs_rest[index(k)]);
+    const bool comparable = areas.size() > 1;
+    metrics.roc_auc_ovr_macro = comparable ? mean(areas) : nan;
+    metrics.roc_auc_ovr_weighted = comparable ? weighted / static_cast<double>(metrics.samples) : nan;
+    add_one_vs_one(metrics, labels, scores);
 }
 
 /// Positives and all samples at or above each distinct score, from the highest.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
 #include <utility>
 
@@ -21,7 +22,8 @@ ReportSection numbers_section(const Evaluation& evaluation, const std::string& p
         {"macro precision, recall, F1",
          fmt::format("{:.4f}, {:.4f}, {:.4f}", m.macro.precision, m.macro.recall, m.macro.f1)},
         {"log loss", fmt::format("{:.4f}", m.log_loss)},
-        {"ROC AUC, one against the rest, macro", fmt::format("{:.4f}", m.roc_auc_ovr_macro)}};
+        {"ROC AUC, one against the rest, macro",
+         std::isnan(m.roc_auc_ovr_macro) ? "-" : fmt::format("{:.4f}", m.roc_auc_ovr_macro)}};
     if (m.top_k_accuracy.size() >= 5)
         rows.emplace_back("top-5 accuracy", fmt::format("{:.4f}", m.top_k_accuracy[4]));
     return metrics_table_section("Winner on the " + part + " part", rows);
