@@ -55,7 +55,7 @@ std::string matrix_cell(const std::string& truth, const std::string& taken, long
 std::string matrix_head(const std::vector<std::string>& classes) {
     std::string text = "<thead><tr><th>true \\ predicted</th>";
     for (const std::string& name : classes)
-        text += "<th scope=\"col\" class=\"across\"><span>" + safe(name) + "</span></th>";
+        text += "<th scope=\"col\" class=\"across\"><span>" + detail::breakable_html(name) + "</span></th>";
     return text + "<th scope=\"col\">cases</th><th scope=\"col\">recall</th></tr></thead>\n";
 }
 

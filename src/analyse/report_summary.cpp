@@ -93,7 +93,8 @@ std::string time_tile(const Study& study) {
 std::string two_columns(const std::map<std::string, std::string>& rows) {
     std::string text;
     for (const auto& [name, value] : rows)
-        text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", safe(name), safe(value));
+        text +=
+            fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", breakable_html(name), safe(value));
     return "<table class=\"pairs\">\n" + text + "</table>\n";
 }
 
@@ -148,19 +149,30 @@ std::string space_table(const Study& study) {
     return text;
 }
 
+std::string shown(const Value& value) {
+    const auto* number = std::get_if<double>(&value);
+    return number != nullptr ? short_number(*number) : to_string(value);
+}
+
 /// Numbers as people read them; pointing at one shows all its digits.
 std::string value_cell(const Value& value) {
-    const std::string exact = to_string(value);
-    const auto* number = std::get_if<double>(&value);
-    const std::string shown = number != nullptr ? short_number(*number) : exact;
-    if (shown == exact) return fmt::format("<td>{}</td>", safe(exact));
-    return fmt::format("<td title=\"{}\">{}</td>", exact, shown);
+    const std::string exact = to_string(value), text = shown(value);
+    if (text == exact) return fmt::format("<td>{}</td>", safe(exact));
+    return fmt::format("<td title=\"{}\">{}</td>", exact, text);
+}
+
+std::string short_text(const Configuration& configuration) {
+    std::string text;
+    for (const auto& [name, value] : configuration.values())
+        text += (text.empty() ? "" : " ") + name + "=" + shown(value);
+    return text;
 }
 
 std::string configuration_table(const TrialRecord& trial) {
     std::string text;
     for (const auto& [name, value] : trial.configuration.values())
-        text += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", safe(name), value_cell(value));
+        text +=
+            fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", breakable_html(name), value_cell(value));
     return "<table class=\"pairs\">\n" + text + "</table>\n";
 }
 
@@ -191,7 +203,8 @@ std::string front_table(const Study& study, const std::vector<std::int64_t>& fro
         text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td>", trial.number, to_string(trial.state));
         for (std::size_t k = 0; k < study.objectives().size(); ++k)
             text += "<td class=\"number\">" + short_number(study.value(trial, k)) + "</td>";
-        text += "<td><code>" + safe(trial.configuration.text()) + "</code></td></tr>\n";
+        text += "<td title=\"" + safe(trial.configuration.text()) + "\"><code>" +
+                safe(short_text(trial.configuration)) + "</code></td></tr>\n";
     }
     text += "</tbody></table></div>\n";
     if (front.size() > most)

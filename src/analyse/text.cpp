@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <ctime>
 
+#include "attune/analyse/report.hpp"
 #include "attune/space/value.hpp"
 
 namespace attune::detail {
@@ -135,6 +136,18 @@ std::string pad_left(std::string text, std::size_t width) {
 
 std::string short_number(double number, int digits) {
     return std::isfinite(number) ? fmt::format("{:.{}g}", number, digits) : to_string(number);
+}
+
+std::string breakable_html(const std::string& name) {
+    std::string text;
+    std::string_view rest = name;
+    for (std::size_t end = 0; !rest.empty(); rest.remove_prefix(end)) {
+        const std::size_t at = rest.find_first_of("_.-/");
+        end = at == std::string_view::npos ? rest.size() : at + 1;
+        text += escape_html(valid_utf8(std::string(rest.substr(0, end))));
+        if (at != std::string_view::npos) text += "<wbr>";
+    }
+    return text;
 }
 
 std::string date_and_time(double seconds_since_1970) {

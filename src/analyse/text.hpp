@@ -27,6 +27,9 @@ namespace attune::detail {
 /// A number for people: up to `digits` significant ones.
 [[nodiscard]] std::string short_number(double number, int digits = 6);
 
+/// A name as HTML that may be broken behind _ . - and /.
+[[nodiscard]] std::string breakable_html(const std::string& name);
+
 /// "2026-11-21 05:51", in UTC; empty for times that no calendar of people holds (a simulated clock).
 [[nodiscard]] std::string date_and_time(double seconds_since_1970);
 

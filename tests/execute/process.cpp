@@ -296,11 +296,13 @@ TEST_CASE("the group dies with a host that is killed") {
     const pid_t host = ::fork();  // a host to be killed; the tests run one thread by now
     if (host == 0) {
         Process process(shell("sleep 1000 & echo $! > " + file.string() + "; wait"));
+        std::ofstream(folder.path() / "begun") << "1\n";
         static_cast<void>(process.wait());
         ::_exit(0);
     }
     REQUIRE(host > 0);
-    REQUIRE(eventually([&] { return number_in(file) > 0; }));
+    // The program may be faster than its host, which watches over it once Process is made.
+    REQUIRE(eventually([&] { return number_in(file) > 0 && number_in(folder.path() / "begun") > 0; }));
     const pid_t grandchild = number_in(file);
     CHECK(alive(grandchild));
     ::kill(host, SIGKILL);
