@@ -29,7 +29,7 @@ void add_ask_tell(CLI::App& app, int& exit_code) {
     CLI::App* command = app.add_subcommand(
         "ask-tell", "Tune a trainer in any language: one JSON request a line in, one answer a line out");
     command->footer(
-        R"(Requests: create, ask, enqueue, report, tell, fail, best, trials. A session:
+        R"(Requests: create, ask, enqueue, report, tell, fail, best, trials, importance. A session:
 
   {"create": {"space": [{"name": "lr", "type": "continuous", "low": 1e-4, "high": 1, "scale": "log"}],
               "objectives": [{"metric": "loss", "direction": "minimize"}], "storage": "study.attune"}}   (on one line)
@@ -40,8 +40,8 @@ void add_ask_tell(CLI::App& app, int& exit_code) {
 
 Anything wrong is answered by {"error": {"kind", "message"}}, changes nothing, and the session goes on. Without "storage" the
 study lives in memory. The end of the input ends the program; trials without a result are asked for again by the next session.
-Without "strategy" and "stopping" they are gaussian_process and median ("stopping": "off" stops no trial); the answer to create
-names those in use. Of a study that exists, members that create does not give are as they were (strategy, stopping, fixed, seed,
+Without "strategy" and "stopping" they are gaussian_process and median, with several objectives dominated ("stopping": "off"
+stops no trial); the answer to create names those in use. Of a study that exists, members that create does not give are as they were (strategy, stopping, fixed, seed,
 duplicates).
 
 Reports: the steps of a trial must not decrease, and a step may come again only with metrics that it does not have yet; other
