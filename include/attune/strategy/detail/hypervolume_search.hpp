@@ -16,7 +16,7 @@
 #include "attune/strategy/detail/loss_model.hpp"
 #include "attune/strategy/detail/model_drafts.hpp"
 #include "attune/strategy/detail/observations.hpp"
-#include "attune/strategy/gaussian_process.hpp"
+#include "attune/strategy/gaussian_process_options.hpp"
 #include "attune/strategy/strategy.hpp"
 #include "attune/study/pareto.hpp"
 

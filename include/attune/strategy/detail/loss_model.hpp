@@ -13,7 +13,7 @@
 #include "attune/gp/fit_text.hpp"
 #include "attune/gp/output_transform.hpp"
 #include "attune/gp/study_space.hpp"
-#include "attune/strategy/gaussian_process.hpp"
+#include "attune/strategy/gaussian_process_options.hpp"
 #include "attune/strategy/strategy.hpp"
 
 namespace attune::detail {
