@@ -74,9 +74,7 @@ void enqueue_new(Tuner& tuner, const std::vector<event::Values>& wanted) {
     for (const event::Values& values : wanted) {
         const bool is_known = tuner.with_study([&](const Study& study) {
             const Configuration configuration = study.space().configuration(values);
-            const auto waits = [&](const auto& entry) {
-                return study.space().configuration(entry.second).text() == configuration.text();
-            };
+            const auto waits = [&](const auto& entry) { return entry.second == configuration.values(); };
             return study.times_asked(configuration) > 0 || std::ranges::any_of(study.enqueued(), waits);
         });
         if (!is_known) tuner.enqueue(values);

@@ -159,8 +159,7 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option("--space", space_option, "The same file, as an option");
     c.add_option("--command", command_line,
                  "The program, with {name} for hyperparameters: \"python train.py --lr {lr}\"; or as words "
-                 "after --. No "
-                 "shell reads it: for pipes, redirections and variables say \"sh -c '...'\"");
+                 "after --. No shell reads it: for pipes, redirections and variables say \"sh -c '...'\"");
     c.add_option(
          "--arguments", style,
          "How hyperparameters without a placeholder are handed over: separate (--name value), equals "

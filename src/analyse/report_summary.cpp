@@ -149,14 +149,9 @@ std::string space_table(const Study& study) {
     return text;
 }
 
-std::string shown(const Value& value) {
-    const auto* number = std::get_if<double>(&value);
-    return number != nullptr ? short_number(*number) : to_string(value);
-}
-
 /// Numbers as people read them; pointing at one shows all its digits.
 std::string value_cell(const Value& value) {
-    const std::string exact = to_string(value), text = shown(value);
+    const std::string exact = to_string(value), text = short_value(value);
     if (text == exact) return fmt::format("<td>{}</td>", safe(exact));
     return fmt::format("<td title=\"{}\">{}</td>", exact, text);
 }
@@ -164,7 +159,7 @@ std::string value_cell(const Value& value) {
 std::string short_text(const Configuration& configuration) {
     std::string text;
     for (const auto& [name, value] : configuration.values())
-        text += (text.empty() ? "" : " ") + name + "=" + shown(value);
+        text += (text.empty() ? "" : " ") + name + "=" + short_value(value);
     return text;
 }
 

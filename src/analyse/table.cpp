@@ -52,11 +52,6 @@ std::vector<Ranked> ranking(const Study& study) {
     return out;
 }
 
-std::string value_text(const Value& value) {
-    const auto* number = std::get_if<double>(&value);
-    return number != nullptr ? detail::short_number(*number) : to_string(value);
-}
-
 std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& rows) {
     std::vector<Column> out;
     const auto add = [&](const std::string& head, bool number, auto cell) {
@@ -86,7 +81,7 @@ std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& ro
         const Parameter& parameter = study.space()[i];
         add(parameter.name, parameter.kind != ParameterKind::categorical, [&](const Ranked& r) {
             const Configuration& c = r.trial->configuration;
-            return c.active(i) ? value_text(parameter.to_value(c.native()[i])) : std::string("-");
+            return c.active(i) ? detail::short_value(parameter.to_value(c.native()[i])) : std::string("-");
         });
     }
     return out;

@@ -9,7 +9,6 @@
 #include <ctime>
 
 #include "attune/analyse/report.hpp"
-#include "attune/space/value.hpp"
 
 namespace attune::detail {
 namespace {
@@ -136,6 +135,11 @@ std::string pad_left(std::string text, std::size_t width) {
 
 std::string short_number(double number, int digits) {
     return std::isfinite(number) ? fmt::format("{:.{}g}", number, digits) : to_string(number);
+}
+
+std::string short_value(const Value& value) {
+    const auto* number = std::get_if<double>(&value);
+    return number != nullptr ? short_number(*number) : to_string(value);
 }
 
 std::string breakable_html(const std::string& name) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "attune/space/value.hpp"
+
 /// Text of studies made fit for terminals and tables.
 namespace attune::detail {
 
@@ -26,6 +28,9 @@ namespace attune::detail {
 
 /// A number for people: up to `digits` significant ones.
 [[nodiscard]] std::string short_number(double number, int digits = 6);
+
+/// A value for people: numbers short, others whole.
+[[nodiscard]] std::string short_value(const Value& value);
 
 /// A name as HTML that may be broken behind _ . - and /.
 [[nodiscard]] std::string breakable_html(const std::string& name);

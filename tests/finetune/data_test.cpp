@@ -13,6 +13,7 @@
 
 #include "attune/error.hpp"
 #include "attune/finetune/data/augmentation.hpp"
+#include "attune/finetune/data/equal_pictures.hpp"
 #include "attune/finetune/data/image_data.hpp"
 #include "attune/finetune/data/random.hpp"
 #include "attune/finetune/data/remarks.hpp"

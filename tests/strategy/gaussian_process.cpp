@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <set>
+#include <string>
 
 #include "attune/strategy/random_search.hpp"
 #include "strategy/gp_support.hpp"
@@ -333,6 +335,30 @@ TEST_CASE("two objectives: the front has its ends and its middle") {
     // Within a twentieth of what can be had (a from 0 to 1.25); the weights are random.
     CHECK(least_a < 0.0625);
     CHECK(most_b > -0.0625);
+}
+
+TEST_CASE("up to four objectives go by hypervolume with a fit for each, more by random weights") {
+    for (const int m : {3, 4, 5}) {
+        CAPTURE(m);
+        std::vector<attune::Objective> objectives;
+        for (int k = 0; k < m; ++k) objectives.push_back(attune::minimize("f" + std::to_string(k)));
+        auto study = attune::test::study_of(box(2, 0, 1), objectives, 17);
+        for (int k = 0; k < 8; ++k) {
+            const auto s = GaussianProcess{}.suggest(study, next(study));
+            REQUIRE(s.has_value());
+            if (k == 7) {
+                const bool by_volume =
+                    s->reason.find("log expected hypervolume improvement") != std::string::npos;
+                CHECK(by_volume == (m <= 4));
+                CHECK((s->reason.find("random weighting") != std::string::npos) == (m > 4));
+                CHECK(std::ranges::count(s->fit, '\n') == (m <= 4 ? m - 1 : 0));
+            }
+            const auto& x = s->configuration.native();
+            attune::Metrics metrics;
+            for (int j = 0; j < m; ++j) metrics["f" + std::to_string(j)] = std::pow(x[0] - 0.2 * j, 2) + x[1];
+            attune::test::run_trial(study, *s, metrics);
+        }
+    }
 }
 
 TEST_CASE("options outside their range are refused") {

@@ -19,9 +19,9 @@ namespace attune {
 /// left out.
 ///
 /// Several objectives have a model each, and the configuration is proposed whose expected hypervolume
-/// improvement over the front is the largest (its logarithm, in closed form: HypervolumeImprovement). Where
-/// the front is too rugged for that, as with five objectives and more, they are joined by an augmented
-/// Chebyshev function with weights drawn anew each time (ParEGO: Knowles 2006).
+/// improvement over the front is the largest (its logarithm, in closed form: HypervolumeImprovement). With
+/// five and more, and for fronts too rugged for that, they are joined by an augmented Chebyshev function with
+/// weights drawn anew each time (ParEGO: Knowles 2006).
 ///
 /// Where the space has changed, trials from before lie where they are now: outside the unit cube, or with a
 /// choice of their own that is never proposed. Left out are those that the model could not tell from others:

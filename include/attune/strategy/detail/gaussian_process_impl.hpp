@@ -110,7 +110,8 @@ class GaussianProcessSearch {
             informative_subset(space.metric(), everything.points,
                                targets_of(values, OutputTransform(values, Toward::lower, Warping::half_rank)),
                                static_cast<std::size_t>(options_.most_observations));
-        if (study.objectives().size() > 1)
+        const std::size_t objectives = study.objectives().size();
+        if (objectives > 1 && objectives <= HypervolumeSearch::most_objectives)
             if (auto found =
                     HypervolumeSearch(options_, study, request, space).suggest(everything, subset, stream))
                 return found;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +27,9 @@ namespace attune::detail {
 /// whose expected hypervolume improvement over the front seen so far is the largest.
 class HypervolumeSearch {
   public:
+    /// With more, a front of some dozens of trials takes more boxes than are worth it.
+    static constexpr std::size_t most_objectives = 4;
+
     HypervolumeSearch(const GaussianProcessOptions& options, const Study& study,
                       const SuggestionRequest& request, const StudySpace& space)
         : options_(options), study_(study), request_(request), space_(space) {}
@@ -39,6 +43,7 @@ class HypervolumeSearch {
         std::vector<LossModel> models = fitted(everything, subset, seen.points);
         std::vector<Losses> targets = targets_seen(everything, models);
         const std::size_t finished = targets.size();
+        const Eigen::VectorXd order = order_of(targets, stream);
         for (Eigen::Index i = 0; i < seen.pending.rows(); ++i)
             targets.push_back(believed(models, seen.pending.row(i)));
         std::vector<Losses> candidates;
@@ -57,8 +62,7 @@ class HypervolumeSearch {
         const Improvement improvement{models, *volume};
         SearchEffort effort;
         effort.refined = options_.starts;
-        const Points rows =
-            drafts(space_, everything, order_of(targets, finished, stream), options_.candidates, stream);
+        const Points rows = drafts(space_, everything, order, options_.candidates, stream);
         const auto found = maximise_apart(improvement, study_, request_, space_, seen, rows, effort);
         if (!found) return std::nullopt;
         return described(*found, models, front);
@@ -168,15 +172,14 @@ class HypervolumeSearch {
     }
 
     /// Keys by which drafts are spread around the best trials: those of the front first, in a random order,
-    /// then by how many trials dominate them.
-    static Eigen::VectorXd order_of(const std::vector<Losses>& targets, std::size_t finished,
-                                    RandomStream& stream) {
-        const NondominatedSort sorted =
-            nondominated_sort({targets.begin(), targets.begin() + static_cast<std::ptrdiff_t>(finished)});
-        Eigen::VectorXd keys(static_cast<Eigen::Index>(finished));
-        for (std::size_t i = 0; i < finished; ++i)
-            keys[static_cast<Eigen::Index>(i)] =
-                static_cast<double>(sorted.domination_count[i]) + stream.uniform();
+    /// then by the sum of their targets.
+    static Eigen::VectorXd order_of(const std::vector<Losses>& finished, RandomStream& stream) {
+        Eigen::VectorXd keys(static_cast<Eigen::Index>(finished.size()));
+        for (std::size_t i = 0; i < finished.size(); ++i)
+            keys[static_cast<Eigen::Index>(i)] = std::accumulate(finished[i].begin(), finished[i].end(), 0.0);
+        const double before_all = keys.minCoeff() - 1.0;
+        for (const std::size_t i : pareto_indices(finished))
+            keys[static_cast<Eigen::Index>(i)] = before_all - stream.uniform();
         return keys;
     }
 
