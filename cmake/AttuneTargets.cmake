@@ -24,7 +24,7 @@ function(attune_compile_settings target)
     # g++ 12 sees overlapping copies in plain string concatenation (GCC bug 105651).
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -Wno-restrict)
   else()
-    target_compile_options(${target} PRIVATE -Wall -Wextra)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-restrict)
   endif()
   if(ATTUNE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${ATTUNE_SANITIZE} -fno-omit-frame-pointer -g)

@@ -40,9 +40,10 @@ void add_ask_tell(CLI::App& app, int& exit_code) {
 
 Anything wrong is answered by {"error": {"kind", "message"}}, changes nothing, and the session goes on. Without "storage" the
 study lives in memory. The end of the input ends the program; trials without a result are asked for again by the next session.
-Without "strategy" and "stopping" they are gaussian_process and median, with several objectives dominated ("stopping": "off"
-stops no trial); the answer to create names those in use. Of a study that exists, members that create does not give are as they
-were (strategy, stopping, fixed, seed, duplicates).
+Without "strategy" and "stopping" they are gaussian_process and median after a tenth of the longest training, with several
+objectives dominated ("stopping": "off" stops no trial); the answer to create names those in use. Of a study that exists,
+members that create does not give are as they were (outcome_constraints, strategy, stopping, fixed, seed, duplicates).
+With "outcome_constraints": ["latency_ms <= 20"] the best is one that keeps them; tell must then have these metrics.
 
 Reports: the steps of a trial must not decrease, and a step may come again only with metrics that it does not have yet; other
 reports are errors, and the trial stays open. One without the objective's metric is kept and not judged; one that is NaN counts

@@ -75,11 +75,16 @@ void check_told(const Study& study, const TrialRecord& trial, const Metrics& met
     // Refused as such, or it stays paused.
     if (trial.finished() || trial.state == TrialState::paused) return;
     const Metrics final = study.final_metrics(trial, metrics);
-    for (const Objective& objective : study.objectives())
-        if (!final.contains(objective.metric))
-            throw InvalidOption("tell.metrics: has no '" + objective.metric +
-                                "', the objective's metric, and no report of trial " +
-                                std::to_string(trial.number) + " had it; the trial stays open");
+    const auto need = [&](const std::string& metric, const std::string& whose) {
+        if (!final.contains(metric))
+            throw InvalidOption("tell.metrics: has no '" + metric + "', " + whose +
+                                " metric, and no report of trial " + std::to_string(trial.number) +
+                                " had it; the trial stays open");
+    };
+    for (const Objective& objective : study.objectives()) need(objective.metric, "the objective's");
+    if (trial.decision != Decision::stop)
+        for (const OutcomeConstraint& constraint : study.outcome_constraints())
+            need(constraint.metric, "an outcome constraint's");
 }
 
 /// The best trial, or those of the Pareto front.
@@ -96,7 +101,7 @@ void adopt(StudySetup& setup, const Study& existing) try {
     throw InvalidSpace(std::string(error.what()) + " (said by create.old_trials)");
 }
 
-Json trial_json(const TrialRecord& trial) {
+Json trial_json(const Study& study, const TrialRecord& trial) {
     Json reports = Json::array();
     for (const Report& report : trial.reports)
         reports.push_back({{"step", plain_number(report.step)}, {"metrics", plain_metrics(report.metrics)}});
@@ -105,6 +110,8 @@ Json trial_json(const TrialRecord& trial) {
              {"configuration", values_to_json(trial.asked().values())},
              {"reports", std::move(reports)},
              {"metrics", plain_metrics(trial.metrics)}};
+    for (const OutcomeConstraint& broken : study.broken_constraints(trial))
+        out["breaks"].push_back(broken.text());
     if (trial.failure) out["kind"] = to_string(*trial.failure);
     if (!trial.reason.empty()) out["reason"] = trial.reason;
     if (trial.cost) out["cost"] = plain_number(*trial.cost);
@@ -168,8 +175,9 @@ Json AskTellSession::create(const Json& json) {
     if (existing.is_created()) adopt(setup, existing);
     fixed_ = setup.fixed;
     pin(setup.parents, setup.storage);
-    tuner_ = std::make_unique<Tuner>(setup.space, setup.objectives, setup.make_strategy(),
-                                     setup.make_stopping(), setup.tuner_options(), std::move(storage));
+    tuner_ = std::make_unique<Tuner>(setup.space, setup.objectives, setup.outcome_constraints,
+                                     setup.make_strategy(), setup.make_stopping(), setup.tuner_options(),
+                                     std::move(storage));
     return Json{{"created",
                  {{"trials", tuner_->with_study([](const Study& study) { return study.trials().size(); })},
                   {"strategy", setup.strategy.name},
@@ -296,7 +304,7 @@ Json AskTellSession::trials(const Json& json) {
     (void)JsonObject(json, "trials", {});
     return tuner().with_study([](const Study& study) {
         Json out = Json::array();
-        for (const TrialRecord& trial : study.trials()) out.push_back(trial_json(trial));
+        for (const TrialRecord& trial : study.trials()) out.push_back(trial_json(study, trial));
         return Json{{"trials", std::move(out)}};
     });
 }

@@ -92,6 +92,7 @@ void StudySetup::adopt(const Study& study) {
     if (!given.contains("stopping"))
         adopt_named(study, "stopping", StoppingPolicyRegistry::standard().names(),
                     given.contains("stopping_options"), stopping);
+    if (!given.contains("outcome_constraints")) outcome_constraints = study.outcome_constraints();
     if (!given.contains("fixed")) fixed = stored_fixed(study);
     if (!given.contains("parents") || parents == stored_parents(study)) parents = stored_parents(study);
     if (!given.contains("duplicates")) duplicates = stored_duplicates(study);
@@ -113,6 +114,8 @@ std::vector<std::string> StudySetup::differences(const Study& study) const {
         if (given.contains(what) || given.contains(what + "_options")) compare(what, there, here);
     };
     compare("objectives", objectives_text(study.objectives()), objectives_text(objectives));
+    compare_given("outcome_constraints", outcome_constraints_text(study.outcome_constraints()),
+                  outcome_constraints_text(outcome_constraints));
     compare_given("name", study.name(), name);
     compare_given("seed", std::to_string(study.seed()), std::to_string(seed));
     compare_given("strategy", stored_named(study, "strategy"),

@@ -38,6 +38,17 @@ std::vector<Objective> objectives_from_json(const Json& list) {
     return objectives;
 }
 
+std::vector<OutcomeConstraint> outcome_constraints_from_json(const Json& list) {
+    std::vector<OutcomeConstraint> constraints;
+    for (const Json& json : list) {
+        if (!json.is_string())
+            throw InvalidOption("outcome_constraints: " + JsonObject::shown(json) +
+                                R"( must be a text such as "latency_ms <= 20")");
+        constraints.push_back(outcome_constraint_from(json.get<std::string>()));
+    }
+    return constraints;
+}
+
 std::string options_text(const std::map<std::string, Value>& options) {
     return values_to_json({options.begin(), options.end()}).dump();
 }
@@ -47,16 +58,19 @@ std::string options_text(const std::map<std::string, Value>& options) {
 StudySetup setup_from_json(const Json& json, const std::string& what, StudySetup otherwise) {
     const JsonObject object(
         json, what,
-        {"space", "constraints", "objectives", "strategy", "stopping", "fixed", "parents", "seed", "storage",
-         "duplicates", "resumable", "name", "change_space", "old_trials"});
+        {"space", "constraints", "objectives", "outcome_constraints", "strategy", "stopping", "fixed",
+         "parents", "seed", "storage", "duplicates", "resumable", "name", "change_space", "old_trials"});
     StudySetup setup = std::move(otherwise);
-    for (const char* name : {"strategy", "stopping", "fixed", "parents", "seed", "duplicates", "name"})
+    for (const char* name :
+         {"strategy", "stopping", "fixed", "parents", "seed", "duplicates", "name", "outcome_constraints"})
         if (object.has(name)) setup.given.insert(name);
     Json space{{"space", object.at("space")}};
     if (object.has("constraints")) space["constraints"] = object.at("constraints");
     setup.space = space_from_json(space);
     setup.space.validate();
     if (object.has("objectives")) setup.objectives = objectives_from_json(object.list("objectives"));
+    if (object.has("outcome_constraints"))
+        setup.outcome_constraints = outcome_constraints_from_json(object.list("outcome_constraints"));
     if (object.has("strategy"))
         setup.strategy = named_from_json(object.at("strategy"), object.path("strategy"));
     if (object.has("stopping"))
@@ -137,8 +151,11 @@ void StudySetup::fill_in(const std::string& address) {
         name = std::filesystem::path(place.place).stem().string();
     else if (!given.contains("name") && place.kind != StorageAddress::Kind::memory)
         name = place.study;
-    if (objectives.size() > 1 && !given.contains("stopping") && !given.contains("stopping_options"))
+    if (given.contains("stopping") || given.contains("stopping_options")) return;
+    if (objectives.size() > 1)
         stopping = {"dominated"};
+    else
+        stopping = {"median", {{"warmup_share", 0.1}}};
 }
 
 void check_fixed(const SearchSpace& space, const event::Values& fixed) {

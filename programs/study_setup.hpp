@@ -45,6 +45,7 @@ struct StudySetup {
     std::string name = "study";
     SearchSpace space;
     std::vector<Objective> objectives;
+    std::vector<OutcomeConstraint> outcome_constraints{};  ///< that results must keep to count
     Named strategy{"gaussian_process"};
     Named stopping{"median"};
     event::Values fixed;            ///< values that every trial has
@@ -57,8 +58,8 @@ struct StudySetup {
     std::uint64_t checkpoint_quota_bytes = 0;  ///< room in that folder; 0: no limit
     bool change_space = false;                 ///< of a study that exists and has another one
     event::Values old_trials{};  ///< what its trials are taken to have had for parameters that they lack
-    /// Which of strategy, strategy_options, stopping, stopping_options, fixed, seed, duplicates and name were
-    /// said (or parents); an existing study fills in the rest.
+    /// Which of outcome_constraints, strategy, strategy_options, stopping, stopping_options, fixed, seed,
+    /// duplicates and name were said (or parents); an existing study fills in the rest.
     std::set<std::string> given{};
     std::map<std::string, std::string> notes{};  ///< more to keep with the study: "command", "metrics" ...
 
@@ -72,8 +73,8 @@ struct StudySetup {
     [[nodiscard]] TunerOptions tuner_options() const;
 
     /// What nobody said, for a study at the address: its name (the one in the database, the journal's without
-    /// extension), and for several objectives `dominated` stopping, as the median rule looks at the first
-    /// alone.
+    /// extension), and the stopping: the median rule after a tenth of the training, since the rule from the
+    /// first step on loses good trials; for several objectives `dominated`, as it looks at the first alone.
     void fill_in(const std::string& address);
     /// Takes what was not given from a study that exists already.
     void adopt(const Study& study);

@@ -19,6 +19,9 @@ std::string line_of(const Study& study, const TrialRecord& trial) {
         for (std::size_t i = 0; i < study.objectives().size(); ++i)
             line += fmt::format(" {}={}", study.objectives()[i].metric, short_number(study.value(trial, i)));
     }
+    for (const OutcomeConstraint& broken : study.broken_constraints(trial))
+        line += fmt::format(" {}={} (breaks {})", broken.metric, short_number(trial.metric(broken.metric)),
+                            broken.text());
     line += " in " + duration_text(trial.duration_seconds());
     if (study.objectives().size() == 1 && study.best() == &trial) line += ", best so far";
     if (trial.failure == FailureKind::environment) line += ", not the configuration's fault and not counted";

@@ -10,6 +10,7 @@
 #include "attune/analyse/table.hpp"
 #include "attune/execute/signals.hpp"
 #include "attune/execute/threads.hpp"
+#include "attune/strategy/finalists.hpp"
 #include "attune/tune/tuner.hpp"
 #include "commands.hpp"
 #include "failures.hpp"
@@ -48,6 +49,11 @@ void conclude(const Study& study, const std::string& reason, const TunePlan& pla
     const std::size_t with_value = study.count(TrialState::completed) + study.count(TrialState::stopped);
     if (with_value > table.rows) std::cout << "; the best " << table.rows << " are shown, the report has all";
     std::cout << '\n';
+    if (study.best() == nullptr)
+        if (const TrialRecord* nearest = study.nearest_to_constraints())
+            std::cout << "no trial keeps " << outcome_constraints_text(study.outcome_constraints())
+                      << "; trial " << nearest->number << " comes nearest\n";
+    if (const std::string winner = winner_text(study); !winner.empty()) std::cout << winner << '\n';
     const std::string failures = failures_text(study, {.width = wrap_width(1)});
     if (!failures.empty())
         std::cout << failures << "  their output is in " << plan.log_folder.string() << '\n';
@@ -58,7 +64,7 @@ void conclude(const Study& study, const std::string& reason, const TunePlan& pla
 }
 
 void conclude_failed(const Study& study, const TunePlan& plan) {
-    if (study.best() != nullptr) conclude(study, "", plan);
+    if (study.best() != nullptr || study.nearest_to_constraints() != nullptr) conclude(study, "", plan);
 }
 
 /// Said, and kept with the study.
@@ -112,6 +118,7 @@ int run(const TuneArguments& arguments) {
                           {.failures_only = live, .over_live_line = live, .since_seconds = system_seconds()});
     Tuner tuner{plan.setup.space,
                 plan.setup.objectives,
+                plan.setup.outcome_constraints,
                 std::move(strategy),
                 std::move(stopping),
                 plan.setup.tuner_options(),
@@ -172,7 +179,7 @@ started at all ends it at once.
 
 Exit codes:
   0 done
-  1 no trial came to a value
+  1 no trial came to a value, or none that keeps the outcome constraints
   2 wrong input, a program that cannot be started, or a file that fails
   130 ended by Ctrl-C or SIGTERM, with the study kept)~");
     command->callback([arguments, &exit_code] { exit_code = run(*arguments); });

@@ -12,6 +12,7 @@
 #include "attune/metrics/number.hpp"
 #include "attune/space/detail/nearest_name.hpp"
 #include "attune/storage/detail/json_object.hpp"
+#include "attune/strategy/converged.hpp"
 #include "option_checks.hpp"
 #include "text.hpp"
 
@@ -177,6 +178,10 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option("--objective", objectives, "maximize:metric or minimize:metric; repeatable")
         ->take_all()
         ->allow_extra_args(false);
+    c.add_option("--outcome-constraint", outcome_constraints,
+                 "A bound that a result must keep to be the best: \"latency_ms <= 20\"; repeatable")
+        ->take_all()
+        ->allow_extra_args(false);
     c.add_option("--step-metric", step_metric,
                  "The metric that is the step (an epoch number); otherwise reports are counted");
     c.add_option(
@@ -192,9 +197,10 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option("--strategy-option", strategy_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);
-    c.add_option("--stopping", stopping,
-                 "What ends hopeless trials early: " + listed(StoppingPolicyRegistry::standard().names()) +
-                     " (default median, with several objectives dominated)");
+    c.add_option(
+        "--stopping", stopping,
+        "What ends hopeless trials early: " + listed(StoppingPolicyRegistry::standard().names()) +
+            " (default median after a tenth of the longest training, with several objectives dominated)");
     c.add_option("--stopping-option", stopping_options, "name=value; repeatable")
         ->take_all()
         ->allow_extra_args(false);
@@ -226,6 +232,9 @@ void TuneArguments::add_to(CLI::App& c) {
     c.add_option("--target", target, "End when the objective is this good")->check(finite_number());
     c.add_option("--no-improvement", no_improvement, "End after so many trials without a better one")
         ->check(whole_number(1));
+    c.add_option("--converged", converged,
+                 "End when, by a model of the trials, a better value by more than this share of the best is "
+                 "unlikely (below 5 %): 0.01");
     c.add_option("--trial-time-limit", trial_time_limit, "For each attempt of a trial");
     c.add_option("--silence-limit", silence_limit, "How long a trial may print nothing");
     c.add_option("--parallel", parallel, "Trials at once")
@@ -282,6 +291,12 @@ StudySetup TuneArguments::setup() const {
         throw InvalidOption(
             "no objective is given: say --objective maximize:metric or put \"objectives\" into " +
             space_file());
+    if (!outcome_constraints.empty()) {
+        out.outcome_constraints.clear();
+        for (const std::string& text : outcome_constraints)
+            out.outcome_constraints.push_back(outcome_constraint_from(text));
+        out.given.insert("outcome_constraints");
+    }
     apply_named("strategy", strategy, strategy_options, out, out.strategy);
     apply_named("stopping", stopping, stopping_options, out, out.stopping);
     if (!duplicates.empty()) {
@@ -322,6 +337,29 @@ StudySetup TuneArguments::setup() const {
     return out;
 }
 
+namespace {
+
+/// Ends a run whose first programs ended well without the objective in their output: a definition that never
+/// matches would cost all the trainings there are.
+Limit nothing_was_read() {
+    return Limit([](const RunProgress& p) -> std::optional<std::string> {
+        constexpr std::size_t most = 3;
+        std::size_t unread = 0;
+        for (const TrialRecord& trial : p.study.trials()) {
+            if (!trial.reports.empty() || !std::isnan(p.study.value(trial))) return std::nullopt;
+            if (trial.started_seconds < p.started_seconds) continue;
+            unread += trial.reason.find(never_gave_the_objective) != std::string::npos ? 1 : 0;
+        }
+        if (unread < most) return std::nullopt;
+        return fmt::format(
+            "{} programs ended well, but nothing that they printed gave the objective {}: try the metric "
+            "definitions on the output of one, by attune extract",
+            unread, p.study.objective().metric);
+    });
+}
+
+}  // namespace
+
 Limits TuneArguments::limits() const {
     Limits out;
     out.max_trials = trials;
@@ -330,6 +368,8 @@ Limits TuneArguments::limits() const {
     out.target = target;
     out.max_trials_without_improvement = no_improvement;
     out.max_failures_in_a_row = max_failures;
+    out.also = nothing_was_read();
+    if (converged) out.also = attune::converged({.share = *converged}) || *out.also;
     (void)out.any();  // refuses what is out of range before anything runs
     return out;
 }
@@ -351,6 +391,8 @@ ScriptOptions TuneArguments::script(const StudySetup& setup) const {
                         "objective " + std::string(to_string(objective.direction)) + " " + objective.metric);
         command.collector.objectives.push_back(objective.metric);
     }
+    for (const OutcomeConstraint& constraint : setup.outcome_constraints)
+        metrics.require(constraint.metric, "outcome constraint " + constraint.text());
     if (!step_metric.empty()) metrics.require(step_metric, "--step-metric");
     for (const auto& [name, value] : setup.stopping.options)
         if (name == "metric" || name.ends_with(".metric"))

@@ -24,15 +24,15 @@ struct TuneArguments {
     bool quiet = false, check_only = false, change_space = false;
     MetricArguments metrics;
     std::string step_metric, report_on = "objective";
-    std::vector<std::string> objectives, strategy_options, stopping_options, fixed, enqueued, old_trials,
-        parents, same_task_parents;
+    std::vector<std::string> objectives, outcome_constraints, strategy_options, stopping_options, fixed,
+        enqueued, old_trials, parents, same_task_parents;
     std::string strategy, stopping, duplicates;
     std::optional<std::uint64_t> seed;
     std::string study;
     std::string report, logs, checkpoints, checkpoint_quota, tensorboard;
     std::optional<std::int64_t> trials, no_improvement;
     std::string time_limit, trial_time_limit, silence_limit;
-    std::optional<double> target;
+    std::optional<double> target, converged;
     int parallel = 1, retries = 2, max_failures = 20;
 
     void add_to(CLI::App& command);

@@ -94,8 +94,8 @@ void adopt_existing(TunePlan& plan) try {
 
 /// The command line of a first trial of a study that is not kept.
 std::string sample_command(const TunePlan& plan) {
-    Tuner tuner{plan.setup.space, plan.setup.objectives, plan.setup.make_strategy(),
-                plan.setup.tuner_options()};
+    Tuner tuner{plan.setup.space, plan.setup.objectives, plan.setup.outcome_constraints,
+                plan.setup.make_strategy(), plan.setup.tuner_options()};
     const auto trial = tuner.ask();
     if (!trial) return "nothing: the space is spent";
     return command_text(
@@ -111,6 +111,7 @@ TunePlan plan_of(const TuneArguments& arguments) {
     script.log_folder = arguments.logs.empty() ? beside(journal, ".logs") : fs::path(arguments.logs);
     TunePlan plan{.setup = std::move(setup),
                   .limits = arguments.limits(),
+                  .may_converge = arguments.converged.has_value(),
                   .enqueued = arguments.enqueued_values(),
                   .journal = journal,
                   .report = arguments.report.empty() ? beside(journal, ".html") : fs::path(arguments.report),
@@ -182,11 +183,18 @@ std::string notes_text(const TunePlan& plan) {
             "note: the program is never told {}: put {{{}}} into the command, or hand all over by "
             "--json-config or --env-prefix\n",
             fmt::join(withheld, ", "), withheld.front());
+    if (plan.setup.make_strategy().needs_pauses() && plan.setup.checkpoints.empty())
+        text += fmt::format(
+            "note: {} lets trials pause, and without --checkpoints a program that is gone on with begins "
+            "anew "
+            "each time\n",
+            plan.setup.strategy.name);
     const Limits& limits = plan.limits;
     if (!limits.max_trials && !limits.max_duration && !limits.target &&
-        !limits.max_trials_without_improvement)
+        !limits.max_trials_without_improvement && !plan.may_converge)
         text +=
-            "note: there is no limit (--trials, --time-limit, --target, --no-improvement): it goes on "
+            "note: there is no limit (--trials, --time-limit, --target, --no-improvement, --converged): it "
+            "goes on "
             "until it is interrupted or the space is spent\n";
     return text;
 }
@@ -197,8 +205,11 @@ int check_only(const TunePlan& plan) {
     std::cout << "space: " << counted(plan.setup.space.size(), "parameter") << ": " << names << '\n';
     if (const auto constraints = plan.setup.space.schema().constraints.size(); constraints > 0)
         std::cout << "  and " << counted(constraints, "constraint") << ", which can be satisfied\n";
-    std::cout << "objectives: " << objectives_text(plan.setup.objectives) << '\n'
-              << "metrics: " << plan.setup.notes.at("metrics") << '\n'
+    std::cout << "objectives: " << objectives_text(plan.setup.objectives) << '\n';
+    if (!plan.setup.outcome_constraints.empty())
+        std::cout << "outcome constraints: " << outcome_constraints_text(plan.setup.outcome_constraints)
+                  << '\n';
+    std::cout << "metrics: " << plan.setup.notes.at("metrics") << '\n'
               << "strategy: " << plan.setup.strategy.name << ", stopping: " << plan.setup.stopping.name
               << '\n'
               << "a trial would run: " << sample_command(plan) << '\n'

@@ -18,6 +18,7 @@ namespace attune::program {
 struct TunePlan {
     StudySetup setup;
     Limits limits;
+    bool may_converge = false;  ///< whether the limits hold one by convergence
     std::vector<event::Values> enqueued;
     std::string journal;  ///< its path
     std::filesystem::path report, log_folder;

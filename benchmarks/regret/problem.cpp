@@ -34,6 +34,8 @@ std::vector<Problem> all_problems() {
     add_trees(problems);
     add_wide(problems);
     add_constrained(problems);
+    add_failing(problems);
+    add_outcomes(problems);
     return problems;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "attune/space/space.hpp"
+#include "attune/study/outcome_constraint.hpp"
 
 namespace attune::regret {
 
@@ -18,7 +19,9 @@ struct Problem {
     SearchSpace space;
     std::function<std::optional<double>(const Configuration&)> value;  ///< nothing: the evaluation fails
     double optimum = 0.0;                                              ///< what regret is counted from
-    double noise = 0.0;  ///< standard deviation of what is observed beside `value`
+    double noise = 0.0;                            ///< standard deviation of what is observed beside `value`
+    std::vector<OutcomeConstraint> constraints{};  ///< only what keeps them counts as found
+    std::function<Metrics(const Configuration&)> outcomes{};  ///< the constraints' metrics, without noise
 };
 
 /// Standard normal number `k` of the stream `seed` (SplitMix64, then Box-Muller), as in the definition of the
@@ -43,5 +46,7 @@ void add_training(std::vector<Problem>& problems);
 void add_trees(std::vector<Problem>& problems);
 void add_wide(std::vector<Problem>& problems);
 void add_constrained(std::vector<Problem>& problems);
+void add_failing(std::vector<Problem>& problems);
+void add_outcomes(std::vector<Problem>& problems);
 
 }  // namespace attune::regret

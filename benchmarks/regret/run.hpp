@@ -19,8 +19,8 @@ struct RunOptions {
     std::uint64_t seed = 0;
 };
 
-/// Optimises `problem` by `method` once. The incumbent is the evaluation with the least observed loss; its
-/// regret is free of noise.
+/// Optimises `problem` by `method` once. The incumbent is the evaluation with the least observed loss of
+/// those that keep the problem's constraints; its regret is free of noise.
 [[nodiscard]] Trace run_once(const Method& method, const Problem& problem, const RunOptions& options);
 
 }  // namespace attune::regret

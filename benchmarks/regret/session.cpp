@@ -56,9 +56,9 @@ std::pair<std::string, std::string> labelled(const std::string& text) {
 
 class Within final : public Session {
   public:
-    Within(const SearchSpace& space, bool flat, const Named& strategy, std::uint64_t seed)
-        : space_(space),
-          tuner_(flat ? flattened(space) : space, minimize("loss"),
+    Within(const Problem& problem, bool flat, const Named& strategy, std::uint64_t seed)
+        : space_(problem.space),
+          tuner_(flat ? flattened(problem.space) : problem.space, minimize("loss"), problem.constraints,
                  StrategyRegistry::standard().make(strategy.name, strategy.options),
                  TunerOptions{.seed = seed}) {}
 
@@ -70,10 +70,10 @@ class Within final : public Session {
         running_.emplace(id, *std::move(trial));
         return asked;
     }
-    void tell(std::int64_t id, std::optional<double> loss) override {
+    void tell(std::int64_t id, const std::optional<Metrics>& observed) override {
         auto running = running_.extract(id);
-        if (loss)
-            running.mapped().tell(*loss);
+        if (observed)
+            running.mapped().tell(*observed);
         else
             running.mapped().fail("the problem says so");
     }
@@ -92,7 +92,7 @@ class Strategies final : public Method {
     }
     [[nodiscard]] const std::string& label() const override { return label_; }
     [[nodiscard]] std::unique_ptr<Session> begin(const Problem& problem, std::uint64_t seed) const override {
-        return std::make_unique<Within>(problem.space, flat_, strategy_, seed);
+        return std::make_unique<Within>(problem, flat_, strategy_, seed);
     }
 
   private:
@@ -111,6 +111,8 @@ class Driven final : public Session {
             {"name", strategy.name},
             {"options", values_to_json({strategy.options.begin(), strategy.options.end()})}};
         create["seed"] = seed;
+        for (const OutcomeConstraint& constraint : problem.constraints)
+            create["outcome_constraints"].push_back(constraint.text());
         (void)request("create", create, "created");
     }
 
@@ -120,9 +122,9 @@ class Driven final : public Session {
         return Asked{asked.at(0).at("trial"), space_.configuration(values_from_json(
                                                   asked.at(0).at("configuration"), "configuration"))};
     }
-    void tell(std::int64_t id, std::optional<double> loss) override {
-        if (loss)
-            (void)request("tell", {{"trial", id}, {"metrics", {{"loss", *loss}}}}, "told");
+    void tell(std::int64_t id, const std::optional<Metrics>& observed) override {
+        if (observed)
+            (void)request("tell", {{"trial", id}, {"metrics", metrics_to_json(*observed)}}, "told");
         else
             (void)request("fail",
                           {{"trial", id}, {"reason", "the problem says so"}, {"kind", "configuration"}},

@@ -20,8 +20,9 @@ class Session {
     virtual ~Session() = default;
     /// The next configuration, or nothing where the space is spent.
     [[nodiscard]] virtual std::optional<Asked> ask() = 0;
-    /// The loss that was observed, or nothing where the evaluation failed.
-    virtual void tell(std::int64_t id, std::optional<double> loss) = 0;
+    /// The loss that was observed and the metrics of the problem's constraints, or nothing where the
+    /// evaluation failed.
+    virtual void tell(std::int64_t id, const std::optional<Metrics>& observed) = 0;
 };
 
 /// An optimiser that can be begun on any problem.

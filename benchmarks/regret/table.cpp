@@ -27,7 +27,10 @@ double quantile(Values v, double q) {
     std::sort(v.begin(), v.end());
     const double h = static_cast<double>(v.size() - 1) * q;
     const auto i = static_cast<std::size_t>(h);
-    return i + 1 >= v.size() ? v[i] : v[i] + (h - static_cast<double>(i)) * (v[i + 1] - v[i]);
+    const double rest = h - static_cast<double>(i);
+    // Runs that found nothing have infinite values, whose differences are no numbers.
+    if (i + 1 >= v.size() || rest == 0 || v[i] == v[i + 1]) return v[i];
+    return v[i] + rest * (v[i + 1] - v[i]);
 }
 
 double median(const Values& v) { return quantile(v, 0.5); }

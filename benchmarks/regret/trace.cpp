@@ -1,6 +1,7 @@
 #include "trace.hpp"
 
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "attune/error.hpp"
@@ -10,7 +11,7 @@ namespace attune::regret {
 
 std::optional<double> Trace::at(int k) const {
     if (evaluations < k) return std::nullopt;
-    std::optional<double> regret;
+    double regret = std::numeric_limits<double>::infinity();  // nothing found yet
     for (const auto& [first, value] : steps)
         if (first <= k) regret = value;
     return regret;

@@ -84,6 +84,25 @@ grep -q "best so far: trial" output || fail "an interrupted run does not tell th
 [ -s out/report.html ] && cmp -s out/model.safetensors out/models/trial-"$(sed -n 's/^best so far: trial \([0-9]*\),.*/\1/p' output)".safetensors ||
     fail "report and model do not follow the interrupted study"
 rm -rf out
+
+# Killed in a trial: the next run goes on from its checkpoint. Two runs in one folder would spoil each other's results.
+long=(--epochs 200 --patience 200 --unfreeze all --views none --trials 1 --out out)
+"$program" "${long[@]}" >output 2>message &
+pid=$!
+for ((i = 0; i < 2400; ++i)); do
+    [ -s out/checkpoints/trial-0/fit.safetensors ] && break
+    sleep 0.1
+done
+[ $i -lt 2400 ] || fail "no checkpoint came: $(cat message)"
+"$program" "${long[@]}" >again 2>refusal
+[ $? -eq 2 ] && grep -q "another run works in this folder" refusal || fail "a second run in the folder is not refused: $(cat refusal)"
+kill -9 $pid
+wait $pid 2>/dev/null
+"$program" "${long[@]}" --time-limit 1 >output 2>message # 1: its only trial has not ended yet
+[ $? -eq 1 ] || fail "after a kill it gives another code than 1: $(cat message)"
+grep -q "going on after 0 finished trials; trial 0 goes on from its checkpoint" message ||
+    fail "a killed trial does not go on from its checkpoint: $(cat message)"
+rm -rf out
 "$program" "${small[@]}" --trials 3 --seed 3 >output 2>message || fail "a small run gives $?: $(cat message)"
 for file in model.safetensors report.html predictions.csv study.attune; do
     [ -s out/$file ] || fail "out/$file is missing"

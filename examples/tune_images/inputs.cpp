@@ -171,6 +171,10 @@ void check_network(const Options& options, const std::string& named, const Plan&
         }
     }
     if (plan.weights == nullptr) {
+        if (options.unfreeze == "head")
+            throw InvalidOption(
+                "--unfreeze head without --weights: the frozen part of random weights would never learn; "
+                "name a weights file, or take --unfreeze all");
         messages.note(
             fmt::format("network: {}, without --weights from random ones; that works only where "
                         "everything trains (--unfreeze all)",

@@ -169,19 +169,18 @@ Evaluation evaluate_saved(FineTuningObjective& objective, const Study& study, st
                     {.views = model.card.views, .device = objective.task().device});
 }
 
-void write_predictions(const std::filesystem::path& path, const Inputs& inputs, const Finalists& finalists) {
+void write_predictions(const std::filesystem::path& path, const Inputs& inputs, const Judged& judged) {
     const auto line = [](const std::vector<std::string>& fields) { return csv_line(fields); };
     std::string text = line({"image", "label", "predicted", "confidence", "predicted_by_default_recipe"});
-    const Evaluation& e = finalists.tuned;
+    const Evaluation& e = judged.tuned;
     const auto name = [&](std::int64_t label) {
         return inputs.data.classes()[static_cast<std::size_t>(label)];
     };
     for (std::size_t i = 0; i < e.rows.size(); ++i) {
         const double confidence = e.probabilities[i * static_cast<std::size_t>(e.classes) +
                                                   static_cast<std::size_t>(e.predicted[i])];
-        text +=
-            line({inputs.data.name(e.rows[i]), name(e.labels[i]), name(e.predicted[i]), to_string(confidence),
-                  finalists.baseline ? name(finalists.baseline->predicted[i]) : ""});
+        text += line({inputs.data.name(e.rows[i]), name(e.labels[i]), name(e.predicted[i]),
+                      to_string(confidence), judged.baseline ? name(judged.baseline->predicted[i]) : ""});
     }
     write_file_atomically(path, text);
 }
@@ -209,17 +208,45 @@ std::string depths_text(const TrainedDepths& depths, std::size_t stages) {
     return text;
 }
 
+/// Trials that an earlier run left unfinished, and from which epoch they are gone on with.
+std::string begun_text(const Study& study) {
+    std::string text;
+    for (const std::int64_t number : study.unfinished()) {
+        const TrialRecord& trial = study.trial(number);
+        std::error_code error;
+        const bool kept = !trial.checkpoint().empty() && !trial.reports.empty() &&
+                          std::filesystem::is_directory(trial.checkpoint(), error) &&
+                          !std::filesystem::is_empty(trial.checkpoint(), error);
+        text +=
+            fmt::format("; trial {} {}", number,
+                        kept ? "goes on from its checkpoint" : "begins again, as it had no checkpoint yet");
+    }
+    return text;
+}
+
+/// Why a trial's value is not the last point of its curve; empty where it is.
+std::string note_on_views(const Recipe& recipe) {
+    if (!recipe.quick_validation || recipe.test_views.size() < 2) return {};
+    return fmt::format(
+        "Learning curves look at one view of each validation picture, values of finished trials at the mean "
+        "over "
+        "{} views: a value may differ from the end of its curve.",
+        recipe.test_views.size());
+}
+
 void announce_search(const Options& options, const Study& before, const Recipe& recipe,
                      const std::string& trained, const StudyFolder& folder, Messages& messages) {
     messages.phase(fmt::format("searching: {} of up to {}; strategy {}, stopping {}; trained: {}",
                                counted(options.trials, "trial"), counted(recipe.epochs, "epoch"),
                                options.strategy, options.stopping, trained));
+    if (const std::string note = note_on_views(recipe); !note.empty()) messages.note(note);
     const std::size_t done = before.count(TrialState::completed) + before.count(TrialState::stopped) +
                              before.count(TrialState::failed);
     messages.note(before.trials().empty()
                       ? "study: " + folder.journal().string()
-                      : fmt::format("study: {}, going on after {}", folder.journal().string(),
-                                    counted(static_cast<std::int64_t>(done), "finished trial")));
+                      : fmt::format("study: {}, going on after {}{}", folder.journal().string(),
+                                    counted(static_cast<std::int64_t>(done), "finished trial"),
+                                    begun_text(before)));
 }
 
 /// Where no trial came to a value there is nothing to evaluate: the report tells why.
@@ -236,16 +263,6 @@ int conclude_without_best(const Study& study, const StudyFolder& folder, Message
     return negative;
 }
 
-/// Why a trial's value is not the last point of its curve; empty where it is.
-std::string note_on_views(const Recipe& recipe) {
-    if (!recipe.quick_validation || recipe.test_views.size() < 2) return {};
-    return fmt::format(
-        "Learning curves look at one view of each validation picture, values of finished trials at the mean "
-        "over "
-        "{} views: a value may differ from the end of its curve.",
-        recipe.test_views.size());
-}
-
 /// The winner, read once on the test part, with all that is written of it.
 int conclude(const Options& options, const Inputs& inputs, const FineTuningTask& task,
              FineTuningObjective& objective, const Study& study, const StudyFolder& folder,
@@ -254,29 +271,31 @@ int conclude(const Options& options, const Inputs& inputs, const FineTuningTask&
     const Split part = inputs.data.split().test.empty() ? Split::validation : Split::test;
     messages.phase(fmt::format("judging the best trial ({}) and the default recipe on the {} part",
                                best.number, to_string(part)));
-    Finalists finalists{evaluate_saved(objective, study, best.number, inputs, part, folder.model(), messages),
-                        {}};
+    Judged judged{evaluate_saved(objective, study, best.number, inputs, part, folder.model(), messages), {}};
     if (study.trial(0).role == "enqueued" && study.trial(0).state != TrialState::failed)
-        finalists.baseline = evaluate_saved(objective, study, 0, inputs, part, {}, messages);
-    write_predictions(folder.predictions(), inputs, finalists);
-    const std::string verdict = verdict_on(finalists, to_string(part));
+        judged.baseline = evaluate_saved(objective, study, 0, inputs, part, {}, messages);
+    write_predictions(folder.predictions(), inputs, judged);
+    const std::string verdict = verdict_on(judged, to_string(part));
     auto remarks = inputs.remarks;
     if (const std::string note = note_on_views(task.recipe); !note.empty()) remarks.push_back(note);
-    std::vector<ReportSection> sections{verdict_section(verdict, remarks)};
-    for (ReportSection& section : evaluation_sections(finalists.tuned, inputs.data, to_string(part)))
-        sections.push_back(std::move(section));
-    write_report(study, folder.report(),
-                 {.title = "Fine-tuning " + inputs.model, .sections = std::move(sections)});
+    const auto report = [&](const std::string& come_to) {
+        std::vector<ReportSection> sections{verdict_section(come_to, remarks)};
+        for (ReportSection& section : evaluation_sections(judged.tuned, inputs.data, to_string(part)))
+            sections.push_back(std::move(section));
+        write_report(study, folder.report(),
+                     {.title = "Fine-tuning " + inputs.model, .sections = std::move(sections)});
+    };
+    report(verdict);
     if (cancel.stop_requested()) throw Interrupted{};
     std::string scratch;
     if (options.draws_its_data()) {
         messages.phase("training the same network from random weights, to compare");
-        scratch = compare_with_scratch(task, finalists.tuned, messages, cancel);
+        scratch = compare_with_scratch(task, judged.tuned, messages, cancel);
+        report(verdict + ". For comparison, " + scratch);
     }
     messages.result(best_trials_table(study));
     messages.result(fmt::format("best: trial {}, {}", best.number, short_text(best.configuration)));
     messages.result(verdict);
-    if (const std::string note = note_on_views(task.recipe); !note.empty()) messages.note(note);
     if (!scratch.empty()) messages.result(scratch);
     messages.result(
         fmt::format("\nmodel        {}\nreport       {}\npredictions  {}\nstudy        {}\n"
@@ -361,7 +380,8 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
                 TunerOptions{.name = "tune_images",
                              .seed = seed_of(options),
                              .settings = settings,
-                             .environment = describe_environment()}};
+                             .environment = describe_environment(),
+                             .checkpoint_folder = folder.checkpoints()}};
     const Study before = tuner.study();
     if (before.trials().empty() && before.enqueued().empty()) tuner.enqueue(default_configuration(depths));
     if (before.count(TrialState::completed) < static_cast<std::size_t>(options.trials))

@@ -21,6 +21,7 @@ namespace {
 int run(const Options& options, const StudyFolder& folder, Messages& messages,
         const std::stop_token& cancel) {
     Plan plan = options.draws_its_data() ? plan_drawn_inputs(options) : plan_inputs(options, messages);
+    if (!options.check_only) folder.claim();
     folder.require_same(settings_known_before(options, plan.model, plan.identity));
     if (options.draws_its_data() && options.check_only) {
         messages.result(

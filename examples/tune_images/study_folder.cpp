@@ -114,10 +114,16 @@ void StudyFolder::require_same(const Settings& asked) const {
             ": holds a study of other data or settings; take another --out, or the same again:" + text);
 }
 
+void StudyFolder::claim() const {
+    std::error_code error;
+    if (!claim_ && fs::is_directory(path_, error)) claim_ = std::make_unique<FolderClaim>(path_);
+}
+
 void StudyFolder::make() const {
     std::error_code error;
     fs::create_directories(path_, error);
     if (error) throw FileError(path_.string() + ": the folder cannot be made: " + error.message());
+    claim();
 }
 
 void StudyFolder::conclude_interrupted(Messages& messages) const {
@@ -144,6 +150,8 @@ void StudyFolder::conclude_interrupted(Messages& messages) const {
     }
     const std::size_t done = study->count(TrialState::completed) + study->count(TrialState::stopped) +
                              study->count(TrialState::failed);
-    messages.say(fmt::format("interrupted after {}, kept in {}; the same command goes on from there",
-                             counted(static_cast<std::int64_t>(done), "finished trial"), path_.string()));
+    const std::size_t begun = study->unfinished().size();
+    messages.say(fmt::format("interrupted after {}{}, kept in {}; the same command goes on from there",
+                             counted(static_cast<std::int64_t>(done), "finished trial"),
+                             begun == 0 ? "" : fmt::format(" and {} begun", begun), path_.string()));
 }

@@ -2,10 +2,12 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "attune/study/study.hpp"
+#include "folder_claim.hpp"
 #include "messages.hpp"
 
 using Settings = std::map<std::string, std::string>;
@@ -27,6 +29,8 @@ class StudyFolder {
     [[nodiscard]] std::filesystem::path report() const { return path_ / "report.html"; }
     [[nodiscard]] std::filesystem::path model() const { return path_ / "model.safetensors"; }
     [[nodiscard]] std::filesystem::path models() const { return path_ / "models"; }
+    /// Of trials that were begun, to be gone on with after an interruption.
+    [[nodiscard]] std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
     [[nodiscard]] std::filesystem::path predictions() const { return path_ / "predictions.csv"; }
     [[nodiscard]] std::filesystem::path backbone() const { return path_ / "backbone.safetensors"; }
 
@@ -37,7 +41,11 @@ class StudyFolder {
     /// study of other data or with other settings must not be gone on with in silence.
     void require_same(const Settings& asked) const;
 
-    /// Makes the folder. Throws FileError.
+    /// Keeps the folder for this process, where it is there already. Throws InvalidState where another one
+    /// works in it.
+    void claim() const;
+
+    /// Makes the folder and keeps it for this process. Throws FileError, and as claim().
     void make() const;
 
     /// After an interruption: makes report and model agree with the study as it stands on the disk, prints
@@ -47,4 +55,5 @@ class StudyFolder {
   private:
     std::filesystem::path path_;
     std::optional<attune::Study> stored_;
+    mutable std::unique_ptr<FolderClaim> claim_{};
 };

@@ -9,17 +9,17 @@
 
 using namespace attune;
 
-std::string verdict_on(const Finalists& finalists, const std::string& part) {
-    const Evaluation& tuned = finalists.tuned;
+std::string verdict_on(const Judged& judged, const std::string& part) {
+    const Evaluation& tuned = judged.tuned;
     const bool is_test = part == to_string(Split::test);
     std::string text = fmt::format("{} part, which {}: accuracy {:.4f} ({} of {} wrong)", part,
                                    is_test ? "the search has not seen"
                                            : "also chose the trial, as there is no test part, so it flatters",
                                    tuned.metrics.accuracy, tuned.wrong(), tuned.rows.size());
-    if (!finalists.baseline) return text;
-    const PairedDifference d = paired_bootstrap(tuned, *finalists.baseline);
+    if (!judged.baseline) return text;
+    const PairedDifference d = paired_bootstrap(tuned, *judged.baseline);
     text += fmt::format("; the untuned default recipe {:.4f}; difference {:+.4f}, ",
-                        finalists.baseline->metrics.accuracy, d.mean);
+                        judged.baseline->metrics.accuracy, d.mean);
     // Resampling images of which none tells the two apart gives an interval without width: then up to three
     // in as many images may do so at 95 % ("rule of three": Hanley and Lippman-Hand 1983).
     if (d.low == d.high)

@@ -8,13 +8,13 @@
 #include "attune/finetune/evaluate/evaluation.hpp"
 
 /// What the study has come to, on the same images.
-struct Finalists {
+struct Judged {
     attune::Evaluation tuned;
     std::optional<attune::Evaluation> baseline;  ///< trial 0, the default recipe
 };
 
 /// The accuracy on a part, and what tuning has gained with its interval.
-[[nodiscard]] std::string verdict_on(const Finalists& finalists, const std::string& part);
+[[nodiscard]] std::string verdict_on(const Judged& judged, const std::string& part);
 
 /// The same for the report, with what was remarked on about the images.
 [[nodiscard]] attune::ReportSection verdict_section(const std::string& verdict,

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "text.hpp"
 
@@ -80,6 +81,8 @@ class ProgressLine::State {
         failed_ = study.count(TrialState::failed);
         if (const TrialRecord* best = study.best())
             best_ = fmt::format("best {} (trial {})", detail::short_number(study.value(*best)), best->number);
+        else if (study.nearest_to_constraints() != nullptr)
+            best_ = "none keeps the constraints";
     }
 
     void note(const Study& study, const event::Reported& report) {
@@ -107,10 +110,10 @@ class ProgressLine::State {
     }
 
     [[nodiscard]] std::string text(double elapsed) const {
-        std::string line = options_.max_trials
-                               ? fmt::format("{}/{}", done_, detail::counted(*options_.max_trials, "trial"))
-                               : detail::counted(done_, "trial");
-        const auto add = [&](const std::string& part) { line += " | " + part; };
+        std::vector<std::string> parts{
+            options_.max_trials ? fmt::format("{}/{}", done_, detail::counted(*options_.max_trials, "trial"))
+                                : detail::counted(done_, "trial")};
+        const auto add = [&](const std::string& part) { parts.push_back(part); };
         if (!best_.empty()) add(best_);
         std::string states = fmt::format("{} running", running_);
         if (stopped_ > 0) states += fmt::format(", {} stopped", stopped_);
@@ -120,7 +123,17 @@ class ProgressLine::State {
         const std::optional<double> rest = ended_ ? std::nullopt : left(elapsed);
         add(detail::short_duration(elapsed) +
             (rest ? ", about " + detail::short_duration(*rest) + " left" : ""));
-        if (!latest_.empty() && !ended_) add(latest_);
+        if (latest_.empty() || ended_) return joined(parts);
+        add(latest_);
+        // On a narrow terminal what happens now says more than how many trials are in which state.
+        if (detail::columns(joined(parts)) >= static_cast<std::size_t>(options_.width))
+            parts.erase(parts.end() - 3);
+        return joined(parts);
+    }
+
+    static std::string joined(const std::vector<std::string>& parts) {
+        std::string line;
+        for (const std::string& part : parts) line += (line.empty() ? "" : " | ") + part;
         return line;
     }
 
@@ -146,6 +159,9 @@ class ProgressLine::State {
                 line +=
                     fmt::format(" {}={}", second->metric, detail::short_number(trial.metric(second->metric)));
         }
+        for (const OutcomeConstraint& broken : study.broken_constraints(trial))
+            line += fmt::format(" {}={} (breaks {})", broken.metric,
+                                detail::short_number(trial.metric(broken.metric)), broken.text());
         line += " in " + detail::short_duration(trial.duration_seconds());
         if (!trial.reason.empty()) line += " (" + trial.reason + ")";
         if (study.best() == &trial) line += wins_by_tie_break(study, trial) ? " *best of equals*" : " *best*";

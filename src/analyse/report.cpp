@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "attune/files/atomic_file.hpp"
+#include "report_model.hpp"
 #include "report_parts.hpp"
 #include "text.hpp"
 
@@ -35,7 +36,7 @@ std::string plugged_in(const std::vector<ReportSection>& sections) {
     return text;
 }
 
-std::string navigation(const Study& study, const ReportOptions& options, bool importance) {
+std::string navigation(const Study& study, const ReportOptions& options, bool importance, bool model) {
     std::string text;
     const auto link = [&](const std::string& id, const std::string& title) {
         text += "<a href=\"#" + id + "\">" + escape_html(detail::valid_utf8(title)) + "</a>";
@@ -45,6 +46,7 @@ std::string navigation(const Study& study, const ReportOptions& options, bool im
         link(fmt::format("section-{}", i), options.sections[i].title);
     if (study.objectives().size() == 2) link("pareto", "Pareto front");
     if (importance) link("importance", "Importance");
+    if (model) link("model", "Model");
     link("history", "History");
     link("curves", "Curves");
     link("parallel", "Parallel");
@@ -79,6 +81,7 @@ std::string scripts() {
     text += detail::report_script_base();
     text += detail::report_script_scales();
     text += detail::report_script_charts();
+    text += detail::report_script_model();
     text += detail::report_script_parallel();
     text += detail::report_script_table();
     return text + "})();\n</script>\n";
@@ -101,14 +104,15 @@ std::string render_report(const Study& study, const ReportOptions& options) {
     const std::string title =
         escape_html(detail::valid_utf8(options.title.empty() ? study.name() : options.title));
     const std::string importance = detail::importance_html(study);
+    const detail::ReportModel model(study);
     std::string page = head(title);
-    page += "<body>\n<header><h1>" + title + "</h1>\n" + navigation(study, options, !importance.empty()) +
-            "</header>\n<main>\n";
+    page += "<body>\n<header><h1>" + title + "</h1>\n" +
+            navigation(study, options, !importance.empty(), !model.empty()) + "</header>\n<main>\n";
     page += detail::summary_html(study) + detail::best_html(study) + plugged_in(options.sections) +
-            importance + charts(study);
+            importance + model.html() + charts(study);
     page += detail::settings_html(study) + "</main>\n<div id=\"tooltip\" role=\"status\"></div>\n";
-    page += "<script type=\"application/json\" id=\"attune-data\">" + detail::report_data(study, options) +
-            "</script>\n";
+    page += "<script type=\"application/json\" id=\"attune-data\">" +
+            detail::report_data(study, options, model) + "</script>\n";
     return page + scripts() + "</body>\n</html>\n";
 }
 

@@ -5,6 +5,7 @@
 
 #include "attune/analyse/work_time.hpp"
 #include "attune/study/pareto.hpp"
+#include "report_model.hpp"
 #include "report_parts.hpp"
 #include "text.hpp"
 
@@ -126,6 +127,8 @@ Json trial_json(const Study& study, const TrialRecord& trial, const ReportOption
         out["last_step"] = number(trial.reports.back().step);
         out["curves"] = curves_json(study, trial, options.max_points_per_curve);
     }
+    for (const OutcomeConstraint& broken : study.broken_constraints(trial))
+        out["breaks"].push_back(broken.text());
     if (!trial.reason.empty()) out["reason"] = trial.reason;
     if (!trial.numbers.empty()) out["numbers"] = metrics_json(trial.numbers);
     if (trial.failure) out["failure"] = to_string(*trial.failure);
@@ -139,9 +142,12 @@ Json trial_json(const Study& study, const TrialRecord& trial, const ReportOption
 
 }  // namespace
 
-std::string report_data(const Study& study, const ReportOptions& options) {
-    Json objectives = Json::array(), parameters = Json::array(), trials = Json::array();
+std::string report_data(const Study& study, const ReportOptions& options, const ReportModel& model) {
+    Json objectives = Json::array(), constraints = Json::array(), parameters = Json::array(),
+         trials = Json::array();
     for (const Objective& objective : study.objectives()) objectives.push_back(objective_json(objective));
+    for (const OutcomeConstraint& constraint : study.outcome_constraints())
+        constraints.push_back(Json{{"metric", constraint.metric}, {"text", constraint.text()}});
     for (const Parameter& parameter : study.space().parameters())
         parameters.push_back(parameter_json(parameter, study.space().schema()));
     for (const TrialRecord& trial : study.trials()) trials.push_back(trial_json(study, trial, options));
@@ -154,10 +160,12 @@ std::string report_data(const Study& study, const ReportOptions& options) {
              {"now", now},
              {"pauses", pauses_json(study)},
              {"objectives", objectives},
+             {"constraints", constraints},
              {"best", study.best() != nullptr ? Json(study.best()->number) : Json(nullptr)},
              {"front", study.objectives().size() > 1 ? Json(pareto_front(study)) : Json::array()},
              {"parameters", parameters},
-             {"trials", trials}};
+             {"trials", trials},
+             {"model", model.data()}};
     std::string text = out.dump(-1, ' ', false, Json::error_handler_t::replace);
     // "<" occurs inside strings only; written so, no text of the study can end the script element or begin a
     // comment.

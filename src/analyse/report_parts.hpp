@@ -9,8 +9,11 @@
 /// The parts that render_report puts together.
 namespace attune::detail {
 
-/// The study as JSON text that can stand inside a script element: no "<" in it.
-[[nodiscard]] std::string report_data(const Study& study, const ReportOptions& options);
+class ReportModel;
+
+/// The study, and what its model says, as JSON text that can stand inside a script element: no "<" in it.
+[[nodiscard]] std::string report_data(const Study& study, const ReportOptions& options,
+                                      const ReportModel& model);
 
 /// Sections without drawings: summary, best configuration or Pareto set, search space, settings and
 /// environment.
@@ -32,6 +35,7 @@ namespace attune::detail {
 [[nodiscard]] std::string_view report_script_scales();  ///< scales, ticks, axes, frames of charts
 [[nodiscard]] std::string_view
 report_script_charts();  ///< history, learning curves, slices, Pareto front, timeline
+[[nodiscard]] std::string_view report_script_model();     ///< curves and maps of models
 [[nodiscard]] std::string_view report_script_parallel();  ///< parallel coordinates
 [[nodiscard]] std::string_view report_script_table();     ///< table of trials, and what starts everything
 

@@ -98,13 +98,15 @@ const shapes = {
 };
 const fixed = v => Math.round(v * 100) / 100;
 const shape = (state, x, y, r) => (shapes[state] || shapes.running)(fixed(x), fixed(y), r);
-/// All marks of a state as one path: thousands of points stay quick.
+/// All marks of a state as one path: thousands of points stay quick. Hollow: breaks an outcome constraint.
 function marks(points, r = 3.6, opacity = .8) {
-  const paths = {};
-  for (const p of points) (paths[p.trial.state] ||= []).push(shape(p.trial.state, p.x, p.y, r));
-  return stateNames.filter(s => paths[s]).map(s => svg("path", s === "failed"
-    ? {d: paths[s].join(""), stroke: stateColour(s), "stroke-width": 1.7, fill: "none"}
-    : {d: paths[s].join(""), fill: stateColour(s), "fill-opacity": opacity}));
+  const paths = {}, hollow = {};
+  for (const p of points) ((p.trial.breaks ? hollow : paths)[p.trial.state] ||= []).push(shape(p.trial.state, p.x, p.y, r));
+  return [
+    ...stateNames.filter(s => hollow[s]).map(s => svg("path", {d: hollow[s].join(""), stroke: stateColour(s), "stroke-width": 1.2, fill: "none"})),
+    ...stateNames.filter(s => paths[s]).map(s => svg("path", s === "failed"
+      ? {d: paths[s].join(""), stroke: stateColour(s), "stroke-width": 1.7, fill: "none"}
+      : {d: paths[s].join(""), fill: stateColour(s), "fill-opacity": opacity}))];
 }
 const star = (x, y, r) => "M" + [...Array(10).keys()].map(i => {
   const a = Math.PI * i / 5, q = i % 2 ? r * .45 : r;
@@ -116,6 +118,8 @@ function legend(states, extra = []) {
   return el("span", {class: "legend"}, states.map(s => el("span", {}, icon(...marks([{trial: {state: s}, x: 7, y: 7}])), s)),
     extra.map(([name, drawing]) => el("span", {}, icon(drawing), name)));
 }
+/// The key of trials that break an outcome constraint, where there are any.
+const hollowKey = () => trials.some(t => t.breaks) ? [["breaks a constraint", svg("path", {d: shapes.completed(7, 7, 3.8), fill: "none", stroke: stateColour("completed"), "stroke-width": 1.2})]] : [];
 const presentStates = () => stateNames.filter(s => trials.some(t => t.state === s));
 
 // ---------------------------------------------------------------- tooltip
@@ -131,6 +135,7 @@ function tell(event, title, rows) {
 const hush = () => { tooltip.style.display = "none"; };
 function tellTrial(event, t, first = []) {
   const rows = [...first, ...objectives.map((o, k) => [o.metric, t.ended ? text(t.y[k], 6) : "—"])];
+  for (const b of t.breaks || []) rows.push(["breaks", b]);
   const shown = parameters.map((p, i) => [p.name, t.configuration[i]]).filter(r => r[1] !== null);
   rows.push(...shown.slice(0, 12).map(([k, v]) => [k, text(v)]));
   if (shown.length > 12) rows.push(["…", (shown.length - 12) + " more parameters"]);

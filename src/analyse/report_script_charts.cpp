@@ -22,7 +22,7 @@ function history() {
       ...rest.map(t => ({trial: t, x: f.X.at(place(t)), y: f.stripY}))];
     f.plot.append(...marks(points, trials.length > 300 ? 2.6 : 3.8));
     let best = NaN, line = "", last = null;
-    for (const t of [...good].sort((p, q) => place(p) - place(q) || p.number - q.number)) {
+    for (const t of good.filter(t => !t.breaks).sort((p, q) => place(p) - place(q) || p.number - q.number)) {
       if (!Number.isNaN(best) && sign(k) * t.y[k] >= sign(k) * best) continue;
       best = t.y[k];
       last = t;
@@ -38,7 +38,7 @@ function history() {
   if (objectives.length > 1) c.bar.append(selector("objective", objectiveChoices, v => { k = +v; c.redraw(); }));
   c.bar.append(selector("by", [["", "trial"], ["1", "time"]], v => { byTime = !!v; c.redraw(); }));
   if (trials.some(t => t.has.some((h, i) => h && t.y[i] > 0))) c.bar.append(checkbox("log values", v => { log = v; c.redraw(); }));
-  c.bar.append(legend(presentStates(), [["best so far", svg("path", {d: "M0,7H14", stroke: "var(--best)", "stroke-width": 2})]]));
+  c.bar.append(legend(presentStates(), [["best so far", svg("path", {d: "M0,7H14", stroke: "var(--best)", "stroke-width": 2})], ...hollowKey()]));
   c.redraw();
 }
 
@@ -130,7 +130,7 @@ function slices() {
       const f = frame(cell, {width: side, height: 200, small: true, x: described, y: {kind: log ? "log" : "linear", ...d}, xTitle: p.name, label: "Values by " + p.name});
       const points = good.filter(t => t.configuration[i] !== null).map(t => ({trial: t, y: f.Y.clamp(t.y[k]),
         x: f.X.at(t.configuration[i]) + (f.X.cell ? f.X.cell * spread(t) : 0)}));
-      f.plot.append(...marks(points, good.length > 300 ? 2.2 : 3.2, .65));
+      f.plot.append(...(log ? [] : believedCurve(f, k, i)), ...marks(points, good.length > 300 ? 2.2 : 3.2, .65));
       for (const q of points) if (isBest(q.trial) && data.front.length < 30) f.plot.append(bestMark(q.x, q.y, 6));
       hover(f.root, points);
       ring("slices", f.over, points);
@@ -140,6 +140,7 @@ function slices() {
     plot.append(outsideNote(d.outside));
   });
   if (objectives.length > 1) c.bar.append(selector("objective", objectiveChoices, v => { k = +v; c.redraw(); }));
+  if (data.model.length) c.bar.append(legend([], [["believed, all else as in the best trial (95 % band)", svg("path", {class: "believed-middle", d: "M0,7H14"})]]));
   if (trials.some(t => t.has.some((h, i) => h && t.y[i] > 0)) && shown.length) c.bar.append(checkbox("log values", v => { log = v; c.redraw(); }));
   c.redraw();
 }
@@ -168,7 +169,7 @@ function pareto() {
     ring("pareto", f.over, points);
   });
   if (!c) return;
-  c.bar.append(legend(presentStates().filter(s => s === "completed" || s === "stopped"), [["on the front", bestMark(7, 7)]]));
+  c.bar.append(legend(presentStates().filter(s => s === "completed" || s === "stopped"), [["on the front", bestMark(7, 7)], ...hollowKey()]));
   c.redraw();
 }
 

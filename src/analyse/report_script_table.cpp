@@ -15,6 +15,8 @@ function trialTable() {
     {name: "state", of: t => t.state, dot: true},
     ...objectives.map((o, k) => ({name: o.metric, of: t => t.ended ? t.y[k] : NaN, show: t => t.ended ? text(t.y[k], 6) : "", number: true})),
     ...objectives.filter(o => o.tie_break).map(o => ({name: o.tie_break, of: t => tieBreak(t, o), show: t => t.ended ? text(tieBreak(t, o), 6) : "", number: true})),
+    ...data.constraints.map(c => ({name: c.text, of: t => t.metrics ? num(t.metrics[c.metric]) : NaN, number: true,
+      show: t => t.metrics && t.metrics[c.metric] !== undefined ? text(num(t.metrics[c.metric]), 6) + ((t.breaks || []).includes(c.text) ? " ✗" : "") : ""})),
     ...parameters.map((p, i) => ({name: p.name, of: t => t.configuration[i], show: t => text(t.configuration[i]), number: p.kind !== "categorical"})),
     {name: "time", of: t => t.seconds, show: t => Number.isFinite(t.seconds) ? duration(t.seconds) : "", number: true},
     any(t => t.report_count) && {name: "last step", of: t => num(t.last_step), show: t => t.last_step === undefined ? "" : text(num(t.last_step)), number: true},
@@ -68,7 +70,7 @@ function trialTable() {
   show();
 }
 
-for (const start of [pareto, history, curves, slices, timeline, trialTable, parallel]) start();
+for (const start of [pareto, history, curves, slices, maps, timeline, trialTable, parallel]) start();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { for (const id in charts) charts[id](); });
 addEventListener("scroll", hush, {passive: true});
 )js";

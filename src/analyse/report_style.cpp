@@ -85,6 +85,8 @@ svg .band { fill: var(--grid); fill-opacity: .6; }
 svg .grid { stroke: var(--grid); fill: none; } svg .axis { stroke: var(--line); fill: none; }
 svg .brush { fill: var(--accent); fill-opacity: .18; stroke: var(--accent); }
 svg .ring { fill: none; stroke: var(--text); stroke-width: 2; }
+.maps { display: flex; flex-wrap: wrap; gap: .6rem 1.6rem; }
+svg .believed { fill: var(--best); fill-opacity: .14; } svg .believed-middle { fill: none; stroke: var(--best); stroke-opacity: .75; stroke-width: 1.5; }
 .slices { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); gap: .6rem; }
 .empty { color: var(--muted); padding: 1rem 0; }
 #tooltip { position: fixed; z-index: 10; display: none; pointer-events: none; max-width: min(26rem, 92vw); padding: .5rem .7rem;

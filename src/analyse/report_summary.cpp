@@ -7,6 +7,7 @@
 #include "attune/analyse/savings.hpp"
 #include "attune/analyse/work_time.hpp"
 #include "attune/space/detail/counted.hpp"
+#include "attune/strategy/finalists.hpp"
 #include "attune/study/pareto.hpp"
 #include "report_parts.hpp"
 #include "text.hpp"
@@ -30,12 +31,16 @@ std::string best_tile(const Study& study) {
         for (const Objective& objective : study.objectives())
             names += (names.empty() ? "" : ", ") + std::string(to_string(objective.direction)) + " " +
                      objective.metric;
+        if (!study.outcome_constraints().empty())
+            names += ", with " + outcome_constraints_text(study.outcome_constraints());
         return tile("Pareto front", counted(size, "trial"), safe(names));
     }
     std::string goal =
         safe(std::string(to_string(study.objective().direction)) + " " + study.objective().metric);
     if (const auto& second = study.objective().tie_break)
         goal += safe(fmt::format(", among equals {} {}", to_string(second->direction), second->metric));
+    if (!study.outcome_constraints().empty())
+        goal += safe(", with " + outcome_constraints_text(study.outcome_constraints()));
     const TrialRecord* best = study.best();
     if (best == nullptr) return tile("Best value", "none", goal);
     return tile("Best value", short_number(study.value(*best)),
@@ -207,6 +212,39 @@ std::string front_table(const Study& study, const std::vector<std::int64_t>& fro
     return text;
 }
 
+/// The configurations that were repeated to tell luck from merit; empty where none was.
+std::string finalists_table(const Study& study) {
+    std::string rows;
+    for (const Finalist& finalist : finalists(study)) {
+        std::string values;
+        for (const double value : finalist.values)
+            values += (values.empty() ? "" : ", ") + short_number(value);
+        const bool known = std::isfinite(finalist.chance_best);
+        rows += fmt::format(
+            "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td class=\"number\">{}</td><td "
+            "class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
+            finalist.trial, short_number(finalist.first_value), short_number(finalist.mean),
+            known ? short_number(finalist.standard_error, 2) : "-",
+            known ? fmt::format("{:.0f} %", 100 * finalist.chance_best) : "-", values);
+    }
+    if (rows.empty()) return "";
+    return "<h3>Finalists</h3>\n<p class=\"note\">" + safe(winner_text(study)) +
+           ". The mean is that of the repeats; the value for which a trial was chosen is partly luck.</p>\n"
+           "<div class=\"scroll\"><table><thead><tr><th>trial</th><th class=\"number\">at first</th><th "
+           "class=\"number\">mean</th><th class=\"number\">standard error</th><th class=\"number\">chance to "
+           "be "
+           "the best</th><th>repeats</th></tr></thead><tbody>\n" +
+           rows + "</tbody></table></div>\n";
+}
+
+/// What to say, and the trial to show, where no trial is the best.
+std::string without_best(const Study& study, const std::string& wanted) {
+    const TrialRecord* nearest = study.nearest_to_constraints();
+    if (nearest == nullptr) return "<p>No trial came to " + wanted + ".</p>\n";
+    return "<p>No trial keeps " + safe(outcome_constraints_text(study.outcome_constraints())) +
+           ". The one that comes nearest:</p>\n" + best_trial(study, *nearest);
+}
+
 }  // namespace
 
 std::string section_html(const std::string& id, const std::string& title, const std::string& body) {
@@ -228,13 +266,14 @@ std::string summary_html(const Study& study) {
 std::string best_html(const Study& study) {
     if (study.objectives().size() > 1) {
         const std::vector<std::int64_t> front = pareto_front(study);
-        return section_html("best", "Pareto set",
-                            front.empty() ? "<p>No trial came to a value of every objective.</p>\n"
-                                          : front_table(study, front));
+        return section_html(
+            "best", "Pareto set",
+            front.empty() ? without_best(study, "a value of every objective") : front_table(study, front));
     }
     const TrialRecord* best = study.best();
     return section_html("best", "Best configuration",
-                        best == nullptr ? "<p>No trial came to a value.</p>\n" : best_trial(study, *best));
+                        (best == nullptr ? without_best(study, "a value") : best_trial(study, *best)) +
+                            finalists_table(study));
 }
 
 std::string settings_html(const Study& study) {

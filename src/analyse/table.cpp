@@ -22,23 +22,33 @@ struct Column {
 
 struct Ranked {
     const TrialRecord* trial;
-    std::size_t rank;  ///< from 1
+    std::size_t rank;  ///< from 1; 0 for those that break an outcome constraint
 };
 
 std::vector<Ranked> ranking(const Study& study) {
     const StudyLosses seen = study_losses(study);
-    std::vector<std::size_t> order(seen.trials.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
     const bool several = study.objectives().size() > 1;
-    const std::vector<std::size_t> front =
-        several ? nondominated_sort(seen.losses).rank : std::vector<std::size_t>(order.size(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    std::vector<std::size_t> keeping, breaking;
+    std::vector<Losses> losses;
+    for (std::size_t i = 0; i < seen.trials.size(); ++i) {
+        (seen.violations[i] > 0 ? breaking : keeping).push_back(i);
+        if (several && !(seen.violations[i] > 0)) losses.push_back(seen.losses[i]);
+    }
+    std::vector<std::size_t> front(seen.trials.size(), 0);
+    if (several) {
+        const std::vector<std::size_t> ranks = nondominated_sort(losses).rank;
+        for (std::size_t k = 0; k < keeping.size(); ++k) front[keeping[k]] = ranks[k];
+    }
+    const auto ahead = [&](std::size_t a, std::size_t b) {
         return front[a] != front[b] ? front[a] < front[b]
                                     : study.beats(study.trial(seen.trials[a]), study.trial(seen.trials[b]));
-    });
+    };
+    std::stable_sort(keeping.begin(), keeping.end(), ahead);
+    std::stable_sort(breaking.begin(), breaking.end(), ahead);
     std::vector<Ranked> out;
-    for (const std::size_t i : order)
+    for (const std::size_t i : keeping)
         out.push_back({&study.trial(seen.trials[i]), several ? front[i] + 1 : out.size() + 1});
+    for (const std::size_t i : breaking) out.push_back({&study.trial(seen.trials[i]), 0});
     if (several) return out;
     // Behind those that ended, what paused trials have come to.
     std::vector<const TrialRecord*> paused;
@@ -60,12 +70,17 @@ std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& ro
         out.push_back(std::move(column));
     };
     add(study.objectives().size() > 1 ? "front" : "rank", true,
-        [](const Ranked& r) { return fmt::format("{}", r.rank); });
+        [](const Ranked& r) { return r.rank == 0 ? std::string("-") : fmt::format("{}", r.rank); });
     add("trial", true, [](const Ranked& r) { return fmt::format("{}", r.trial->number); });
     add("status", false, [](const Ranked& r) { return std::string(to_string(r.trial->state)); });
     for (std::size_t k = 0; k < study.objectives().size(); ++k)
         add(study.objectives()[k].metric, true,
             [&](const Ranked& r) { return detail::short_number(study.value(*r.trial, k)); });
+    for (const OutcomeConstraint& constraint : study.outcome_constraints())
+        add(constraint.text(), true, [&](const Ranked& r) {
+            const double value = r.trial->metric(constraint.metric);
+            return detail::short_number(value) + (constraint.kept_by(value) ? "" : " !");
+        });
     if (const auto& second = study.objective().tie_break)
         add(second->metric, true,
             [&](const Ranked& r) { return detail::short_number(r.trial->metric(second->metric)); });

@@ -251,9 +251,8 @@ std::optional<AttemptFailure> CommandRun::judge(int number, const ProcessOptions
     } else if (ended.end == ProcessEnd::exited && ended.exit_code == 0) {
         const std::vector<std::string> missing = missing_objectives();
         if (missing.empty()) return std::nullopt;
-        what += fmt::format(
-            ", but its output never gave the objective '{}' (attune extract shows the nearest line)",
-            fmt::join(missing, "', '"));
+        what += fmt::format(", but its output {} '{}' (attune extract shows the nearest line)",
+                            never_gave_the_objective, fmt::join(missing, "', '"));
     } else if (ended.end == ProcessEnd::exited) {
         failure.transient = contains(options_.environment_exit_codes, ended.exit_code) || ended.exit_code < 0;
         const bool no_program = ended.exit_code == kShellNotFound || ended.exit_code == kShellCannotExecute;

@@ -81,9 +81,10 @@ class OptionReader {
         }
     }
 
-    /// All that begin with `prefix`, with the rest of their names.
-    [[nodiscard]] std::map<std::string, Value> take_prefixed(const std::string& prefix) {
-        known_.insert(prefix + "<option>");
+    /// All that begin with `prefix`, by the rest of their names, for which `shown` stands in errors.
+    [[nodiscard]] std::map<std::string, Value> take_prefixed(const std::string& prefix,
+                                                             const std::string& shown = "<option>") {
+        known_.insert(prefix + shown);
         std::map<std::string, Value> out;
         for (const auto& [name, value] : values_) {
             if (name.rfind(prefix, 0) != 0) continue;

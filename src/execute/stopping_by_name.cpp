@@ -91,6 +91,7 @@ void add_rules(StoppingPolicyRegistry& registry) {
     add_of_metric<MedianRule, MedianRuleOptions>(
         registry, "median", [](OptionReader& reader, MedianRuleOptions& options) {
             reader.take("warmup_steps", options.warmup_steps);
+            reader.take("warmup_share", options.warmup_share);
             reader.take("minimum_trials", options.minimum_trials);
             reader.take<MedianOf>(
                 "of", options.of,

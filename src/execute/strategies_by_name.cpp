@@ -2,6 +2,7 @@
 #include "attune/strategy/automatic.hpp"
 #include "attune/strategy/by_name.hpp"
 #include "attune/strategy/cma_es.hpp"
+#include "attune/strategy/finalists.hpp"
 #include "attune/strategy/freeze_thaw.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
@@ -35,8 +36,7 @@ TreeParzen tree_parzen(const StrategyRegistry::Options& options) {
 }
 
 /// The strategy that says where trials begin, with its options as `begins.<option>`.
-AnyStrategy beginning(detail::OptionReader& reader) {
-    std::string name = "random";
+AnyStrategy beginning(detail::OptionReader& reader, std::string name = "random") {
     reader.take("begins", name);
     return StrategyRegistry::standard().make(name, reader.take_prefixed("begins."));
 }
@@ -89,6 +89,13 @@ StrategyRegistry StrategyRegistry::standard() {
         reader.take("starts", process.starts);
         reader.take("always_refit_below", process.always_refit_below);
         reader.take("refit_growth", process.refit_growth);
+        reader.take<CostAwareness>("cost", process.cost,
+                                   {{"ignored", CostAwareness::ignored},
+                                    {"per_unit", CostAwareness::per_unit},
+                                    {"cooling", CostAwareness::cooling}});
+        reader.take("cost_budget", process.cost_budget);
+        for (const auto& [parameter, value] : reader.take_prefixed("belief.", "<parameter>"))
+            process.beliefs.push_back(belief_from(parameter, to_string(value)));
         reader.finish();
         return AnyStrategy(GaussianProcess(process));
     });
@@ -144,6 +151,18 @@ StrategyRegistry StrategyRegistry::standard() {
         const AnyStrategy begins = beginning(reader);
         reader.finish();
         return AnyStrategy(FreezeThaw(begins, freeze));
+    });
+    registry.add("finalists", [](const Options& options) {
+        OptionReader reader("finalists", options);
+        FinalistsOptions last;
+        int trials = 0;
+        reader.take("trials", trials);
+        last.trials = trials;
+        reader.take("share", last.share);
+        reader.take("candidates", last.candidates);
+        const AnyStrategy begins = beginning(reader, "gaussian_process");
+        reader.finish();
+        return AnyStrategy(Finalists(begins, last));
     });
     return registry;
 }

@@ -126,6 +126,12 @@ OptunaTrial trial_from(const Study& study, const TrialRecord& trial,
             out.intermediate[static_cast<std::int64_t>(report.step)] = value->second;
     }
     add_attributes(trial.attributes, out.user, out.system);
+    if (!study.outcome_constraints().empty() && !out.values.empty()) {  // 0 or less: kept
+        Json excesses = Json::array();
+        for (const OutcomeConstraint& constraint : study.outcome_constraints())
+            excesses.push_back(python_number(constraint.excess(trial.metric(constraint.metric))));
+        out.system["constraints"] = std::move(excesses);
+    }
     Json others = Json::object();
     for (const auto& [name, value] : trial.metrics) {
         bool is_objective = false;

@@ -26,6 +26,23 @@ Objective objective_from(const Json& json) {
     return objective.then({second.text("metric"), direction_from(second.text("direction"))});
 }
 
+Json outcome_constraint_json(const OutcomeConstraint& constraint) {
+    const bool most = constraint.side == OutcomeConstraint::Side::at_most;
+    return Json{{"metric", JsonObject::text_json(constraint.metric)},
+                {most ? "at_most" : "at_least", number_to_json(constraint.bound)}};
+}
+
+OutcomeConstraint outcome_constraint_from(const Json& json) {
+    const JsonObject o(json, "outcome constraint", {"metric", "at_most", "at_least"});
+    if (o.has("at_most") == o.has("at_least"))
+        throw InvalidJson("outcome constraint: needs one of 'at_most' and 'at_least'");
+    const bool most = o.has("at_most");
+    const double bound = number_from_json(o.at(most ? "at_most" : "at_least"), "outcome constraint: bound");
+    if (!std::isfinite(bound))
+        throw InvalidJson("outcome constraint: bound of " + o.text("metric") + " must be finite");
+    return most ? at_most(o.text("metric"), bound) : at_least(o.text("metric"), bound);
+}
+
 /// The words of the kinds, in the order of EventBody: part of the file format.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kinds{
     "created", "enqueued", "suggested", "reported", "decided",      "interrupted",
@@ -72,6 +89,10 @@ void write(Json& out, const event::Created& e) {
     out["final_value"] = e.final_value == event::FinalValue::best_report ? "best_report" : "last_report";
     out["settings"] = texts_json(e.settings);
     out["environment"] = texts_json(e.environment);
+    Json constraints = Json::array();
+    for (const OutcomeConstraint& constraint : e.outcome_constraints)
+        constraints.push_back(outcome_constraint_json(constraint));
+    if (!constraints.empty()) out["outcome_constraints"] = std::move(constraints);
 }
 void write(Json& out, const event::Enqueued& e) { out["configuration"] = values_to_json(e.configuration); }
 void write(Json& out, const event::Suggested& e) {
@@ -190,9 +211,9 @@ SearchSpace space_of(const JsonObject& object) {
 }
 
 event::Created read_created(const Json& json) {
-    const JsonObject o = members(
-        json, "created",
-        {"name", "seed", "space", "constraints", "objectives", "final_value", "settings", "environment"});
+    const JsonObject o = members(json, "created",
+                                 {"name", "seed", "space", "constraints", "objectives", "final_value",
+                                  "settings", "environment", "outcome_constraints"});
     event::Created e;
     e.name = o.text("name");
     e.seed = o.integer<std::uint64_t>("seed");
@@ -207,6 +228,9 @@ event::Created read_created(const Json& json) {
                  {{FinalValue::best_report, "best_report"}, {FinalValue::last_report, "last_report"}}});
     e.settings = texts(o, "settings");
     e.environment = texts(o, "environment");
+    if (o.has("outcome_constraints"))
+        for (const Json& element : o.list("outcome_constraints"))
+            e.outcome_constraints.push_back(outcome_constraint_from(element));
     return e;
 }
 

@@ -202,6 +202,7 @@ void check_mergeable(const Study& first, const Study& other, const std::string& 
     std::string text;
     for (const std::string& line : first.space().differences(other.space())) text += "; " + line;
     if (first.objectives() != other.objectives()) text += "; the objectives";
+    if (first.outcome_constraints() != other.outcome_constraints()) text += "; the outcome constraints";
     if (!text.empty())
         throw InvalidState(source +
                            ": is another study than the first one; these differ (the first's -> its)" + text);

@@ -279,3 +279,27 @@ TEST_CASE("sections refuse what they cannot draw") {
         attune::confusion_matrix_section({"a", "b"}, {{0, 0}, {0, 0}}).html.find("0 of 0 cases right (-)") !=
         std::string::npos);
 }
+
+TEST_CASE("outcome constraints: the page says what breaks them, and what comes nearest where all do") {
+    attune::SearchSpace space;
+    (void)space.continuous("x", 0, 1);
+    attune::test::StudyMaker maker(space, {attune::maximize("accuracy")}, "sample",
+                                   {attune::at_most("latency", 20)});
+    const auto trial = [&](double accuracy, double latency) {
+        maker.finish(maker.begin(maker.draw(static_cast<std::int64_t>(maker.study.trials().size()))),
+                     attune::TrialState::completed, {{"accuracy", accuracy}, {"latency", latency}});
+    };
+    trial(0.9, 30);
+    trial(0.8, 25);
+    const std::string without = render_report(maker.study);
+    CHECK(without.find("No trial keeps latency &lt;= 20. The one that comes nearest:") != std::string::npos);
+    CHECK(without.find("Trial 1, completed") != std::string::npos);
+    trial(0.7, 10);
+    const std::string page = render_report(maker.study);
+    CHECK(page.find("maximize accuracy, with latency &lt;= 20, trial 2") != std::string::npos);
+    const auto data = embedded(page);
+    CHECK(data.at("constraints").at(0).at("text") == "latency <= 20");
+    CHECK(data.at("trials").at(0).at("breaks").at(0) == "latency <= 20");
+    CHECK(!data.at("trials").at(2).contains("breaks"));
+    CHECK(data.at("best") == 2);
+}

@@ -18,14 +18,16 @@ inline constexpr double first_second = 1'700'000'000;
 /// Folds events at a time that moves on as told.
 class StudyMaker {
   public:
-    StudyMaker(SearchSpace space, std::vector<Objective> objectives, const std::string& name = "sample") {
+    StudyMaker(SearchSpace space, std::vector<Objective> objectives, const std::string& name = "sample",
+               std::vector<OutcomeConstraint> outcome_constraints = {}) {
         add(event::Created{name,
                            7,
                            std::move(space),
                            std::move(objectives),
                            event::FinalValue::best_report,
                            {{"strategy", "gaussian process"}, {"stopping", "median rule"}},
-                           {{"attune", "0.1.0"}, {"cores", "8"}, {"processor", "a processor"}}});
+                           {{"attune", "0.1.0"}, {"cores", "8"}, {"processor", "a processor"}},
+                           std::move(outcome_constraints)});
     }
     void add(EventBody body) { study.apply({first_second + seconds, std::move(body)}); }
 

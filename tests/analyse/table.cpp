@@ -76,3 +76,30 @@ TEST_CASE("counts of one are told in the singular") {
     maker.finish(maker.begin(maker.draw(0)), attune::TrialState::completed, {{"loss", 1}});
     CHECK(attune::best_trials_table(maker.study).find("\n1 trial: 1 completed\n") != std::string::npos);
 }
+
+TEST_CASE("trials that break an outcome constraint come last, without a rank") {
+    attune::SearchSpace space;
+    (void)space.constant("x", 1);
+    const auto rows = [&](std::vector<attune::Objective> objectives) {
+        attune::test::StudyMaker maker(space, std::move(objectives), "sample", {attune::at_most("ms", 5)});
+        for (const auto& [accuracy, ms] :
+             std::vector<std::pair<double, double>>{{0.9, 9}, {0.5, 5}, {0.95, 6}, {0.7, 3}})
+            maker.finish(maker.begin(maker.draw(0)), attune::TrialState::completed,
+                         {{"accuracy", accuracy}, {"ms", ms}});
+        return attune::best_trials_table(maker.study, {.footer = false});
+    };
+    CHECK(rows({attune::maximize("accuracy")}) ==
+          "rank  trial  status     accuracy  ms <= 5  seconds  step  x\n"
+          "----  -----  ---------  --------  -------  -------  ----  -\n"
+          "   1      3  completed       0.7        3      0.0     -  1\n"
+          "   2      1  completed       0.5        5      0.0     -  1\n"
+          "   -      2  completed      0.95      6 !      0.0     -  1\n"
+          "   -      0  completed       0.9      9 !      0.0     -  1\n");
+    CHECK(rows({attune::maximize("accuracy"), attune::minimize("ms")}) ==
+          "front  trial  status     accuracy  ms  ms <= 5  seconds  step  x\n"
+          "-----  -----  ---------  --------  --  -------  -------  ----  -\n"
+          "    1      3  completed       0.7   3        3      0.0     -  1\n"
+          "    2      1  completed       0.5   5        5      0.0     -  1\n"
+          "    -      2  completed      0.95   6      6 !      0.0     -  1\n"
+          "    -      0  completed       0.9   9      9 !      0.0     -  1\n");
+}

@@ -177,3 +177,27 @@ TEST_CASE("TensorBoard's event files: framed records with checksums, as they com
     CHECK(records[5].find("_hparams_/session_end_info") != std::string::npos);
     CHECK(!std::filesystem::exists(folder.path() / "logs" / "trial-00003"));
 }
+
+TEST_CASE("outcome constraints reach Optuna as what it calls constraints: 0 or less where they are kept") {
+    SearchSpace space;
+    (void)space.continuous("lr", 0, 1);
+    Study constrained;
+    event::Created created{"s", 1, space, {minimize("loss")}, event::FinalValue::best_report, {}, {}};
+    created.outcome_constraints = {at_most("ms", 5), at_least("recall", 0.5)};
+    constrained.apply({1, created});
+    for (std::int64_t trial = 0; trial < 2; ++trial) {
+        event::Suggested suggested;
+        suggested.trial = trial;
+        suggested.configuration = {{"lr", 0.5}};
+        constrained.apply({2, suggested});
+    }
+    constrained.apply(
+        {3, event::Finished{
+                0, TrialState::completed, {{"loss", 1}, {"ms", 7}, {"recall", 0.75}}, {}, "", {}, {}, {}}});
+    constrained.apply(
+        {4, event::Finished{1, TrialState::failed, {}, FailureKind::configuration, "", {}, {}, {}}});
+    const auto all = lines(study_as_optuna_journal(constrained, "name"));
+    REQUIRE(all.size() == 4);
+    CHECK(nlohmann::json::parse(all[2])["system_attrs"]["constraints"] == nlohmann::json{2.0, -0.25});
+    CHECK(!nlohmann::json::parse(all[3])["system_attrs"].contains("constraints"));
+}

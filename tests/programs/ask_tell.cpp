@@ -274,5 +274,39 @@ TEST_CASE("without saying so a session has the strategy and stopping of attune t
     CHECK(answers[0] == R"({"created":{"trials":0,"strategy":"gaussian_process","stopping":"median"}})");
     CHECK(
         answers.back() ==
-        R"({"decision":"stop","reason":"a is NaN at step 1, which counts as worse than any number, here the median 1 of 5 trials"})");
+        R"({"decision":"stop","reason":"a is NaN at step 1, which counts as worse than any number, here the median 1 of the running averages of 5 trials"})");
+}
+
+TEST_CASE("outcome constraints: broken ones are named, and their metric must be told") {
+    const attune::test::TemporaryFolder folder;
+    check_session(folder.path(), R"~(
+>{"create": {"space": [{"name": "n", "type": "integer", "low": 1, "high": 4}], "objectives": [{"metric": "accuracy", "direction": "maximize"}], "outcome_constraints": ["ms < 5"], "strategy": {"name": "grid"}}}
+{"error":{"kind":"invalid_option","message":"outcome constraint 'ms < 5': compares by <; write a metric, <= or >=, and a finite number"}}
+>{"create": {"space": [{"name": "n", "type": "integer", "low": 1, "high": 4}], "objectives": [{"metric": "accuracy", "direction": "maximize"}], "outcome_constraints": ["ms <= 5"], "strategy": {"name": "grid"}}}
+{"created":{"trials":0,"strategy":"grid","stopping":"median"}}
+>{"ask": {"count": 2}}
+{"asked":[{"trial":0,"configuration":{"n":1},"reason":"next point of the grid"},{"trial":1,"configuration":{"n":2},"reason":"next point of the grid"}]}
+>{"tell": {"trial": 0, "metrics": {"accuracy": 0.9}}}
+{"error":{"kind":"invalid_option","message":"tell.metrics: has no 'ms', an outcome constraint's metric, and no report of trial 0 had it; the trial stays open"}}
+>{"tell": {"trial": 0, "metrics": {"accuracy": 0.9, "ms": 7}}}
+{"told":0,"best":null}
+>{"tell": {"trial": 1, "metrics": {"accuracy": 0.5, "ms": 5}}}
+{"told":1,"best":{"trial":1,"metrics":{"accuracy":0.5,"ms":5}}}
+)~");
+}
+
+TEST_CASE("beliefs and costs are options of the Gaussian process") {
+    const attune::test::TemporaryFolder folder;
+    check_session(folder.path(), R"~(
+>{"create": {"space": [{"name": "lr", "type": "continuous", "low": 0.001, "high": 1, "scale": "log"}], "objectives": [{"metric": "loss", "direction": "minimize"}], "strategy": {"name": "gaussian_process", "options": {"belief.lr": "0.01..1", "cost": "per_unit"}}}}
+{"created":{"trials":0,"strategy":"gaussian_process","stopping":"median"}}
+>{"ask": {}}
+{"asked":[{"trial":0,"configuration":{"lr":0.1},"reason":"where good values are believed to lie"}]}
+)~");
+    check_session(folder.path(), R"~(
+>{"create": {"space": [{"name": "lr", "type": "continuous", "low": 0.001, "high": 1, "scale": "log"}], "objectives": [{"metric": "loss", "direction": "minimize"}], "strategy": {"name": "gaussian_process", "options": {"belief.rate": 0.1}}}}
+{"created":{"trials":0,"strategy":"gaussian_process","stopping":"median"}}
+>{"ask": {}}
+{"error":{"kind":"invalid_option","message":"belief about 'rate': the space has no such parameter"}}
+)~");
 }

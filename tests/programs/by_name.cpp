@@ -11,6 +11,7 @@ TEST_CASE("strategies are made by name, and a wrong name or option lists the kno
     for (const std::string& name : registry.names()) {
         StrategyRegistry::Options needed;  // those without a default
         if (name == "freeze_thaw") needed = {{"horizon", 27.0}};
+        if (name == "finalists") needed = {{"trials", std::int64_t{20}}};
         CHECK(registry.make(name, needed).name() == name);
     }
     CHECK(registry.make("tree_parzen").name() == "tpe");  // as studies of earlier versions call it

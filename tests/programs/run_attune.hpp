@@ -38,7 +38,8 @@ class Attune {
     pid_t start(const std::vector<std::string>& arguments, const std::string& input = "") {
         put(folder_ / "stdin", input);
         std::vector<std::string> words{"/bin/sh", "-c", "cd \"$0\" && exec \"$@\" < stdin > stdout 2> stderr",
-                                       folder_.string(), (attune::test::build_folder() / "bin" / "attune").string()};
+                                       folder_.string(),
+                                       (attune::test::build_folder() / "bin" / "attune").string()};
         words.insert(words.end(), arguments.begin(), arguments.end());
         std::vector<char*> raw;
         for (std::string& word : words) raw.push_back(word.data());

@@ -326,7 +326,7 @@ TEST_CASE("the name that was meant is suggested where one is near") {
     const std::vector<std::pair<std::vector<std::string>, std::string>> near{
         {{"--strategy", "gausian_process"}, "did you mean 'gaussian_process'?"},
         {{"--stopping", "meidan"}, "did you mean 'median'?"},
-        {{"--stopping-option", "warmup=3"}, "did you mean 'warmup_steps'?"},
+        {{"--stopping-option", "warmup_step=3"}, "did you mean 'warmup_steps'?"},
         {{"--report-on", "next_step"}, "did you mean 'next-step'?"},
         {{"--fixed", "wdith=3"}, "did you mean 'width'?"},
         {{"--objective", "maximise:accuracy"}, "did you mean 'maximize'?"},
@@ -363,4 +363,35 @@ TEST_CASE("a file of metrics that is wrong is named, with the place in it") {
         all.emplace_back("metrics.json");
         refusals.check(tune_arguments({"--metrics-file", "metrics.json"}), all);
     }
+}
+
+TEST_CASE("outcome constraints: the best keeps them, and an existing study keeps them too") {
+    const attune::test::TemporaryFolder folder;
+    attune::test::prepare(folder.path());
+    put(folder.path() / "train.sh",
+        std::string(attune::test::tune_trainer) + "echo \"latency: $((width * 10)) ms\"\n");
+    Attune attune(folder.path());
+    const auto arguments = [](std::vector<std::string> more) {
+        std::vector<std::string> all{
+            "--metric", "latency=latency: ([0-9]+) ms", "--trials", "12", "--strategy", "grid"};
+        all.insert(all.end(), more.begin(), more.end());
+        return tune_arguments(all);
+    };
+    REQUIRE(attune.run(arguments({"--outcome-constraint", "latency <= 40"})) == 0);
+    CHECK(attune.out().find("latency <= 40") != std::string::npos);
+    CHECK(attune.errors().find("(breaks latency <= 40)") != std::string::npos);
+    const attune::Study study = attune::test::study_in(folder.path() / "study.attune");
+    REQUIRE(study.best() != nullptr);
+    CHECK(study.best()->metric("latency") == 40);
+    CHECK(study.value(*study.best()) == doctest::Approx(0.43));
+    // Left out, they are the study's; others are another study.
+    CHECK(attune.run(arguments({"--check-only"})) == 0);
+    CHECK(attune.out().find("outcome constraints: latency <= 40") != std::string::npos);
+    CHECK(attune.run(arguments({"--outcome-constraint", "latency <= 50"})) == 2);
+    CHECK(attune.errors().find("outcome_constraints: latency <= 40 there, latency <= 50 asked for") !=
+          std::string::npos);
+    CHECK(attune.run(arguments({"--study", "other.attune", "--outcome-constraint", "size <= 50"})) == 2);
+    CHECK(attune.errors().find("outcome constraint size <= 50") != std::string::npos);
+    REQUIRE(attune.run(arguments({"--study", "none.attune", "--outcome-constraint", "latency <= 5"})) == 1);
+    CHECK(attune.out().find("no trial keeps latency <= 5; trial") != std::string::npos);
 }

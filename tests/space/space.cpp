@@ -182,7 +182,8 @@ TEST_CASE("a configuration read back from its own values is the same, and equali
     other[0].second = 0.2;
     CHECK(!(space.configuration(other) == c));
     CHECK(!(Configuration{} == c));
-    check_error<InvalidConfiguration>([&] { (void)space.from_native({0.1}); }, {"1 value for", "5 parameters"});
+    check_error<InvalidConfiguration>([&] { (void)space.from_native({0.1}); },
+                                      {"1 value for", "5 parameters"});
     check_error<InvalidConfiguration>([&] { (void)space.decode({0.1, 0.2}); }, {"2 values", "5 parameters"});
 }
 

@@ -154,6 +154,7 @@ TEST_CASE("every policy keeps the contract") {
     keeps_contract(after(4, median()));
     keeps_contract(after(4, any_of(NeverStop{}, after(6, median()))));
     keeps_contract(MedianRule{{.minimum_trials = 1, .of = MedianOf::best_values}});
+    keeps_contract(MedianRule{{.warmup_share = 0.3, .minimum_trials = 1}});
     keeps_contract(
         MedianRule{{.minimum_trials = 2, .pool = TrialPool::all_earlier, .of = MedianOf::best_values}});
     keeps_contract(PercentileRule{});

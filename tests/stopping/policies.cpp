@@ -33,9 +33,9 @@ TEST_CASE("a reason names NaN and counts one thing as one") {
     c.script.apply(event::Finished{first, TrialState::completed, {}, {}, "", {}, {}, {}}, 2);
     const AnyStoppingPolicy rule = MedianRule{{.minimum_trials = 1}};
     CHECK(c.report(rule, c.begin(), 1, not_a_number).reason ==
-          "loss is NaN at step 1, which counts as worse than any number, here the median 0.5 of 1 trial");
+          "loss is NaN at step 1, which counts as worse than any number, here the median 0.5 of the running averages of 1 trial");
     CHECK(c.report(rule, c.begin(), 1, 0.75).reason ==
-          "loss = 0.75 at step 1 is worse than the median 0.5 of 1 trial");
+          "loss = 0.75 at step 1 is worse than the median 0.5 of the running averages of 1 trial");
     const AnyStoppingPolicy patience = Patience{{.patience = 1}};
     CHECK(c.report(patience, c.begin(), 1, not_a_number).reason ==
           "loss was no number better than inf for 1 report");
@@ -56,7 +56,8 @@ TEST_CASE("the median rule compares with the median of running averages at the s
     CHECK(!stops(c.report(median(3), n, 1, 3)));  // equal is not worse
     const Verdict verdict = c.report(median(3), n, 2, 5.001);
     CHECK(stops(verdict));
-    CHECK(verdict.reason == "loss = 5.001 at step 2 is worse than the median 5 of 3 trials");
+    CHECK(verdict.reason ==
+          "loss = 5.001 at step 2 is worse than the median 5 of the running averages of 3 trials");
     CHECK(!stops(c.report(median(3), n, 3, 99)));  // nobody got there
     c.completed({2, 4});                           // 2, 3: the median of 2, 5, 5, 3 is 4
     const std::int64_t m = c.begin();

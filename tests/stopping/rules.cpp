@@ -70,8 +70,21 @@ TEST_CASE("the median rule of best values forgives a bad step, and gives its num
     CHECK(!stops(c.report(best, n, 2, 100)));  // its best is 3; theirs 3, 2, 4
     const std::int64_t worse = c.begin();
     const Verdict verdict = c.report(best, worse, 2, 3.5);
-    CHECK(verdict.reason == "the best loss = 3.5 at step 2 is worse than the median 3 of 3 trials");
+    CHECK(verdict.reason ==
+          "the best loss = 3.5 at step 2 is worse than the median 3 of the best values of 3 trials");
     CHECK(verdict.numbers == Metrics{{"median", 3}, {"step", 2}, {"trials", 3}, {"value", 3.5}});
+}
+
+TEST_CASE("the median rule spares the first share of the longest completed training") {
+    Curves c;
+    c.completed(std::vector<double>(20, 1.0));
+    c.completed(std::vector<double>(5, 1.0));
+    const MedianRule rule{{.warmup_share = 0.25, .minimum_trials = 1}};
+    const std::int64_t n = c.begin();
+    CHECK(!stops(c.report(rule, n, 1, 9)));
+    CHECK(!stops(c.report(rule, n, 5, 9)));
+    CHECK(stops(c.report(rule, n, 6, 9)));
+    check_error<InvalidOption>([] { (void)MedianRule{{.warmup_share = 1}}; }, {"warmup_share (1)", "[0, 1)"});
 }
 
 TEST_CASE(

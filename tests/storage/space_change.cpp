@@ -152,21 +152,25 @@ TEST_CASE("studies whose spaces changed on different ways to the same one are me
     CHECK_NOTHROW(Tuner(present, minimize("y"), Journal(path("c.attune"))));
 }
 
-TEST_CASE("journals and databases from before spaces could change are read and gone on with") {
+TEST_CASE("journals and databases of earlier versions are read and gone on with") {
     const test::TemporaryFolder folder;
-    std::vector<Event> expected;
-    std::ifstream lines(data("version_2.jsonl"));
-    for (std::string line; std::getline(lines, line);)
-        expected.push_back(event_from_json(parse_json(line, "line")));
-    REQUIRE(expected.size() == 16);
-    expected.push_back({99, event::SpaceChanged{test::rich_space(), {{"lr", 0.3}}}});
-    for (const char* name : {"version_2.attune", "version_2.db"}) {
-        CAPTURE(name);
-        const auto path = (folder.path() / name).string();
-        std::filesystem::copy_file(data(name), path);
-        CHECK(texts(open_storage(path, {.read_only = true}).read(0)) ==
-              texts({expected.begin(), expected.end() - 1}));
-        CHECK(open_storage(path).append(std::span(expected).last(1), 16));
-        CHECK(texts(open_storage(path, {.read_only = true}).read(0)) == texts(expected));
+    // Version 2 is from before spaces could change, version 4 from before outcome constraints.
+    for (const auto& [version, count] : {std::pair{"version_2", 16}, std::pair{"version_4", 23}}) {
+        std::vector<Event> expected;
+        std::ifstream lines(data(version + std::string(".jsonl")));
+        for (std::string line; std::getline(lines, line);)
+            expected.push_back(event_from_json(parse_json(line, "line")));
+        REQUIRE(expected.size() == static_cast<std::size_t>(count));
+        expected.push_back({99, event::SpaceChanged{test::rich_space(), {{"lr", 0.3}}}});
+        for (const char* ending : {".attune", ".db"}) {
+            const std::string name = version + std::string(ending);
+            CAPTURE(name);
+            const auto path = (folder.path() / name).string();
+            std::filesystem::copy_file(data(name.c_str()), path);
+            CHECK(texts(open_storage(path, {.read_only = true}).read(0)) ==
+                  texts({expected.begin(), expected.end() - 1}));
+            CHECK(open_storage(path).append(std::span(expected).last(1), static_cast<std::uint64_t>(count)));
+            CHECK(texts(open_storage(path, {.read_only = true}).read(0)) == texts(expected));
+        }
     }
 }

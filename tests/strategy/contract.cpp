@@ -3,6 +3,7 @@
 #include "attune/strategy/asynchronous_halving.hpp"
 #include "attune/strategy/automatic.hpp"
 #include "attune/strategy/cma_es.hpp"
+#include "attune/strategy/finalists.hpp"
 #include "attune/strategy/freeze_thaw.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/grid.hpp"
@@ -55,4 +56,8 @@ TEST_CASE("freeze-thaw keeps the contract") {
     strategy_contract(FreezeThaw{{.horizon = 9}}, "freeze_thaw", {.pauses = true});
     strategy_contract(FreezeThaw{TreeParzen{{.initial_trials = 4}}, {.horizon = 9}}, "freeze_thaw",
                       {.pauses = true});
+}
+TEST_CASE("a search that ends with repeats keeps the contract until then") {
+    strategy_contract(Finalists{RandomSearch{}, {.trials = 1000}}, "finalists");
+    strategy_contract(Finalists{Hyperband{}, {.trials = 1000}}, "finalists", {.pauses = true});
 }

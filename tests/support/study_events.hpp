@@ -47,7 +47,8 @@ inline std::vector<Event> rich_events() {
                            {maximize("accuracy"), minimize("loss")},
                            event::FinalValue::last_report,
                            {{"strategy", "random"}},
-                           {{"processor", "x\xff\xfe"}}};
+                           {{"processor", "x\xff\xfe"}},
+                           {at_most("latency\nms", 0.1 + 0.2), at_least("recall", -1e300)}};
     event::Suggested suggested;
     suggested.configuration = rich_values();
     suggested.view = 2;

@@ -264,3 +264,36 @@ TEST_CASE("options and spaces that cannot be are refused when the tuner is made"
     check_error<InvalidSpace>([&] { Tuner{empty, minimize("y")}; }, {"n > 9", "no configuration"});
     check_error<InvalidState>([] { Tuner{test::plane(), std::vector<Objective>{}}; }, {"no objective"});
 }
+
+TEST_CASE("outcome constraints are parts of the study: they choose the best, and must be told") {
+    Memory memory;
+    const auto tuner_of = [&](std::vector<OutcomeConstraint> constraints) {
+        return std::make_unique<Tuner>(test::plane(), maximize("acc"), memory, std::move(constraints));
+    };
+    const auto tuner = tuner_of({at_most("ms", 5)});
+    const auto tell = [&](Metrics metrics) {
+        auto trial = tuner->ask();
+        REQUIRE(trial);
+        trial->tell(metrics);
+        return trial->number();
+    };
+    CHECK(tell({{"acc", 0.9}, {"ms", 8}}) == 0);
+    check_error<InvalidState>([&] { (void)Outcome(tuner->study(), "").best(); },
+                              {"none of its 1 trial", "ms <= 5", "trial 0", "nearest"});
+    CHECK(tell({{"acc", 0.5}, {"ms", 5}}) == 1);
+    CHECK(tell({{"acc", 0.7}}) == 2);
+    const Study study = tuner->study();
+    CHECK(Outcome(study, "").best().number == 1);
+    CHECK(study.trial(2).state == TrialState::failed);
+    CHECK(study.trial(2).reason == "the constrained metric ms was neither told nor reported");
+    // Another study's constraints are another study.
+    check_error<InvalidState>([&] { (void)tuner_of({}); }, {"outcome constraints: ms <= 5 -> none"});
+    check_error<InvalidState>([&] { (void)tuner_of({at_most("ms", 6)}); }, {"ms <= 5 -> ms <= 6"});
+    CHECK_NOTHROW((void)tuner_of({at_most("ms", 5)}));
+    check_error<InvalidOption>(
+        [&] {
+            (void)Tuner(test::plane(), maximize("acc"),
+                        at_least("ms", std::numeric_limits<double>::infinity()));
+        },
+        {"ms >= inf", "finite bound"});
+}

@@ -47,6 +47,9 @@ struct RetryOptions {
     void validate() const;
 };
 
+/// Words of the reason why a program that ended well has failed as a trial.
+inline constexpr std::string_view never_gave_the_objective = "never gave the objective";
+
 struct CommandOptions {
     /// The program and its arguments. `{name}` stands for a hyperparameter's value, or for one of `{trial}`,
     /// `{attempt}`, `{seed}`,

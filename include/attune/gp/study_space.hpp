@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -48,6 +49,12 @@ class StudySpace {
 
     /// How many dimensions the model has; 0 where nothing can vary.
     [[nodiscard]] std::size_t dimensions() const { return parameters_.size(); }
+    /// The dimension of a parameter, by its place in the space; nothing where it cannot vary.
+    [[nodiscard]] std::optional<Eigen::Index> column_of(std::size_t parameter) const {
+        const auto found = std::find(parameters_.begin(), parameters_.end(), parameter);
+        if (found == parameters_.end()) return std::nullopt;
+        return static_cast<Eigen::Index>(found - parameters_.begin());
+    }
     [[nodiscard]] InputMetric metric() const { return InputMetric(dimensions_); }
     [[nodiscard]] const std::vector<SearchAxis>& axes() const { return axes_; }
 

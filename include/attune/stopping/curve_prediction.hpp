@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "attune/stopping/detail/longest_training.hpp"
 #include "attune/stopping/detail/watched.hpp"
 #include "attune/stopping/stopping_policy.hpp"
 #include "attune/study/curve_forecasts.hpp"
@@ -118,13 +119,7 @@ class CurvePrediction {
   private:
     [[nodiscard]] double horizon(const Study& study) {
         if (options_.horizon > 0) return options_.horizon;
-        horizon_follower_.follow(
-            study, [&] { longest_ = 0; },
-            [&](const TrialRecord& trial) {
-                if (trial.state == TrialState::completed)
-                    for (const Report& report : trial.reports) longest_ = std::max(longest_, report.step);
-            });
-        return longest_;
+        return longest_.steps(study);
     }
 
     /// The least loss of the other trials, completed or (where it counts) expected, and how many have any.
@@ -135,15 +130,14 @@ class CurvePrediction {
             const auto& standing = forecasts_.standings()[i];
             if (standing.gone || static_cast<std::int64_t>(i) == trial.number) continue;
             ++reported;
-            if (standing.ended || expected) best = std::min(best, standing.forecast.mean);
+            if (standing.rival && (standing.ended || expected)) best = std::min(best, standing.forecast.mean);
         }
         return {best, reported};
     }
 
     CurvePredictionOptions options_;
     CurveForecasts forecasts_;
-    StudyFollower horizon_follower_;
-    double longest_ = 0;
+    detail::LongestTraining longest_;
 };
 
 }  // namespace attune

@@ -19,8 +19,8 @@ struct InvalidEventBytes : Error {
 };
 
 /// Version of the form that is written here. All versions up to it are read: 2 has changes of the space, 3
-/// trials that pause at a step and numbers of decisions.
-inline constexpr int binary_event_version = 3;
+/// trials that pause at a step and numbers of decisions, 4 outcome constraints.
+inline constexpr int binary_event_version = 4;
 
 /// The events one after another, behind a byte with the version.
 [[nodiscard]] std::string to_bytes(std::span<const Event> events);

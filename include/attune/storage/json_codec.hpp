@@ -25,14 +25,15 @@ struct InvalidJson : Error {
 };
 
 /// Version of the events' form that is written here. All versions up to it are read: 2 has workers and
-/// claims, 3 changes of the space, 4 trials that pause at a step and numbers of decisions.
-inline constexpr int event_format_version = 4;
+/// claims, 3 changes of the space, 4 trials that pause at a step and numbers of decisions,
+/// 5 outcome constraints.
+inline constexpr int event_format_version = 5;
 
 /// Parses strictly: one value, no member twice, nothing deeper than 100. Throws InvalidJson that begins with
 /// `what`.
 [[nodiscard]] Json parse_json(std::string_view text, const std::string& what);
 
-/// `{"v": 4, "kind": "reported", "time": 1700000000.5, ...}`; members that have their default value are left
+/// `{"v": 5, "kind": "reported", "time": 1700000000.5, ...}`; members that have their default value are left
 /// out.
 [[nodiscard]] Json to_json(const Event& event);
 

@@ -15,8 +15,12 @@ namespace attune {
 /// The first trials are the centre of the space and scrambled Sobol points. Then a model of the objective is
 /// fitted (see RegressionFitOptions::with_priors), trials in flight are taken to give what the model
 /// predicts, and the configuration with the most expected improvement is proposed, whatever mix of parameters
-/// the space has. Failed trials count as bad as the worst one that did not; failures of the environment are
-/// left out.
+/// the space has.
+///
+/// Outcome constraints have a model each, and improvement is weighed by the chance that all are kept; where
+/// no trial keeps them, what does is looked for first (Gardner et al. 2014). The chance that a trial does not
+/// fail is one more such weight; a failed trial says nothing else. Failures of the environment are left out.
+/// Beliefs and costs are options.
 ///
 /// Several objectives have a model each, and the configuration is proposed whose expected hypervolume
 /// improvement over the front is the largest (its logarithm, in closed form: HypervolumeImprovement). With

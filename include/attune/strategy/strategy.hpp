@@ -83,6 +83,7 @@ struct Suggestion {
     std::string fit;     ///< what a later suggestion of this strategy may start from; stored with the trial
     std::optional<std::int64_t> resume{};  ///< number of a paused trial; none: a new one is begun
     std::optional<double> until{};         ///< the step at which it is to pause; none: it runs to its end
+    bool repeats = false;  ///< asks for a configuration again on purpose, whatever is said of duplicates
 };
 
 /// Proposes what to try next.

@@ -78,7 +78,8 @@ struct TreeParzenOptions {
 /// Kernels are multivariate, so parameters that go together are learnt together, also down the tree of a
 /// conditional space (see detail::ParzenMixture). Trials in flight count among the others, which keeps
 /// parallel workers apart; so do failures of the configuration. With several objectives the good trials are
-/// the first fronts, and of the front that is cut through those that stand most alone.
+/// the first fronts, and of the front that is cut through those that stand most alone. Trials that break
+/// outcome constraints come behind all others, by how little they break them.
 /// Where the space has changed, trials that it no longer contains are left out.
 ///
 /// Costs O(candidates * trials * parameters) a suggestion: for many cheap trials. A value type without state:
@@ -117,7 +118,7 @@ class TreeParzen {
         sides.with_value = seen.trials.size();
         const std::size_t count = options_.good_count(sides.with_value);
         std::vector<bool> good(study.trials().size(), false);
-        for (const std::size_t i : detail::best_first(seen.losses, count))
+        for (const std::size_t i : detail::best_first(seen, count))
             good[static_cast<std::size_t>(seen.trials[i])] = true;
         for (const TrialRecord& trial : study.trials()) {
             if (trial.failure == FailureKind::environment) continue;

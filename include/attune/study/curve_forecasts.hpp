@@ -30,6 +30,7 @@ class CurveForecasts {
         double step = 0;     ///< the latest one; of a trial under way that is to pause, where it will be
         bool ended = false;  ///< completed: `forecast.mean` is what it has
         bool gone = true;    ///< stopped, failed, or without a number yet: no forecast
+        bool rival = true;   ///< false where it broke an outcome constraint, so that none has to beat it
     };
 
     /// Brings the forecasts up to the study. `horizon` is the step at which trainings end.
@@ -49,7 +50,7 @@ class CurveForecasts {
         standings_.resize(study.trials().size());
         std::sort(changed_.begin(), changed_.end());
         changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
-        for (const std::int64_t number : changed_) look_at(study.trial(number));
+        for (const std::int64_t number : changed_) look_at(study, study.trial(number));
         forecast_all();
     }
 
@@ -60,17 +61,18 @@ class CurveForecasts {
     }
     /// The scale of differences between trials, in units of the metric; 0 while nothing differs.
     [[nodiscard]] double spread() const { return spread_; }
-    /// The least loss of the completed trials; infinite where none is.
+    /// The least loss of the completed trials that keep the outcome constraints; infinite where none is.
     [[nodiscard]] double best_ended() const { return best_ended_; }
 
   private:
-    void look_at(const TrialRecord& trial) {
+    void look_at(const Study& study, const TrialRecord& trial) {
         Standing& standing = standings_[static_cast<std::size_t>(trial.number)];
         standing = {};
         if (trial.state == TrialState::completed) {
             const double value = trial.metric(objective_.metric);
             standing.gone = std::isnan(value);
             standing.ended = !standing.gone;
+            standing.rival = study.keeps_constraints(trial);
             if (standing.ended) standing.outlook.drift = objective_.loss(value);
             standing.step = trial.reports.empty() ? horizon_ : trial.reports.back().step;
             if (standing.ended) lessons_.learn(trial.number, losses(trial), standing.outlook.drift, horizon_);
@@ -108,7 +110,7 @@ class CurveForecasts {
         for (const Standing& s : standings_) {
             if (s.gone || !std::isfinite(s.outlook.drift)) continue;
             drifts_.push_back(s.outlook.drift);
-            if (s.ended) best_ended_ = std::min(best_ended_, s.outlook.drift);
+            if (s.ended && s.rival) best_ended_ = std::min(best_ended_, s.outlook.drift);
         }
         spread_ = width(drifts_);
         lessons_.draw(spread_);

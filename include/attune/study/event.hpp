@@ -11,6 +11,7 @@
 
 #include "attune/space/space.hpp"
 #include "attune/study/objective.hpp"
+#include "attune/study/outcome_constraint.hpp"
 #include "attune/study/trial_record.hpp"
 
 /// The events of a study. A study is their fold (see Study::apply); storages append and read them and know
@@ -41,6 +42,7 @@ struct Created {
     std::map<std::string, std::string> settings;  ///< strategy, stopping ... for people and for `replay`
     std::map<std::string, std::string>
         environment;  ///< versions, processor, threads, fingerprint of the data
+    std::vector<OutcomeConstraint> outcome_constraints{};  ///< that results must keep to count
 };
 
 /// A configuration that the user wants tried next.

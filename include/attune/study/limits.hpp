@@ -147,6 +147,7 @@ struct Limits {
     std::optional<std::int64_t> max_trials_without_improvement{};
     std::optional<double> max_cost{};
     int max_failures_in_a_row = 20;
+    std::optional<Limit> also{};  ///< any other one, such as converged()
 
     /// As one limit. Throws InvalidOption for values outside their ranges.
     [[nodiscard]] Limit any() const {
@@ -156,6 +157,7 @@ struct Limits {
         if (target) limit = limit || attune::target(*target);
         if (max_trials_without_improvement) limit = limit || no_improvement(*max_trials_without_improvement);
         if (max_cost) limit = limit || attune::max_cost(*max_cost);
+        if (also) limit = limit || *also;
         return limit;
     }
 };

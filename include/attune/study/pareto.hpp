@@ -241,10 +241,12 @@ inline std::vector<Losses> inside(const std::vector<Losses>& points, const Losse
     return out;
 }
 
-/// The losses of the completed and stopped trials that have a value for every objective, and their numbers.
+/// The losses of the completed and stopped trials that have a value for every objective, their numbers, and
+/// how far they lie beyond the outcome constraints.
 struct StudyLosses {
     std::vector<std::int64_t> trials;
     std::vector<Losses> losses;
+    std::vector<double> violations;  ///< see Study::violation
 };
 
 [[nodiscard]] inline StudyLosses study_losses(const Study& study) {
@@ -257,16 +259,24 @@ struct StudyLosses {
         if (std::any_of(losses.begin(), losses.end(), [](double loss) { return std::isnan(loss); })) continue;
         out.trials.push_back(trial.number);
         out.losses.push_back(std::move(losses));
+        out.violations.push_back(study.violation(trial));
     }
     return out;
 }
 
 /// Numbers of the trials that no other trial beats, ascending: completed and stopped ones with a value for
-/// every objective. With one objective, the best ones. O(n^2) at worst.
+/// every objective that keep all outcome constraints. With one objective, the best ones. O(n^2) at worst.
 [[nodiscard]] inline std::vector<std::int64_t> pareto_front(const Study& study) {
-    const StudyLosses seen = study_losses(study);
+    StudyLosses seen = study_losses(study);
+    std::vector<std::int64_t> trials;
+    std::vector<Losses> losses;
+    for (std::size_t i = 0; i < seen.trials.size(); ++i) {
+        if (seen.violations[i] > 0) continue;
+        trials.push_back(seen.trials[i]);
+        losses.push_back(std::move(seen.losses[i]));
+    }
     std::vector<std::int64_t> out;
-    for (const std::size_t i : pareto_indices(seen.losses)) out.push_back(seen.trials[i]);
+    for (const std::size_t i : pareto_indices(losses)) out.push_back(trials[i]);
     return out;
 }
 

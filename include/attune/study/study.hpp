@@ -20,6 +20,7 @@
 #include "attune/space/detail/counted.hpp"
 #include "attune/study/event.hpp"
 #include "attune/study/objective.hpp"
+#include "attune/study/outcome_constraint.hpp"
 #include "attune/study/study_identity.hpp"
 #include "attune/study/trial_record.hpp"
 
@@ -91,6 +92,10 @@ class Study {
     [[nodiscard]] const std::map<std::string, Value>& assumed() const { return assumed_; }
     [[nodiscard]] const std::vector<Objective>& objectives() const { return created_.objectives; }
     [[nodiscard]] const Objective& objective() const { return created_.objectives.front(); }
+    /// Bounds that the metrics of a result must keep; usually none.
+    [[nodiscard]] const std::vector<OutcomeConstraint>& outcome_constraints() const {
+        return created_.outcome_constraints;
+    }
     [[nodiscard]] const std::map<std::string, std::string>& settings() const { return created_.settings; }
     [[nodiscard]] const std::map<std::string, std::string>& environment() const {
         return created_.environment;
@@ -126,9 +131,27 @@ class Study {
                                                  : trial.metric(objectives()[objective].metric);
     }
 
+    /// How far a trial's metrics lie beyond the outcome constraints (see attune::violation): 0 where it keeps
+    /// all of them, infinite where it lacks a metric of theirs.
+    [[nodiscard]] double violation(const TrialRecord& trial) const {
+        return attune::violation(outcome_constraints(), trial.metrics);
+    }
+    /// Whether a trial's metrics keep all outcome constraints.
+    [[nodiscard]] bool keeps_constraints(const TrialRecord& trial) const { return violation(trial) == 0; }
+
+    /// Those that an ended trial does not keep; none of one that is under way or failed.
+    [[nodiscard]] std::vector<OutcomeConstraint> broken_constraints(const TrialRecord& trial) const {
+        std::vector<OutcomeConstraint> out;
+        if (trial.state != TrialState::completed && trial.state != TrialState::stopped) return out;
+        for (const OutcomeConstraint& constraint : outcome_constraints())
+            if (!constraint.kept_by(trial.metric(constraint.metric))) out.push_back(constraint);
+        return out;
+    }
+
     /// `told` and, for objectives that it lacks, what the trial reported: the best report of the only
     /// objective (or the last, as the study was created to say); with several objectives the last, because
-    /// the best of each would be a point that never was.
+    /// the best of each would be a point that never was. Reports that keep the outcome constraints are better
+    /// than others. Metrics of constraints that are lacking still are those of their last report.
     [[nodiscard]] Metrics final_metrics(const TrialRecord& trial, Metrics told) const {
         for (const Objective& objective : objectives()) {
             if (told.contains(objective.metric)) continue;
@@ -136,20 +159,25 @@ class Study {
                 created_.final_value == event::FinalValue::best_report && objectives().size() == 1;
             const Report* chosen = nullptr;
             for (const Report& report : trial.reports) {
-                const auto value = report.metrics.find(objective.metric);
-                if (value == report.metrics.end()) continue;
-                const bool better = chosen == nullptr || !best_counts ||
-                                    objective.better(value->second, chosen->metrics.at(objective.metric));
-                if (better) chosen = &report;
+                if (!report.metrics.contains(objective.metric)) continue;
+                if (chosen == nullptr || !best_counts || better_report(objective, report, *chosen))
+                    chosen = &report;
             }
             if (chosen != nullptr) told.insert(chosen->metrics.begin(), chosen->metrics.end());
+        }
+        for (const OutcomeConstraint& constraint : outcome_constraints()) {
+            if (told.contains(constraint.metric)) continue;
+            for (const Report& report : trial.reports)
+                if (const auto value = report.metrics.find(constraint.metric); value != report.metrics.end())
+                    told[constraint.metric] = value->second;
         }
         return told;
     }
 
-    /// Whether a is ahead of b, both with a value: by the first objective, then by its tie break, then as the
-    /// earlier trial.
+    /// Whether a is ahead of b, both with a value: as the one that breaks the outcome constraints less, by
+    /// the first objective, by its tie break, as the earlier trial.
     [[nodiscard]] bool beats(const TrialRecord& a, const TrialRecord& b) const {
+        if (const double x = violation(a), y = violation(b); x != y) return x < y;
         if (const double x = value(a), y = value(b); x != y) return objective().better(x, y);
         if (const auto& second = objective().tie_break) {
             const Objective other{second->metric, second->direction};
@@ -159,8 +187,9 @@ class Study {
         return a.number < b.number;
     }
 
-    /// The completed or stopped trial with the best value of the first objective; equals are told apart by
-    /// its tie break, then the earlier one wins. Where no trial has come to its end, the best paused one.
+    /// The completed or stopped trial with the best value of the first objective among those that keep all
+    /// outcome constraints; equals are told apart by its tie break, then the earlier one wins. Where no such
+    /// trial has come to its end, the best paused one; nullptr where there is none either.
     [[nodiscard]] const TrialRecord* best() const {
         if (best_ >= 0) return &trial(best_);
         const TrialRecord* found = nullptr;
@@ -168,8 +197,21 @@ class Study {
             for (const std::int64_t number : unfinished_)
                 if (const TrialRecord& candidate = trial(number);
                     candidate.state == TrialState::paused && !std::isnan(value(candidate)) &&
-                    (found == nullptr || beats(candidate, *found)))
+                    keeps_constraints(candidate) && (found == nullptr || beats(candidate, *found)))
                     found = &candidate;
+        return found;
+    }
+
+    /// The completed or stopped trial that breaks the outcome constraints least, and of equals the best: what
+    /// to show where best() has nothing. nullptr where no trial has a value of every constraint.
+    [[nodiscard]] const TrialRecord* nearest_to_constraints() const {
+        if (outcome_constraints().empty()) return best();
+        const TrialRecord* found = nullptr;
+        for (const TrialRecord& trial : trials_) {
+            if (trial.state != TrialState::completed && trial.state != TrialState::stopped) continue;
+            if (std::isnan(value(trial)) || std::isinf(violation(trial))) continue;
+            if (found == nullptr || beats(trial, *found)) found = &trial;
+        }
         return found;
     }
 
@@ -356,6 +398,14 @@ class Study {
         if (record.finished()) unfinished_.erase(record.number);
     }
 
+    /// Of two reports of an objective's metric.
+    [[nodiscard]] bool better_report(const Objective& objective, const Report& a, const Report& b) const {
+        const double x = attune::violation(outcome_constraints(), a.metrics);
+        const double y = attune::violation(outcome_constraints(), b.metrics);
+        if (x != y) return x < y;
+        return objective.better(a.metrics.at(objective.metric), b.metrics.at(objective.metric));
+    }
+
     static bool stale(const TrialRecord& record, const std::optional<std::uint32_t>& claim) {
         return claim && *claim != record.claim;
     }
@@ -368,7 +418,7 @@ class Study {
     void note_best(const TrialRecord& record) {
         if (record.state != TrialState::completed && record.state != TrialState::stopped) return;
         const double value = this->value(record);
-        if (std::isnan(value)) return;
+        if (std::isnan(value) || !keeps_constraints(record)) return;
         if (best_ < 0 || beats(record, trial(best_))) best_ = record.number;
     }
 

@@ -52,10 +52,11 @@ struct Told {
 ///     Tuner tuner{space, maximize("accuracy"), GaussianProcess{}, MedianRule{}, Threads{2},
 ///     Journal{"study.attune"}};
 ///
-/// Left out: random search, no early stopping, inline, memory. A storage that holds a study already is gone
-/// on with: its space and objectives must be the same (InvalidState lists the differences), unless the
-/// options say that the space may change. `run` is a convenience over `ask`, `report` and `tell`, which a
-/// host may call itself.
+/// Left out: random search, no early stopping, inline, memory. Bounds that results must keep are parts too,
+/// as many as there are: `at_most("latency_ms", 20)`, or a vector of them. A storage that holds a study
+/// already is gone on with: its space, objectives and outcome constraints must be the same (InvalidState
+/// lists the differences), unless the options say that the space may change. `run` is a convenience over
+/// `ask`, `report` and `tell`, which a host may call itself.
 ///
 /// Several tuners, in as many processes and on as many machines as can reach the storage, may work on one
 /// study. Each is a worker that gives heartbeats beside the events. A trial whose worker is gone becomes
@@ -106,8 +107,8 @@ class Tuner {
     Verdict report(std::int64_t trial, double step, const Metrics& metrics);
 
     /// Ends a trial. It is `stopped` where the answer to a report was stop, and `paused` where it was pause;
-    /// it failed where an objective is missing or NaN; otherwise it is completed. Throws InvalidState where
-    /// it is over already.
+    /// it failed where an objective is missing or NaN, or, unless it was stopped, the metric of an outcome
+    /// constraint; otherwise it is completed. Throws InvalidState where it is over already.
     const TrialRecord& tell(std::int64_t trial, const Told& told);
 
     /// Ends a trial as failed.
@@ -216,7 +217,7 @@ class Tuner {
     bool keep_checkpoint_quota_once();
     void keep_checkpoint_quota();
     [[nodiscard]] event::Attribute checkpoint_of(std::int64_t number) const;
-    [[nodiscard]] bool acceptable(const SuggestionRequest& request, const Configuration& suggested) const;
+    [[nodiscard]] bool acceptable(SuggestionRequest request, const Suggestion& suggestion) const;
     std::optional<Trial> take_interrupted();
     std::optional<Suggestion> propose(const SuggestionRequest& request,
                                       std::optional<std::uint64_t>& enqueued);
@@ -248,6 +249,7 @@ class Tuner {
     AnyExecutor executor_{Inline{}};
     std::optional<AnyStorage> storage_;
     std::vector<Observer> observers_;
+    std::vector<OutcomeConstraint> outcome_constraints_;  ///< that this tuner was given
     Study study_;
     SearchSpace space_;                ///< the one that this tuner was opened with or has changed to
     std::uint32_t known_version_ = 0;  ///< of the study's space, found to be the same

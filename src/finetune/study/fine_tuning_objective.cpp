@@ -153,6 +153,7 @@ void FineTuningObjective::operator()(Trial& trial) {
     if (place) {
         std::filesystem::create_directories(*place);
         options.checkpoint = *place / checkpoint_name;
+        options.checkpoint_spacing_seconds = 5;
     }
     options.on_epoch = reporter(trial);
     const FitResult result = fit(*network, {task_.data, task_.features}, recipe, options);

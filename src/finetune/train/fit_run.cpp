@@ -137,6 +137,9 @@ void FitRun::check() const {
     if (recipe_.precision == Precision::float16 && device_.is_cpu())
         throw InvalidOption("recipe.precision float16 needs a CUDA device; bfloat16 runs on the CPU too");
     check_group();
+    if (!(options_.checkpoint_spacing_seconds >= 0))
+        throw InvalidOption(fmt::format("checkpoint_spacing_seconds {} must be at least 0",
+                                        options_.checkpoint_spacing_seconds));
     if (options_.checkpoint_every_steps < 0)
         throw InvalidOption(
             fmt::format("checkpoint_every_steps {} must be at least 0", options_.checkpoint_every_steps));
@@ -176,7 +179,7 @@ void FitRun::check_mixing() const {
 }
 
 FitResult FitRun::run() try {
-    began_ = clock_seconds();
+    began_ = saved_ = clock_seconds();
     if (identity_) all_or_none(group_, device_, [this] { resume(); });
     if (identity_ && group_ != nullptr) require_same_place();
     if (!at_.ended) run_epochs();
@@ -197,7 +200,7 @@ void FitRun::run_epochs() {
         at_.update = 0;
         at_.loss_sum = 0;
         if (at_.epoch == recipe_.epochs) break;
-        if (writes_checkpoints()) {
+        if (writes_checkpoints() && clock_seconds() - saved_ >= options_.checkpoint_spacing_seconds) {
             ++at_.epoch;  // what is saved is the beginning of the next one
             save();
             --at_.epoch;

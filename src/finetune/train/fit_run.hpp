@@ -90,6 +90,7 @@ class FitRun {
     FitProgress at_;
     FitResult result_;
     double began_ = 0;  ///< seconds on the clock
+    double saved_ = 0;  ///< when the latest checkpoint was written, or the call began
     double epoch_began_ = 0;
     std::optional<Settled> settled_;  ///< the first to go: what it puts back is above
 };

@@ -38,6 +38,7 @@ void FitRun::save() {
         checkpoint.progress.result.message = detail::all_epochs_run(recipe_.epochs);
     }
     write_checkpoint(options_.checkpoint, *identity_, checkpoint);
+    saved_ = clock_seconds();
 }
 
 void FitRun::resume() {

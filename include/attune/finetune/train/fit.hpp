@@ -90,6 +90,9 @@ struct FitOptions {
     /// the fit ends: another call then gives the same result at once. Empty: none.
     std::filesystem::path checkpoint{};
     std::int64_t checkpoint_every_steps = 0;  ///< updates; 0: after each epoch only
+    /// Epochs that end sooner after the last checkpoint write none: short ones must not wait for the disk.
+    /// Not negative.
+    double checkpoint_spacing_seconds = 0;
 
     /// An optimizer of one's own in place of the recipe's, over the groups of parameters that train.
     std::function<std::unique_ptr<Optimizer>(std::vector<OptimizerGroup> groups)> make_optimizer{};

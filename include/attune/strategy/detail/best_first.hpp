@@ -34,4 +34,22 @@ namespace attune::detail {
     return order;
 }
 
+/// Indices into `seen.trials` of the `count` best trials: those that keep the outcome constraints as above,
+/// then the others by how little they break them (Deb 2000).
+[[nodiscard]] inline std::vector<std::size_t> best_first(const StudyLosses& seen, std::size_t count) {
+    std::vector<std::size_t> keeping, breaking;
+    std::vector<Losses> losses;
+    for (std::size_t i = 0; i < seen.trials.size(); ++i) {
+        (seen.violations[i] > 0 ? breaking : keeping).push_back(i);
+        if (!(seen.violations[i] > 0)) losses.push_back(seen.losses[i]);
+    }
+    std::stable_sort(breaking.begin(), breaking.end(),
+                     [&](std::size_t a, std::size_t b) { return seen.violations[a] < seen.violations[b]; });
+    std::vector<std::size_t> out;
+    for (const std::size_t i : best_first(losses, count)) out.push_back(keeping[i]);
+    for (const std::size_t i : breaking)
+        if (out.size() < count) out.push_back(i);
+    return out;
+}
+
 }  // namespace attune::detail

@@ -103,7 +103,8 @@ class CmaEsSearch {
     void add(const Study& study, const Entry& entry) {
         const std::int64_t number = std::get<1>(entry);
         const TrialRecord& trial = study.trial(number);
-        caught_->search.add(point_of(study, trial, caught_->search.axes()), losses_of(study, trial));
+        caught_->search.add(point_of(study, trial, caught_->search.axes()), losses_of(study, trial),
+                            study.violation(trial));
         caught_->entries.push_back(entry);
         taken_[static_cast<std::size_t>(number)] = true;
     }
@@ -127,6 +128,7 @@ class CmaEsSearch {
         const auto mix = [&](double x) { hash = (hash ^ std::bit_cast<std::uint64_t>(x)) * 0x100000001B3; };
         for (const double x : trial.configuration.native()) mix(x);
         for (std::size_t k = 0; k < study.objectives().size(); ++k) mix(study.value(trial, k));
+        if (!study.outcome_constraints().empty()) mix(study.violation(trial));
         return hash;
     }
 

@@ -79,10 +79,12 @@ class CmaSearch {
         return out;
     }
 
-    /// `losses`, less being better, one for each objective; none for a trial without a value.
-    void add(CmaPoint point, Losses losses) {
+    /// `losses`, less being better, one for each objective; none for a trial without a value. `violation` of
+    /// the outcome constraints: 0 where they are kept.
+    void add(CmaPoint point, Losses losses, double violation) {
         members_.push_back(std::move(point));
         losses_.push_back(std::move(losses));
+        violations_.push_back(violation);
         if (static_cast<int>(members_.size()) == population_) learn();
     }
 
@@ -122,20 +124,26 @@ class CmaSearch {
         if (any) {
             tell(order);
             bests_.push_back(losses_[order.front()]);
+            bests_.back().push_back(violations_[order.front()]);
         }
         members_.clear();
         losses_.clear();
+        violations_.clear();
         if (!any || stuck()) restart();
     }
 
     /// From the best on; those without a value last, in the order of their coming.
     [[nodiscard]] std::vector<std::size_t> ranked() const {
-        std::vector<Losses> known;
-        std::vector<std::size_t> places, order;
-        for (std::size_t i = 0; i < losses_.size(); ++i)
-            if (!losses_[i].empty()) known.push_back(losses_[i]), places.push_back(i);
-        if (!known.empty())
-            for (const std::size_t k : best_first(known, known.size())) order.push_back(places[k]);
+        StudyLosses known;
+        std::vector<std::size_t> order;
+        for (std::size_t i = 0; i < losses_.size(); ++i) {
+            if (losses_[i].empty()) continue;
+            known.trials.push_back(static_cast<std::int64_t>(i));
+            known.losses.push_back(losses_[i]);
+            known.violations.push_back(violations_[i]);
+        }
+        for (const std::size_t k : best_first(known, known.trials.size()))
+            order.push_back(static_cast<std::size_t>(known.trials[k]));
         for (std::size_t i = 0; i < losses_.size(); ++i)
             if (losses_[i].empty()) order.push_back(i);
         return order;
@@ -220,7 +228,8 @@ class CmaSearch {
     ChoiceDistribution choices_;
     std::vector<CmaPoint> members_;  ///< of the present population, in the order of their results
     std::vector<Losses> losses_;
-    std::vector<Losses> bests_;  ///< of the run's populations
+    std::vector<double> violations_;
+    std::vector<Losses> bests_;  ///< of the run's populations, with their violation as the last value
 };
 
 }  // namespace attune::detail

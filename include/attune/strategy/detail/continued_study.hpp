@@ -70,7 +70,8 @@ class ContinuedStudy {
                                                                  study.objectives(),
                                                                  event::FinalValue::best_report,
                                                                  {},
-                                                                 {}}});
+                                                                 {},
+                                                                 study.outcome_constraints()}});
     }
 
     /// A trial of `from`, in the space in which it was asked, told in the objectives of `study`.

@@ -11,16 +11,19 @@
 #include <utility>
 #include <vector>
 
-#include "attune/gp/acquisition.hpp"
 #include "attune/gp/acquisition_search.hpp"
 #include "attune/gp/output_transform.hpp"
 #include "attune/gp/study_space.hpp"
 #include "attune/gp/subset.hpp"
+#include "attune/strategy/detail/acquisition_weights.hpp"
 #include "attune/strategy/detail/apart_search.hpp"
+#include "attune/strategy/detail/belief_density.hpp"
+#include "attune/strategy/detail/expected_gain.hpp"
 #include "attune/strategy/detail/hypervolume_search.hpp"
 #include "attune/strategy/detail/loss_model.hpp"
 #include "attune/strategy/detail/model_drafts.hpp"
 #include "attune/strategy/detail/observations.hpp"
+#include "attune/strategy/detail/weight_models.hpp"
 #include "attune/strategy/gaussian_process.hpp"
 #include "attune/strategy/random_search.hpp"
 #include "attune/strategy/sobol.hpp"
@@ -42,7 +45,7 @@ class GaussianProcessSearch {
         const auto asked = static_cast<int>(study.trials().size());
         const bool initial = asked < initial_trials(space) || seen.values.size() < 2;
         if (space.dimensions() == 0 || initial) {
-            if (auto first = initial_point(study, request)) return first;
+            if (auto first = initial_point(study, request, space)) return first;
         }
         if (space.dimensions() > 0 && !seen.values.empty())
             if (auto modelled = by_model(study, request, space, seen)) return modelled;
@@ -50,34 +53,6 @@ class GaussianProcessSearch {
     }
 
   private:
-    /// Log expected improvement below `best`, as maximise_acquisition wants it.
-    struct Improvement {
-        const LossProcess& model;
-        double best;
-
-        [[nodiscard]] Eigen::VectorXd values(const Points& points) const {
-            Eigen::VectorXd mean;
-            Eigen::VectorXd variance;
-            model.predict(points, mean, variance);
-            for (Eigen::Index i = 0; i < mean.size(); ++i) mean[i] = at(mean[i], variance[i]).value;
-            return mean;
-        }
-        [[nodiscard]] double value(const Eigen::RowVectorXd& point) const {
-            const Prediction p = model.predict(point);
-            return at(p.mean, p.variance).value;
-        }
-        [[nodiscard]] double value(const Eigen::RowVectorXd& point, Eigen::VectorXd& gradient) const {
-            const PredictionGradient p = model.predict_with_gradient(point);
-            const Acquisition a = at(p.mean, p.variance);
-            const double by_variance = p.variance > 0.0 ? a.by_sigma / (2.0 * std::sqrt(p.variance)) : 0.0;
-            gradient = a.by_mean * p.mean_gradient + by_variance * p.variance_gradient;
-            return a.value;
-        }
-        [[nodiscard]] Acquisition at(double mean, double variance) const {
-            return log_expected_improvement(mean, std::sqrt(variance), best, Toward::lower);
-        }
-    };
-
     /// Two more than the dimensions, a choice of k counting as k - 1; measured on problems of 2 to 6
     /// parameters.
     [[nodiscard]] int initial_trials(const StudySpace& space) const {
@@ -88,17 +63,32 @@ class GaussianProcessSearch {
         return static_cast<int>(std::clamp<std::int64_t>(freedom + 2, 4, 10));
     }
 
-    /// The centre first, then scrambled Sobol points.
-    static std::optional<Suggestion> initial_point(const Study& study, const SuggestionRequest& request) {
+    /// The centre first, then scrambled Sobol points. With beliefs where they are strongest first, and every
+    /// other point as if drawn from them.
+    [[nodiscard]] std::optional<Suggestion> initial_point(const Study& study,
+                                                          const SuggestionRequest& request,
+                                                          const StudySpace& space) const {
+        const BeliefDensity belief(options_.beliefs, space, study.space());
         if (request.trial == 0) {
-            Configuration centre =
-                request.decode(study.space(), std::vector<double>(study.space().size(), 0.5));
-            if (request.admits(study, centre))
-                return Suggestion{std::move(centre), "centre of the space", "initial", ""};
+            const std::vector<double> middle(study.space().size(), 0.5);
+            Configuration first = request.decode(study.space(), belief.peak(middle));
+            if (request.admits(study, first))
+                return Suggestion{
+                    std::move(first),
+                    belief.empty() ? "centre of the space" : "where good values are believed to lie",
+                    "initial", ""};
         }
         std::optional<Suggestion> point = Sobol{}.suggest(study, request);
-        if (point) point->role = "initial";
-        return point;
+        if (!point) return point;
+        point->role = "initial";
+        if (belief.empty() || request.trial % 2 == 1) return point;
+        std::vector<double> units(study.space().size(), 0.5);
+        for (std::size_t i = 0; i < units.size(); ++i)
+            if (const double native = point->configuration.native()[i]; !std::isnan(native))
+                units[i] = study.space()[i].encode(native);
+        Configuration drawn = request.decode(study.space(), belief.drawn(units));
+        if (!request.admits(study, drawn)) return point;
+        return Suggestion{std::move(drawn), "drawn from what is believed", "initial", ""};
     }
 
     [[nodiscard]] std::optional<Suggestion> by_model(const Study& study, const SuggestionRequest& request,
@@ -110,69 +100,100 @@ class GaussianProcessSearch {
             informative_subset(space.metric(), everything.points,
                                targets_of(values, OutputTransform(values, Toward::lower, Warping::half_rank)),
                                static_cast<std::size_t>(options_.most_observations));
+        AcquisitionWeights weights = WeightModels(options_, study, request, space).build(everything, subset);
         const std::size_t objectives = study.objectives().size();
         if (objectives > 1 && objectives <= HypervolumeSearch::most_objectives)
-            if (auto found =
-                    HypervolumeSearch(options_, study, request, space).suggest(everything, subset, stream))
+            if (auto found = HypervolumeSearch(options_, study, request, space)
+                                 .suggest(everything, subset, weights, stream))
                 return found;
-        const Observations reduced = subset.size() < values.size() ? everything.only(subset) : Observations{};
-        const Observations& seen = subset.size() < values.size() ? reduced : everything;
+        std::vector<std::size_t> rows;
+        for (const std::size_t i : subset)
+            if (std::isfinite(values[i]) || weights.failures_are_predictable()) rows.push_back(i);
+        if (std::none_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
+            return std::nullopt;
+        const Observations seen = everything.only(rows);
         std::vector<double> chosen;
-        chosen.reserve(subset.size());
-        for (const std::size_t i : subset) chosen.push_back(values[i]);
-        LossModel model =
-            LossModels(options_, study, request, space.metric()).build(0, values, chosen, seen.points);
+        chosen.reserve(rows.size());
+        for (const std::size_t i : rows) chosen.push_back(values[i]);
+        const LossModels models(options_, study, request, space.metric());
+        LossModel model = models.build(0, values, chosen, seen.points, models.objective_warpings(values));
         // The best value seen rather than the best mean: under noise that asks for a little more, and found
         // better points.
         double best = best_target(seen, model.targets);
         for (Eigen::Index i = 0; i < seen.pending.rows(); ++i) {
             // What is in flight will be had anyway: only what goes beyond its predicted value is an
             // improvement.
-            const double believed = model.process.predict(seen.pending.row(i)).mean;
-            model.process.append(seen.pending.row(i), believed);
-            best = std::min(best, believed);
+            const Eigen::RowVectorXd point = seen.pending.row(i);
+            const double believed = model.process.predict(point).mean;
+            const bool likely = weights.log_chance(point) > std::log(0.5);
+            model.process.append(point, believed);
+            weights.believe(point);
+            if (likely) best = std::min(best, believed);
         }
-        const Improvement improvement{model.process, best};
+        const ExpectedGain improvement{model.process, best};
+        // Where nothing keeps the constraints yet, there is nothing to improve on: they are looked for first.
+        const WeighedAcquisition<ExpectedGain> acquisition{std::isfinite(best) ? &improvement : nullptr,
+                                                           weights};
         SearchEffort effort;
         effort.refined = options_.starts;
-        const Points rows = drafts(space, seen, model.targets, options_.candidates, stream);
-        const auto found = maximise_apart(improvement, study, request, space, seen, rows, effort);
+        const Points starts =
+            drafts(space, seen, draft_order(seen, model.targets), options_.candidates, stream);
+        const auto found = maximise_apart(acquisition, study, request, space, seen, starts, effort);
         if (!found) return std::nullopt;
         Eigen::RowVectorXd point(found->draft.size());
         (void)space.express(found->draft, point);
-        return described(space.configuration(found->draft), model.process.predict(point), *found, best, study,
-                         model.transform, model.fit);
+        return described(space.configuration(found->draft), point, improvement, study, model, weights);
     }
 
-    /// The least target of those trials that could be asked again, or of all where none could.
+    /// Keys by which drafts are spread around the best trials: those that keep the constraints first.
+    static Eigen::VectorXd draft_order(const Observations& seen, const Eigen::VectorXd& targets) {
+        Eigen::VectorXd keys = targets;
+        const double behind = targets.maxCoeff() - targets.minCoeff() + 1.0;
+        for (Eigen::Index i = 0; i < keys.size(); ++i)
+            if (!seen.keeping[static_cast<std::size_t>(i)]) keys[i] += behind;
+        return keys;
+    }
+
+    /// The least target of those trials that keep the constraints and could be asked again, or of all that
+    /// keep them where none could; infinite where none keeps them.
     static double best_target(const Observations& seen, const Eigen::VectorXd& targets) {
-        double best = std::numeric_limits<double>::infinity();
-        for (Eigen::Index i = 0; i < targets.size(); ++i)
-            if (seen.inside[static_cast<std::size_t>(i)]) best = std::min(best, targets[i]);
-        return std::isfinite(best) ? best : targets.minCoeff();
+        double inside = std::numeric_limits<double>::infinity(), anywhere = inside;
+        for (Eigen::Index i = 0; i < targets.size(); ++i) {
+            const auto trial = static_cast<std::size_t>(i);
+            if (!seen.keeping[trial]) continue;
+            anywhere = std::min(anywhere, targets[i]);
+            if (seen.inside[trial]) inside = std::min(inside, targets[i]);
+        }
+        return std::isfinite(inside) ? inside : anywhere;
     }
 
-    static Suggestion described(Configuration configuration, const Prediction& p, const FoundCandidate& found,
-                                double best, const Study& study, const OutputTransform& transform,
-                                const StoredFit& fit) {
+    static Suggestion described(Configuration configuration, const Eigen::RowVectorXd& point,
+                                const ExpectedGain& improvement, const Study& study, const LossModel& model,
+                                const AcquisitionWeights& weights) {
+        const Prediction p = model.process.predict(point);
         const double sigma = std::sqrt(p.variance);
         Suggestion suggestion;
         suggestion.configuration = std::move(configuration);
-        suggestion.role = p.mean <= best ? "exploiting" : "exploring";
-        suggestion.fit = fit.text();
+        suggestion.role = p.mean <= improvement.best ? "exploiting" : "exploring";
+        std::vector<std::string> fits(study.objectives().size());
+        fits.front() = model.fit.text();
+        suggestion.fit = weights.fit_lines(fits);
+        const double gain = improvement.value(point);
         if (study.objectives().size() == 1) {
             const Objective& objective = study.objective();
-            const double low = objective.loss(transform.restore(p.mean - 1.96 * sigma));
-            const double high = objective.loss(transform.restore(p.mean + 1.96 * sigma));
-            suggestion.reason = fmt::format(
-                "predicted {} {:.4g} (95 % interval {:.4g} to {:.4g}), log expected improvement {:.3g}",
-                objective.metric, objective.loss(transform.restore(p.mean)), std::min(low, high),
-                std::max(low, high), found.value);
+            const double low = objective.loss(model.transform.restore(p.mean - 1.96 * sigma));
+            const double high = objective.loss(model.transform.restore(p.mean + 1.96 * sigma));
+            suggestion.reason = fmt::format("predicted {} {:.4g} (95 % interval {:.4g} to {:.4g})",
+                                            objective.metric, objective.loss(model.transform.restore(p.mean)),
+                                            std::min(low, high), std::max(low, high));
+            if (std::isfinite(improvement.best))
+                suggestion.reason += fmt::format(", log expected improvement {:.3g}", gain);
         } else {
             suggestion.reason =
                 fmt::format("log expected improvement {:.3g} of a random weighting of the {} objectives",
-                            found.value, study.objectives().size());
+                            gain, study.objectives().size());
         }
+        suggestion.reason += weights.text_at(point);
         return suggestion;
     }
 

@@ -13,6 +13,7 @@
 
 #include "attune/gp/hypervolume_improvement.hpp"
 #include "attune/gp/subset.hpp"
+#include "attune/strategy/detail/acquisition_weights.hpp"
 #include "attune/strategy/detail/apart_search.hpp"
 #include "attune/strategy/detail/loss_model.hpp"
 #include "attune/strategy/detail/model_drafts.hpp"
@@ -38,34 +39,38 @@ class HypervolumeSearch {
     /// to be worth it, and where no configuration is left.
     [[nodiscard]] std::optional<Suggestion> suggest(const Observations& everything,
                                                     const std::vector<std::size_t>& subset,
-                                                    RandomStream& stream) const {
+                                                    AcquisitionWeights weights, RandomStream& stream) const {
         const Observations seen = everything.only(subset);
-        std::vector<LossModel> models = fitted(everything, subset, seen.points);
-        std::vector<Losses> targets = targets_seen(everything, models);
-        const std::size_t finished = targets.size();
-        const Eigen::VectorXd order = order_of(targets, stream);
-        for (Eigen::Index i = 0; i < seen.pending.rows(); ++i)
-            targets.push_back(believed(models, seen.pending.row(i)));
-        std::vector<Losses> candidates;
-        for (std::size_t i = 0; i < targets.size(); ++i)
-            if (i >= finished || everything.inside[i]) candidates.push_back(targets[i]);
-        if (candidates.empty()) candidates = targets;
+        std::vector<LossModel> models = fitted(everything, subset, weights.failures_are_predictable());
+        if (models.empty()) return std::nullopt;
+        const std::vector<Losses> targets = targets_seen(everything, models);
+        const Eigen::VectorXd order = order_of(everything, targets, stream);
+        std::vector<Losses> candidates = kept(everything, targets);
+        for (Eigen::Index i = 0; i < seen.pending.rows(); ++i) {
+            const bool likely = weights.log_chance(seen.pending.row(i)) > std::log(0.5);
+            const Losses mean = believed(models, seen.pending.row(i));
+            weights.believe(seen.pending.row(i));
+            if (likely) candidates.push_back(mean);
+        }
         std::vector<Losses> front;
         for (const std::size_t i : pareto_indices(candidates)) front.push_back(candidates[i]);
-        const Losses reference = reference_beyond(front, candidates);
         std::optional<HypervolumeImprovement> volume;
-        try {
-            volume.emplace(front, reference);
-        } catch (const InvalidOption&) {
-            return std::nullopt;  // more boxes than are worth it
-        }
-        const Improvement improvement{models, *volume};
+        if (!front.empty()) try {
+                volume.emplace(front, reference_beyond(front, candidates));
+            } catch (const InvalidOption&) {
+                return std::nullopt;  // more boxes than are worth it
+            }
+        std::optional<Improvement> improvement;
+        if (volume) improvement.emplace(Improvement{models, *volume});
+        // Where nothing keeps the constraints yet, there is nothing to improve on: they are looked for first.
+        const WeighedAcquisition<Improvement> acquisition{improvement ? &*improvement : nullptr, weights};
         SearchEffort effort;
         effort.refined = options_.starts;
         const Points rows = drafts(space_, everything, order, options_.candidates, stream);
-        const auto found = maximise_apart(improvement, study_, request_, space_, seen, rows, effort);
+        const auto found = maximise_apart(acquisition, study_, request_, space_, seen, rows, effort);
         if (!found) return std::nullopt;
-        return described(*found, models, front);
+        const double gain = improvement ? found->value - weights.value(point_of(*found)) : 0.0;
+        return described(*found, gain, models, weights, front);
     }
 
   private:
@@ -115,19 +120,37 @@ class HypervolumeSearch {
         static double deviation(double variance) { return std::sqrt(std::max(variance, 1e-18)); }
     };
 
+    /// A model an objective, of the trials that have a value; none where one has no value at all.
     [[nodiscard]] std::vector<LossModel> fitted(const Observations& everything,
                                                 const std::vector<std::size_t>& subset,
-                                                const Points& points) const {
+                                                bool with_failures) const {
         const LossModels build(options_, study_, request_, space_.metric());
         std::vector<LossModel> models;
         for (std::size_t k = 0; k < study_.objectives().size(); ++k) {
             std::vector<double> losses, chosen;
             for (const std::vector<double>& values : everything.values)
                 losses.push_back(study_.objectives()[k].loss(values[k]));
-            for (const std::size_t i : subset) chosen.push_back(losses[i]);
-            models.push_back(build.build(k, losses, chosen, points));
+            std::vector<std::size_t> rows;
+            for (const std::size_t i : subset)
+                if (std::isfinite(losses[i]) || with_failures) rows.push_back(i), chosen.push_back(losses[i]);
+            if (std::none_of(losses.begin(), losses.end(), [](double v) { return std::isfinite(v); }))
+                return {};
+            models.push_back(build.build(k, losses, chosen, everything.only(rows).points,
+                                         build.objective_warpings(losses)));
         }
         return models;
+    }
+
+    /// The targets of the trials that keep the constraints and could be asked again; of all that keep them
+    /// where none could.
+    static std::vector<Losses> kept(const Observations& seen, const std::vector<Losses>& targets) {
+        std::vector<Losses> inside, anywhere;
+        for (std::size_t i = 0; i < targets.size(); ++i) {
+            if (!seen.keeping[i]) continue;
+            anywhere.push_back(targets[i]);
+            if (seen.inside[i]) inside.push_back(targets[i]);
+        }
+        return inside.empty() ? anywhere : inside;
     }
 
     /// By trial, then by objective.
@@ -172,25 +195,42 @@ class HypervolumeSearch {
     }
 
     /// Keys by which drafts are spread around the best trials: those of the front first, in a random order,
-    /// then by the sum of their targets.
-    static Eigen::VectorXd order_of(const std::vector<Losses>& finished, RandomStream& stream) {
-        Eigen::VectorXd keys(static_cast<Eigen::Index>(finished.size()));
-        for (std::size_t i = 0; i < finished.size(); ++i)
-            keys[static_cast<Eigen::Index>(i)] = std::accumulate(finished[i].begin(), finished[i].end(), 0.0);
-        const double before_all = keys.minCoeff() - 1.0;
-        for (const std::size_t i : pareto_indices(finished))
-            keys[static_cast<Eigen::Index>(i)] = before_all - stream.uniform();
+    /// then by the sum of their targets, those that keep no constraints last.
+    static Eigen::VectorXd order_of(const Observations& seen, const std::vector<Losses>& targets,
+                                    RandomStream& stream) {
+        Eigen::VectorXd keys(static_cast<Eigen::Index>(targets.size()));
+        for (std::size_t i = 0; i < targets.size(); ++i)
+            keys[static_cast<Eigen::Index>(i)] = std::accumulate(targets[i].begin(), targets[i].end(), 0.0);
+        const double before_all = keys.minCoeff() - 1.0, behind = keys.maxCoeff() - keys.minCoeff() + 1.0;
+        std::vector<std::size_t> keeping;
+        std::vector<Losses> losses;
+        for (std::size_t i = 0; i < targets.size(); ++i) {
+            if (seen.keeping[i])
+                keeping.push_back(i), losses.push_back(targets[i]);
+            else
+                keys[static_cast<Eigen::Index>(i)] += behind;
+        }
+        for (const std::size_t i : pareto_indices(losses))
+            keys[static_cast<Eigen::Index>(keeping[i])] = before_all - stream.uniform();
         return keys;
     }
 
-    [[nodiscard]] Suggestion described(const FoundCandidate& found, const std::vector<LossModel>& models,
-                                       const std::vector<Losses>& front) const {
+    [[nodiscard]] Eigen::RowVectorXd point_of(const FoundCandidate& found) const {
         Eigen::RowVectorXd point(found.draft.size());
         (void)space_.express(found.draft, point);
+        return point;
+    }
+
+    [[nodiscard]] Suggestion described(const FoundCandidate& found, double improvement,
+                                       const std::vector<LossModel>& models,
+                                       const AcquisitionWeights& weights,
+                                       const std::vector<Losses>& front) const {
+        const Eigen::RowVectorXd point = point_of(found);
         Suggestion suggestion;
         suggestion.configuration = space_.configuration(found.draft);
         Losses mean;
         std::string predicted;
+        std::vector<std::string> fits;
         for (std::size_t k = 0; k < models.size(); ++k) {
             const Prediction p = models[k].process.predict(point);
             mean.push_back(p.mean);
@@ -201,14 +241,18 @@ class HypervolumeSearch {
             const auto [low, high] = std::minmax({restored(-1.96), restored(1.96)});
             predicted += fmt::format("{}{} {:.4g} (95 % interval {:.4g} to {:.4g})", k == 0 ? "" : ", ",
                                      objective.metric, restored(0), low, high);
-            suggestion.fit += (k == 0 ? "" : "\n") + models[k].fit.text();
+            fits.push_back(models[k].fit.text());
         }
+        suggestion.fit = weights.fit_lines(fits);
         const bool beaten =
             std::any_of(front.begin(), front.end(), [&](const Losses& p) { return dominates(p, mean); });
         suggestion.role = beaten ? "exploring" : "exploiting";
-        suggestion.reason =
-            fmt::format("predicted {}; log expected hypervolume improvement {:.3g} over a front of {}",
-                        predicted, found.value, front.size());
+        suggestion.reason = "predicted " + predicted;
+        if (!front.empty())
+            suggestion.reason +=
+                fmt::format("; log expected hypervolume improvement {:.3g} over a front of {}", improvement,
+                            front.size());
+        suggestion.reason += weights.text_at(point);
         return suggestion;
     }
 

@@ -35,8 +35,8 @@ inline Eigen::VectorXd targets_of(const std::vector<double>& losses, const Outpu
     return targets;
 }
 
-/// Models of a study's objectives, each fitted from where its last fit ended, which the latest suggestion
-/// that has one keeps: a line an objective.
+/// Models of what trials come to, such as a study's objectives, each fitted from where its last fit ended,
+/// which the latest suggestion that has one keeps: a line a model.
 class LossModels {
   public:
     LossModels(const GaussianProcessOptions& options, const Study& study, const SuggestionRequest& request,
@@ -44,10 +44,11 @@ class LossModels {
         : options_(options), study_(study), request_(request), metric_(metric) {}
 
     /// `losses` are those of all finished trials, `chosen` those of the `points` that the model is built
-    /// from.
-    [[nodiscard]] LossModel build(std::size_t objective, const std::vector<double>& losses,
-                                  const std::vector<double>& chosen, const Points& points) const {
-        StoredFit fit = fitted(objective, losses, chosen, points);
+    /// from. Of `warpings` the one is taken under which the losses are most likely.
+    [[nodiscard]] LossModel build(std::size_t line, const std::vector<double>& losses,
+                                  const std::vector<double>& chosen, const Points& points,
+                                  const std::vector<Warping>& warpings) const {
+        StoredFit fit = fitted(line, losses, chosen, points, warpings);
         OutputTransform transform(losses, Toward::lower, fit.warping);
         Eigen::VectorXd targets = targets_of(chosen, transform);
         LossProcess process(metric_, fit.hyperparameters, points, targets);
@@ -55,14 +56,31 @@ class LossModels {
         return {std::move(fit), std::move(transform), std::move(targets), std::move(process)};
     }
 
+    /// The warpings to try for an objective. Volumes are those of the values as they are, unless a few values
+    /// far beyond the others would take up the model's whole range.
+    [[nodiscard]] std::vector<Warping> objective_warpings(const std::vector<double>& losses) const {
+        switch (options_.warping) {
+            case TargetWarping::none:
+                return {Warping::none};
+            case TargetWarping::half_rank:
+                return {Warping::half_rank};
+            case TargetWarping::log_excess:
+                return {Warping::log_excess};
+            default:
+                if (study_.objectives().size() > 1)
+                    return {has_outliers(losses) ? Warping::half_rank : Warping::none};
+                return {Warping::half_rank, Warping::log_excess};
+        }
+    }
+
   private:
     /// The fit that the suggestion rests on: the latest stored one while the data have hardly grown, else a
     /// new one that starts from it.
-    [[nodiscard]] StoredFit fitted(std::size_t objective, const std::vector<double>& losses,
-                                   const std::vector<double>& chosen, const Points& points) const {
-        const std::optional<StoredFit> stored = latest(objective);
+    [[nodiscard]] StoredFit fitted(std::size_t line, const std::vector<double>& losses,
+                                   const std::vector<double>& chosen, const Points& points,
+                                   const std::vector<Warping>& warpings) const {
+        const std::optional<StoredFit> stored = latest(line);
         const auto count = static_cast<std::int64_t>(losses.size());
-        const auto warpings = warpings_to_try(losses);
         if (stored && std::find(warpings.begin(), warpings.end(), stored->warping) != warpings.end()) {
             const bool small = count <= options_.always_refit_below;
             const bool grown = static_cast<double>(count) >=
@@ -104,10 +122,10 @@ class LossModels {
         return finite.back() - quartile > 10 * (quartile - finite.front());
     }
 
-    [[nodiscard]] std::optional<StoredFit> latest(std::size_t objective) const {
+    [[nodiscard]] std::optional<StoredFit> latest(std::size_t number) const {
         for (auto trial = study_.trials().rbegin(); trial != study_.trials().rend(); ++trial) {
             if (trial->original != nullptr) break;  // of another space
-            if (auto fit = StoredFit::parse(line(trial->fit, objective), metric_)) return fit;
+            if (auto fit = StoredFit::parse(line(trial->fit, number), metric_)) return fit;
         }
         return std::nullopt;
     }
@@ -119,23 +137,6 @@ class LossModels {
             text.remove_prefix(end + 1);
         }
         return text.substr(0, text.find('\n'));
-    }
-
-    /// Volumes are those of the values as they are, unless a few values far beyond the others would take up
-    /// the model's whole range.
-    [[nodiscard]] std::vector<Warping> warpings_to_try(const std::vector<double>& losses) const {
-        switch (options_.warping) {
-            case TargetWarping::none:
-                return {Warping::none};
-            case TargetWarping::half_rank:
-                return {Warping::half_rank};
-            case TargetWarping::log_excess:
-                return {Warping::log_excess};
-            default:
-                if (study_.objectives().size() > 1)
-                    return {has_outliers(losses) ? Warping::half_rank : Warping::none};
-                return {Warping::half_rank, Warping::log_excess};
-        }
     }
 
     /// A usual one, the last one, and two at random.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -17,10 +18,12 @@ namespace attune::detail {
 /// What a study says to a model: the points of its finished trials and what came of them, and the points of
 /// those in flight.
 struct Observations {
+    std::vector<std::int64_t> numbers;  ///< of the finished trials
     Points points;
     std::vector<std::vector<double>> values;  ///< by trial, then by objective
     std::vector<Configuration> configurations;
-    std::vector<bool> inside;  ///< whether the present space contains them
+    std::vector<bool> inside;   ///< whether the present space contains them
+    std::vector<bool> keeping;  ///< whether they have a value and keep the outcome constraints
     Points pending;
 
     /// Those that `subset` lists, in its order; pending ones are all kept.
@@ -29,9 +32,11 @@ struct Observations {
         kept.points.resize(static_cast<Eigen::Index>(subset.size()), points.cols());
         for (std::size_t k = 0; k < subset.size(); ++k) {
             kept.points.row(static_cast<Eigen::Index>(k)) = points.row(static_cast<Eigen::Index>(subset[k]));
+            kept.numbers.push_back(numbers[subset[k]]);
             kept.values.push_back(values[subset[k]]);
             kept.configurations.push_back(configurations[subset[k]]);
             kept.inside.push_back(inside[subset[k]]);
+            kept.keeping.push_back(keeping[subset[k]]);
         }
         kept.pending = pending;
         return kept;
@@ -59,10 +64,14 @@ inline Points stacked(const std::vector<Eigen::RowVectorXd>& rows, std::size_t c
             continue;
         }
         points.push_back(*point);
+        seen.numbers.push_back(trial.number);
         seen.configurations.push_back(trial.configuration);
         seen.inside.push_back(!changed || study.space().contains(trial.configuration));
         std::vector<double>& values = seen.values.emplace_back();
         for (std::size_t k = 0; k < study.objectives().size(); ++k) values.push_back(study.value(trial, k));
+        seen.keeping.push_back(
+            std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }) &&
+            study.keeps_constraints(trial));
     }
     seen.points = stacked(points, space.dimensions());
     seen.pending = stacked(pending, space.dimensions());

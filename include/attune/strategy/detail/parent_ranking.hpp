@@ -31,8 +31,10 @@ class ParentRanking {
         const StudyLosses seen = study_losses(parent);
         std::vector<std::size_t> order(seen.losses.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
-        std::stable_sort(order.begin(), order.end(),
-                         [&](std::size_t a, std::size_t b) { return seen.losses[a] < seen.losses[b]; });
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            return seen.violations[a] != seen.violations[b] ? seen.violations[a] < seen.violations[b]
+                                                            : seen.losses[a] < seen.losses[b];
+        });
         const double count = std::max(1.0, static_cast<double>(order.size()) - 1);
         for (std::size_t place = 0; place < order.size(); ++place)
             add(parent.trial(seen.trials[order[place]]), static_cast<double>(place) / count);

@@ -16,6 +16,10 @@ namespace attune {
 ATTUNE_BODY void Tuner::open(SearchSpace space, const std::vector<Objective>& objectives) {
     options_.validate();
     space.validate();
+    for (const OutcomeConstraint& constraint : outcome_constraints_)
+        if (constraint.metric.empty() || !std::isfinite(constraint.bound))
+            throw InvalidOption(
+                fmt::format("outcome constraint '{}': needs a metric and a finite bound", constraint.text()));
     if (strategy_.needs_pauses() && !options_.resumable)
         throw InvalidOption(
             fmt::format("strategy {}: lets trials pause and goes on with them, so they must be able to: set "
@@ -25,9 +29,9 @@ ATTUNE_BODY void Tuner::open(SearchSpace space, const std::vector<Objective>& ob
     space_ = std::move(space);
     refresh();
     if (!study_.is_created()) {
-        event::Created created{options_.name,       options_.seed,        space_,
-                               objectives,          options_.final_value, options_.settings,
-                               options_.environment};
+        event::Created created{options_.name,        options_.seed,        space_,
+                               objectives,           options_.final_value, options_.settings,
+                               options_.environment, outcome_constraints_};
         created.settings.emplace("strategy", strategy_.name());
         created.settings.emplace("stopping", policy_.name());
         // Where another process was quicker, its study is there now and is gone on with.
@@ -102,10 +106,15 @@ ATTUNE_BODY void Tuner::check_same(const std::vector<Objective>& objectives) con
     std::string text;
     if (!options_.change_space)
         for (const std::string& line : study_.space().differences(space_)) text += "; " + line;
-    const bool space_alone = !text.empty() && study_.objectives() == objectives;
+    const bool space_alone = !text.empty() && study_.objectives() == objectives &&
+                             study_.outcome_constraints() == outcome_constraints_;
     if (study_.objectives() != objectives)
         text += fmt::format("; objectives: {} -> {}", objectives_text(study_.objectives()),
                             objectives_text(objectives));
+    if (study_.outcome_constraints() != outcome_constraints_)
+        text += fmt::format("; outcome constraints: {} -> {}",
+                            outcome_constraints_text(study_.outcome_constraints()),
+                            outcome_constraints_text(outcome_constraints_));
     if (!text.empty())
         throw InvalidState(fmt::format(
             "study at {}: holds another study ('{}') than the one asked for; these differ (stored -> asked "
@@ -244,7 +253,7 @@ ATTUNE_BODY std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, s
         }
         if (!may_begin) return std::nullopt;
         const bool free = !enqueued && suggestion->role != "replicate";
-        if (free && !acceptable(request, suggestion->configuration)) {
+        if (free && !acceptable(request, *suggestion)) {
             ++refused;
             continue;
         }
@@ -278,7 +287,9 @@ ATTUNE_BODY event::Attribute Tuner::checkpoint_of(std::int64_t number) const {
 
 /// Whether a strategy's suggestion can be begun. Throws InvalidConfiguration where it is none of the space,
 /// so that no event is stored that cannot be read again.
-ATTUNE_BODY bool Tuner::acceptable(const SuggestionRequest& request, const Configuration& suggested) const {
+ATTUNE_BODY bool Tuner::acceptable(SuggestionRequest request, const Suggestion& suggestion) const {
+    const Configuration& suggested = suggestion.configuration;
+    if (suggestion.repeats) request.duplicates = Duplicates::allow();
     if (!request.admits(study_, suggested)) return false;
     (void)study_.space().configuration(suggested.values());
     return request.complete(study_.space(), suggested.native()) == suggested;  // keeps to the fixed values

@@ -50,14 +50,19 @@ ATTUNE_BODY const TrialRecord& Tuner::tell(std::int64_t number, const Told& told
     event::Finished finished = ended(number, told);
     if (trial.decision == Decision::stop) finished.state = TrialState::stopped;
     const Metrics final = study_.final_metrics(trial, told.metrics);
-    for (const Objective& objective : study_.objectives()) {
-        const auto value = final.find(objective.metric);
-        if (value != final.end() && !std::isnan(value->second)) continue;
+    const auto need = [&](const std::string& metric, std::string_view what) {
+        const auto value = final.find(metric);
+        if (value != final.end() && !std::isnan(value->second)) return;
         finished.state = TrialState::failed;
         finished.failure = FailureKind::configuration;
-        finished.reason = fmt::format("the objective {} {}", objective.metric,
+        finished.reason = fmt::format("the {} {} {}", what, metric,
                                       value == final.end() ? "was neither told nor reported" : "is NaN");
-    }
+    };
+    // A trial that was stopped early may not have come to what is measured at the end.
+    if (finished.state != TrialState::stopped)
+        for (const OutcomeConstraint& constraint : study_.outcome_constraints())
+            need(constraint.metric, "constrained metric");
+    for (const Objective& objective : study_.objectives()) need(objective.metric, "objective");
     must_commit(std::move(finished));
     held_.erase(number);
     return study_.trial(number);

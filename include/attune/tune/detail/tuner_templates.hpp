@@ -17,6 +17,10 @@ void Tuner::take(Part&& part) {
         options_ = std::forward<Part>(part);
     else if constexpr (std::same_as<P, Observer>)
         observers_.push_back(std::forward<Part>(part));
+    else if constexpr (std::same_as<P, OutcomeConstraint>)
+        outcome_constraints_.push_back(std::forward<Part>(part));
+    else if constexpr (std::same_as<P, std::vector<OutcomeConstraint>>)
+        outcome_constraints_.insert(outcome_constraints_.end(), part.begin(), part.end());
     else if constexpr (Strategy<P>)
         strategy_ = AnyStrategy(std::forward<Part>(part));
     else if constexpr (StoppingPolicy<P>)
@@ -30,7 +34,8 @@ void Tuner::take(Part&& part) {
             !sizeof(P),
             "a part of a Tuner is a Strategy (suggest), a StoppingPolicy (decide), a Storage (append, read), "
             "an Executor "
-            "(run, slots), an Observer or TunerOptions; see the concept of the role for the exact members");
+            "(run, slots), an Observer, an OutcomeConstraint or TunerOptions; see the concept of the role "
+            "for the exact members");
 }
 
 template <class Objective_>

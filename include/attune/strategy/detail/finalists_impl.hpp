@@ -1,0 +1,213 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "attune/strategy/finalists.hpp"
+#include "attune/strategy/study_model.hpp"
+
+namespace attune {
+
+ATTUNE_BODY std::int64_t FinalistsOptions::first_repeat() const {
+    const auto repeats = static_cast<std::int64_t>(std::llround(share * static_cast<double>(trials)));
+    return trials - std::clamp<std::int64_t>(repeats, 2, trials - 2);
+}
+
+ATTUNE_BODY int FinalistsOptions::count() const {
+    return std::clamp(static_cast<int>((trials - first_repeat()) / 2), 1, candidates);
+}
+
+ATTUNE_BODY void FinalistsOptions::validate() const {
+    if (trials < 4) throw InvalidOption(fmt::format("finalists: trials ({}) must be at least 4", trials));
+    if (!(share > 0 && share < 1))
+        throw InvalidOption(fmt::format("finalists: share ({}) must be in (0, 1)", share));
+    if (candidates < 1)
+        throw InvalidOption(fmt::format("finalists: candidates ({}) must be at least 1", candidates));
+}
+
+namespace detail {
+
+constexpr std::string_view finalist_role = "finalist";
+
+/// Runs of a configuration that is repeated.
+struct Repeated {
+    std::int64_t first = 0;
+    std::vector<double> losses;  ///< of the repeats that have a value
+    int runs = 0;                ///< repeats, those under way and without a value included
+
+    [[nodiscard]] double mean() const {
+        double sum = 0;
+        for (const double loss : losses) sum += loss;
+        return losses.empty() ? std::numeric_limits<double>::infinity()
+                              : sum / static_cast<double>(losses.size());
+    }
+};
+
+/// By their order of coming.
+inline std::vector<Repeated> repeated(const Study& study) {
+    std::vector<Repeated> out;
+    std::map<std::string, std::size_t> places;
+    std::map<std::string, std::int64_t> firsts;
+    for (const TrialRecord& trial : study.trials()) {
+        const std::string key = trial.configuration.duplicate_key();
+        firsts.emplace(key, trial.number);
+        if (trial.role != finalist_role || trial.failure == FailureKind::environment) continue;
+        const auto [place, fresh] = places.emplace(key, out.size());
+        if (fresh) out.push_back({firsts.at(key), {}, 0});
+        Repeated& of = out[place->second];
+        ++of.runs;
+        if (const double loss = study.objective().loss(study.value(trial));
+            trial.finished() && std::isfinite(loss))
+            of.losses.push_back(loss);
+    }
+    return out;
+}
+
+/// Of single runs around their means, pooled over the finalists; NaN without degrees of freedom.
+struct PooledVariance {
+    double variance = std::nan("");
+    int freedom = 0;
+
+    explicit PooledVariance(const std::vector<Repeated>& finalists) {
+        double squares = 0;
+        for (const Repeated& finalist : finalists) {
+            if (finalist.losses.size() < 2) continue;
+            for (const double loss : finalist.losses) squares += std::pow(loss - finalist.mean(), 2);
+            freedom += static_cast<int>(finalist.losses.size()) - 1;
+        }
+        if (freedom > 0) variance = squares / freedom;
+    }
+};
+
+/// The one to run next: with equal variances the others get runs in proportion to 1 / (distance to the
+/// best)^2, and the best the root of the sum of their squares (Chen et al. 2000).
+inline std::size_t next_finalist(const std::vector<Repeated>& finalists) {
+    std::size_t best = 0;
+    for (std::size_t i = 0; i < finalists.size(); ++i) {
+        if (finalists[i].runs < 2) return i;
+        if (finalists[i].mean() < finalists[best].mean()) best = i;
+    }
+    const double spread = std::sqrt(std::max(PooledVariance(finalists).variance, 0.0));
+    std::vector<double> wanted(finalists.size(), 0);
+    double squares = 0;
+    for (std::size_t i = 0; i < finalists.size(); ++i) {
+        if (i == best) continue;
+        // No distance is taken for less than a tenth of the spread, or one tie would take all runs.
+        const double distance =
+            std::max(finalists[i].mean() - finalists[best].mean(), std::max(0.1 * spread, 1e-300));
+        wanted[i] = std::isfinite(distance) ? 1 / (distance * distance) : 0;
+        squares += wanted[i] * wanted[i];
+    }
+    wanted[best] = std::sqrt(squares);
+    std::size_t chosen = best;
+    for (std::size_t i = 0; i < finalists.size(); ++i)
+        if (wanted[i] / finalists[i].runs > wanted[chosen] / finalists[chosen].runs) chosen = i;
+    return chosen;
+}
+
+}  // namespace detail
+
+ATTUNE_BODY std::optional<Suggestion> Finalists::suggest(const Study& study,
+                                                         const SuggestionRequest& request) {
+    if (request.only_resume || request.trial < options_.first_repeat())
+        return search_.suggest(study, request);
+    const auto again = [&](std::int64_t number, int run) {
+        Suggestion suggestion;
+        suggestion.configuration = study.trial(number).configuration;
+        suggestion.reason =
+            fmt::format("repeats trial {}, which is believed to be among the best: run {}", number, run);
+        suggestion.role = detail::finalist_role;
+        suggestion.repeats = true;
+        return suggestion;
+    };
+    const auto keeps_to_fixed = [&](const Configuration& configuration) {
+        return request.complete(study.space(), configuration.native()) == configuration;
+    };
+    std::vector<detail::Repeated> chosen = detail::repeated(study);
+    if (static_cast<int>(chosen.size()) < options_.count()) {
+        const StudyModel model(study);
+        if (model.usable())
+            for (const BelievedBest& best : model.best(study.trials().size())) {
+                const Configuration& configuration = study.trial(best.trial).configuration;
+                const bool taken =
+                    std::any_of(chosen.begin(), chosen.end(), [&](const detail::Repeated& other) {
+                        return study.trial(other.first).configuration.duplicate_key() ==
+                               configuration.duplicate_key();
+                    });
+                if (!taken && keeps_to_fixed(configuration)) return again(best.trial, 1);
+            }
+    }
+    std::erase_if(chosen, [&](const detail::Repeated& r) {
+        const Configuration& configuration = study.trial(r.first).configuration;
+        return !study.space().satisfies(configuration) || !keeps_to_fixed(configuration);
+    });
+    if (chosen.empty()) return search_.suggest(study, request);
+    const detail::Repeated& next = chosen[detail::next_finalist(chosen)];
+    return again(next.first, next.runs + 1);
+}
+
+ATTUNE_BODY std::vector<Finalist> finalists(const Study& study) {
+    const std::vector<detail::Repeated> repeats = detail::repeated(study);
+    const detail::PooledVariance pooled(repeats);
+    std::vector<Finalist> out;
+    for (const detail::Repeated& r : repeats) {
+        Finalist finalist{r.first,     study.value(study.trial(r.first)), {}, std::nan(""), std::nan(""),
+                          std::nan("")};
+        for (const double loss : r.losses) finalist.values.push_back(study.objective().loss(loss));
+        if (!r.losses.empty()) {
+            finalist.mean = study.objective().loss(r.mean());
+            finalist.standard_error = std::sqrt(pooled.variance / static_cast<double>(r.losses.size()));
+        }
+        out.push_back(std::move(finalist));
+    }
+    if (pooled.freedom > 0 && pooled.variance > 0) {
+        // The variance is not known but for its degrees of freedom, so chances are those of Student's t.
+        constexpr int draws = 4000;
+        RandomStream stream(study.seed(), repeats.size(), Purpose::user, 3);
+        for (Finalist& finalist : out) finalist.chance_best = 0;
+        for (int s = 0; s < draws; ++s) {
+            double squares = 0;
+            for (int k = 0; k < pooled.freedom; ++k) squares += std::pow(stream.normal(), 2);
+            const double deviation = std::sqrt(pooled.variance * pooled.freedom / squares);
+            std::size_t winner = 0;
+            double least = std::numeric_limits<double>::infinity();
+            for (std::size_t i = 0; i < out.size(); ++i) {
+                const double z = stream.normal();
+                if (repeats[i].losses.empty()) continue;
+                const double drawn = repeats[i].mean() +
+                                     z * deviation / std::sqrt(static_cast<double>(repeats[i].losses.size()));
+                if (drawn < least) least = drawn, winner = i;
+            }
+            out[winner].chance_best += 1.0 / draws;
+        }
+    }
+    std::stable_sort(out.begin(), out.end(), [&](const Finalist& a, const Finalist& b) {
+        return study.objective().better(a.mean, b.mean);
+    });
+    return out;
+}
+
+ATTUNE_BODY std::string winner_text(const Study& study) {
+    const std::vector<Finalist> ranked = finalists(study);
+    if (ranked.empty() || ranked.front().values.empty()) return "";
+    const Finalist& winner = ranked.front();
+    std::string text =
+        fmt::format("winner: trial {}, {} {:.4g}", winner.trial, study.objective().metric, winner.mean);
+    if (winner.standard_error > 0) text += fmt::format(" +- {:.2g}", winner.standard_error);
+    text += fmt::format(" in {}", detail::counted(winner.values.size(), "repeat"));
+    if (ranked.size() > 1 && std::isfinite(winner.chance_best))
+        text += fmt::format("; the chance that it is the best of {} is {:.0f} %",
+                            detail::counted(ranked.size(), "finalist"), 100 * winner.chance_best);
+    if (winner.standard_error == 0)
+        text += "; all repeats gave the same, as where trials draw no random numbers of their own";
+    return text;
+}
+
+}  // namespace attune
