@@ -154,6 +154,19 @@ void print_times(const std::vector<Trace>& traces) {
     std::printf("\n");
 }
 
+/// Where evaluations fail: how many did in the second halves of the runs.
+void print_failures(const std::vector<Trace>& traces) {
+    std::map<std::pair<std::string, std::string>, std::pair<int, int>> total;
+    for (const Trace& t : traces) {
+        auto& [failed, all] = total[{t.problem, t.method}];
+        failed += t.late_failures, all += t.budget / 2;
+    }
+    for (const auto& [key, count] : total)
+        if (count.first > 0)
+            std::printf("late evaluations that failed: %s, %s: %.0f %%\n", key.first.c_str(),
+                        key.second.c_str(), 100.0 * count.first / count.second);
+}
+
 /// Traces of other programs on the same problems with the same numbers at a time.
 void join_peers(const Arguments& a, const std::vector<Problem>& problems, std::vector<Trace>& traces) {
     const auto compared = [&](const Trace& t) {
@@ -189,6 +202,7 @@ int run(const Arguments& a) {
     std::vector<Trace> traces = run_all(jobs, a.threads, a.quiet);
     if (!a.out.empty() && !traces.empty()) write(traces, a.out);
     if (!traces.empty()) print_times(traces);
+    print_failures(traces);
     if (!a.peers.empty()) join_peers(a, problems, traces);
     std::printf("%s", table(traces, a.table).c_str());
     return 0;

@@ -16,7 +16,7 @@ double thread_seconds() {
 }  // namespace
 
 Trace run_once(const Method& method, const Problem& problem, const RunOptions& options) {
-    Trace trace{method.label(), problem.name, options.seed, options.budget, options.batch, 0, 0.0, {}};
+    Trace trace{method.label(), problem.name, options.seed, options.budget, options.batch, 0, 0.0, {}, 0};
     const auto session = method.begin(problem, options.seed);
     std::deque<Session::Asked> flying;
     double best = std::numeric_limits<double>::infinity();
@@ -25,7 +25,10 @@ Trace run_once(const Method& method, const Problem& problem, const RunOptions& o
         flying.pop_front();
         const std::optional<double> exact = problem.value(asked.configuration);
         const auto k = static_cast<std::uint64_t>(trace.evaluations++);
-        if (!exact) return session->tell(asked.id, std::nullopt);
+        if (!exact) {
+            trace.late_failures += 2 * trace.evaluations > options.budget ? 1 : 0;
+            return session->tell(asked.id, std::nullopt);
+        }
         double observed = *exact;
         if (problem.noise > 0) observed += problem.noise * observation_noise(options.seed, k);
         Metrics metrics = problem.outcomes ? problem.outcomes(asked.configuration) : Metrics{};

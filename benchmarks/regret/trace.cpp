@@ -31,7 +31,8 @@ std::vector<Trace> read_traces(const std::filesystem::path& file) {
                     run.at("batch"),
                     run.at("n"),
                     0.0,
-                    {}};
+                    {},
+                    0};
         for (const auto& step : run.at("steps")) trace.steps.emplace_back(step.at(0), step.at(1));
         traces.push_back(std::move(trace));
     }

@@ -19,8 +19,10 @@ struct Trace {
     int evaluations = 0;
     double ask_seconds = 0.0;  ///< processor time of all asks of a run in this process; 0 where not measured
     std::vector<std::pair<int, double>> steps;
+    int late_failures = 0;  ///< evaluations that failed in the second half of the budget
 
-    /// Regret after `k` evaluations; nothing where the run was shorter or had no success by then.
+    /// Regret after `k` evaluations, infinite where it had no success by then; nothing where the run was
+    /// shorter.
     [[nodiscard]] std::optional<double> at(int k) const;
 };
 

@@ -216,25 +216,29 @@ TEST_CASE("nothing finished, everything failed, NaN, infinities, equal and huge 
     }
 }
 
-TEST_CASE("a region where trials fail is left") {
-    auto study = attune::test::study_of(box(2, 0, 1), {attune::minimize("y")}, 7);
-    int failed_late = 0;
-    for (int k = 0; k < 30; ++k) {
-        const auto s = GaussianProcess{}.suggest(study, next(study));
-        REQUIRE(s.has_value());
-        const auto& x = s->configuration.native();
-        const auto trial = attune::test::begin_trial(study, *s);
-        if (x[0] < 0.5) {
-            attune::test::finish_trial(study, trial, {}, attune::TrialState::failed,
-                                       attune::FailureKind::configuration);
-            failed_late += k >= 15;
-        } else {
-            attune::test::finish_trial(study, trial, {{"y", x[0] + x[1]}});
+TEST_CASE("a region where trials fail is left, and its edge found") {
+    // The optimum lies at the edge. Of 60 other seeds 49 came below 0.6, so three of five do in 96 %.
+    int failed_late = 0, close = 0;
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+        auto study = attune::test::study_of(box(2, 0, 1), {attune::minimize("y")}, seed);
+        for (int k = 0; k < 30; ++k) {
+            const auto s = GaussianProcess{}.suggest(study, next(study));
+            REQUIRE(s.has_value());
+            const auto& x = s->configuration.native();
+            const auto trial = attune::test::begin_trial(study, *s);
+            if (x[0] < 0.5) {
+                attune::test::finish_trial(study, trial, {}, attune::TrialState::failed,
+                                           attune::FailureKind::configuration);
+                failed_late += k >= 15;
+            } else {
+                attune::test::finish_trial(study, trial, {{"y", x[0] + x[1]}});
+            }
         }
+        REQUIRE(study.best() != nullptr);
+        close += study.value(*study.best()) < 0.6 ? 1 : 0;
     }
-    CHECK(failed_late <= 10);
-    REQUIRE(study.best() != nullptr);
-    CHECK(study.value(*study.best()) < 0.6);
+    CHECK(failed_late <= 25);  // of 75; uniform draws would fail in half of them
+    CHECK(close >= 3);
 }
 
 TEST_CASE("trials in flight are not asked again, nor their neighbourhood") {

@@ -31,8 +31,11 @@ class WeightModels {
         const std::size_t constraints = study_.outcome_constraints().size();
         for (std::size_t k = 0; k < constraints; ++k)
             add_condition(weights, objectives + k, excesses(seen, k), seen, subset);
-        if (const std::vector<double> failed = failures(seen); !failed.empty())
-            add_failures(weights, objectives + constraints, failed, seen, subset);
+        if (const std::vector<double> failed = failures(seen); !failed.empty()) {
+            add_condition(weights, objectives + constraints, failed, seen, subset);
+            if (weights.has_conditions() && explained(weights.conditions().back().model) > foreseeable)
+                weights.say_failures_are_predictable();
+        }
         if (options_.cost != CostAwareness::ignored)
             add_cost(weights, objectives + constraints + 1, seen, subset);
         if (!options_.beliefs.empty()) {
@@ -47,6 +50,9 @@ class WeightModels {
     /// After so many trials a belief weighs as much as what was seen (beta of Hvarfner et al.).
     static constexpr double belief_trials = 10;
 
+    /// The share of the variance of failing that must be explained for failures to be foreseen.
+    static constexpr double foreseeable = 0.3;
+
     /// That `values` are at most 0, in so far as any are known.
     void add_condition(AcquisitionWeights& weights, std::size_t line, const std::vector<double>& values,
                        const Observations& seen, const std::vector<std::size_t>& subset) const {
@@ -55,20 +61,6 @@ class WeightModels {
         weights.keep_fit(line, model->fit.text());
         const double threshold = model->transform.target(0.0);
         const double noise = model->fit.hyperparameters.noise_variance;
-        weights.add({*std::move(model), threshold, noise});
-    }
-
-    /// That trials do not fail. Where failures come in the same places their border is sharp; where they come
-    /// anywhere, the model's noise is part of the chance.
-    void add_failures(AcquisitionWeights& weights, std::size_t line, const std::vector<double>& failed,
-                      const Observations& seen, const std::vector<std::size_t>& subset) const {
-        std::optional<LossModel> model = modelled(line, failed, seen, subset);
-        if (!model) return;
-        weights.keep_fit(line, model->fit.text());
-        const bool predictable = explained(*model) > 0.3;
-        if (predictable) weights.say_failures_are_predictable();
-        const double threshold = model->transform.target(0.0);
-        const double noise = predictable ? 0.0 : model->fit.hyperparameters.noise_variance;
         weights.add({*std::move(model), threshold, noise});
     }
 
