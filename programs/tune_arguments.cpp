@@ -374,6 +374,11 @@ Limits TuneArguments::limits() const {
     return out;
 }
 
+void TuneArguments::require_constrained(const StudySetup& setup) const {
+    for (const OutcomeConstraint& constraint : setup.outcome_constraints)
+        metrics.require(constraint.metric, "outcome constraint " + constraint.text());
+}
+
 ScriptOptions TuneArguments::script(const StudySetup& setup) const {
     if (command_line.empty() == command_words.empty())
         throw InvalidOption("name the program once: --command \"python train.py\", or as words after --");
@@ -391,8 +396,7 @@ ScriptOptions TuneArguments::script(const StudySetup& setup) const {
                         "objective " + std::string(to_string(objective.direction)) + " " + objective.metric);
         command.collector.objectives.push_back(objective.metric);
     }
-    for (const OutcomeConstraint& constraint : setup.outcome_constraints)
-        metrics.require(constraint.metric, "outcome constraint " + constraint.text());
+    require_constrained(setup);
     if (!step_metric.empty()) metrics.require(step_metric, "--step-metric");
     for (const auto& [name, value] : setup.stopping.options)
         if (name == "metric" || name.ends_with(".metric"))

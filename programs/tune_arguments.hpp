@@ -41,6 +41,8 @@ struct TuneArguments {
     /// The study: the space file with the command line over it. Throws under attune::Error.
     [[nodiscard]] StudySetup setup() const;
     [[nodiscard]] Limits limits() const;
+    /// Throws for outcome constraints on a metric that no definition can produce.
+    void require_constrained(const StudySetup& setup) const;
     /// Also throws for objectives and steps that no metric definition can produce.
     [[nodiscard]] ScriptOptions script(const StudySetup& setup) const;
     /// The configurations of --enqueue.

@@ -124,6 +124,7 @@ TunePlan plan_of(const TuneArguments& arguments) {
     plan.existing = existing_study(plan.journal);
     if (plan.existing) {
         adopt_existing(plan);
+        arguments.require_constrained(plan.setup);
         check_same_settings(plan.setup, *plan.existing, plan.journal);
     }
     check_enqueued(plan);

@@ -88,10 +88,15 @@ class Conversion {
             for (const OptunaParameter& parameter : trial.parameters) join(trial, parameter);
         for (const std::string& name : order_) finish(joined_.at(name));
         for (const OptunaTrial& trial : study_.trials) table_.trials.push_back(converted(trial));
+        // To Optuna too a trial that breaks one is not the best.
+        for (std::size_t i = 0; i < constraints_; ++i)
+            table_.outcome_constraints.push_back(at_most(constraint_name(i), 0));
         return std::move(table_);
     }
 
   private:
+    static std::string constraint_name(std::size_t i) { return fmt::format("constraint_{}", i); }
+
     [[nodiscard]] std::string where(const OptunaTrial& trial) const {
         return "trial " + std::to_string(trial.number);
     }
@@ -259,7 +264,7 @@ class Conversion {
 
     /// An export of ours is taken back: it puts the reason and the metrics that are no objective among the
     /// user's attributes.
-    void add_attributes(const OptunaTrial& trial, TableTrial& out) const {
+    void add_attributes(const OptunaTrial& trial, TableTrial& out) {
         for (const auto& [key, value] : trial.user) {
             const bool numbers = value.is_object() && std::all_of(value.begin(), value.end(), is_number);
             if (key == "reason" && value.is_string() &&
@@ -276,8 +281,10 @@ class Conversion {
             out.attributes[std::string(system_attribute) + key] = text_or_json(value);
             if (key == "constraints" && value.is_array())
                 for (std::size_t i = 0; i < value.size(); ++i)
-                    if (is_number(value[i]))
-                        out.metrics[fmt::format("constraint_{}", i)] = number_of(value[i], key);
+                    if (is_number(value[i])) {
+                        out.metrics[constraint_name(i)] = number_of(value[i], key);
+                        constraints_ = std::max(constraints_, i + 1);
+                    }
         }
     }
 
@@ -294,6 +301,7 @@ class Conversion {
 
     const OptunaStudy& study_;
     TrialTable table_;
+    std::size_t constraints_ = 0;  ///< the most that a trial has
     std::map<std::string, Distribution> distributions_;
     std::map<std::string, Joined> joined_;
     std::vector<std::string> order_;

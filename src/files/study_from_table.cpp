@@ -122,6 +122,7 @@ ImportedStudy study_from_table(TrialTable table, const ImportOptions& options) t
     created.space = space_of(table, options);
     created.name = !options.name.empty() ? options.name : table.name;
     created.objectives = table.objectives;
+    created.outcome_constraints = table.outcome_constraints;
     created.final_value = event::FinalValue::last_report;  // what the others take too
     created.settings = {{"imported_from", std::filesystem::path(table.file).filename().string()}};
     Timeline timeline(

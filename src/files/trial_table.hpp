@@ -35,6 +35,7 @@ struct TrialTable {
     std::string name;
     std::vector<Parameter> parameters;  ///< without conditions, in order of appearance
     std::vector<Objective> objectives;
+    std::vector<OutcomeConstraint> outcome_constraints{};
     std::map<std::string, std::string> attributes;
     std::vector<TableTrial> trials;
     std::vector<std::string> notes;

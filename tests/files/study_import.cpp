@@ -273,6 +273,8 @@ TEST_CASE("Optuna's journal: claims, deleted studies and late operations as Optu
     CHECK(trial.attributes.at("k") == "[NaN,1]");
     CHECK(trial.attributes.at("optuna:constraints") == "[-0.5,2]");
     CHECK(trial.metric("constraint_1") == 2);
+    CHECK(study.outcome_constraints() == std::vector{at_most("constraint_0", 0), at_most("constraint_1", 0)});
+    CHECK(study.best() == nullptr);
     CHECK(!trial.attributes.contains("late"));
     CHECK(trial.metric("value") == 2.5);
 }
