@@ -1,5 +1,7 @@
 #include "ask_tell_session.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -7,6 +9,7 @@
 
 #include "attune/storage/detail/json_object.hpp"
 #include "attune/storage/journal.hpp"
+#include "attune/strategy/finalists.hpp"
 #include "attune/study/pareto.hpp"
 #include "importance_json.hpp"
 #include "open_journal.hpp"
@@ -258,6 +261,9 @@ Json AskTellSession::tell(const Json& json) {
               object.optional_number("cost"),
               object.optional_number("seconds"),
               {}};
+    for (const auto& [name, number_told] : {std::pair{"cost", told.cost}, {"seconds", told.duration_seconds}})
+        if (number_told && !(*number_told >= 0))
+            throw InvalidOption(fmt::format("tell.{} ({}) must be at least 0", name, *number_told));
     if (object.has("configuration"))
         told.configuration = values_from_json(object.at("configuration"), "tell.configuration");
     tuner().with_study([&](const Study& study) {
@@ -296,7 +302,15 @@ Json AskTellSession::best(const Json& json) {
     return tuner().with_study([](const Study& study) {
         Json out = Json::array();
         for (const std::int64_t winner : winners(study)) out.push_back(full_best(study, winner));
-        return Json{{"best", std::move(out)}};
+        Json answer{{"best", std::move(out)}};
+        if (const auto ranked = finalists(study); !ranked.empty() && !ranked.front().values.empty()) {
+            const Finalist& first = ranked.front();
+            answer["winner"] = full_best(study, first.trial);
+            answer["winner"]["expected"] = plain_number(first.expected);
+            if (std::isfinite(first.chance_best))
+                answer["winner"]["chance"] = plain_number(first.chance_best);
+        }
+        return answer;
     });
 }
 

@@ -13,6 +13,7 @@
 #include "attune/analyse/table.hpp"
 #include "attune/storage/open.hpp"
 #include "attune/storage/workers.hpp"
+#include "attune/strategy/finalists.hpp"
 #include "attune/tune/detail/process_identity.hpp"
 #include "attune/tune/options.hpp"
 #include "commands.hpp"
@@ -139,6 +140,7 @@ void print_status(const std::string& path, std::size_t events) {
         std::cout << "its space was changed " << counted(study.space_version(), "time") << '\n';
     print_unfinished(study, workers_of(path), system_seconds());
     std::cout << '\n' << best_trials_table(study, {.rows = 5, .footer = false});
+    if (const std::string winner = winner_text(study); !winner.empty()) std::cout << '\n' << winner << '\n';
     if (const std::string failures = failures_text(study, {.width = width, .whole_reasons = true});
         !failures.empty())
         std::cout << '\n' << failures;

@@ -298,6 +298,7 @@ StudySetup TuneArguments::setup() const {
         out.given.insert("outcome_constraints");
     }
     apply_named("strategy", strategy, strategy_options, out, out.strategy);
+    if (out.strategy.name == "finalists" && trials) out.strategy.options.emplace("trials", *trials);
     apply_named("stopping", stopping, stopping_options, out, out.stopping);
     if (!duplicates.empty()) {
         const std::string replicate = "replicate:";

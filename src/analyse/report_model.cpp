@@ -161,7 +161,9 @@ std::string ReportModel::region_of(const Modelled& modelled) const {
                "<p class=\"note\">Ranges of the configurations that are believed to be as good as the "
                "best but for {}, a tenth of what lies between the best and the median trial{}.</p></div>\n",
                short_number(amount, 3),
-               study_.outcome_constraints().empty() ? "" : ", whether or not they would keep the bounds");
+               study_.outcome_constraints().empty()
+                   ? ""
+                   : ", and to keep the bounds with a chance of at least a half");
 }
 
 std::string ReportModel::words_of(const Modelled& modelled) const {

@@ -222,16 +222,20 @@ std::string finalists_table(const Study& study) {
         const bool known = std::isfinite(finalist.chance_best);
         rows += fmt::format(
             "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td class=\"number\">{}</td><td "
-            "class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
+            "class=\"number\">{}</td><td class=\"number\">{}</td><td "
+            "class=\"number\">{}</td><td>{}</td></tr>\n",
             finalist.trial, short_number(finalist.first_value), short_number(finalist.mean),
-            known ? short_number(finalist.standard_error, 2) : "-",
+            short_number(finalist.expected), known ? short_number(finalist.standard_error, 2) : "-",
             known ? fmt::format("{:.0f} %", 100 * finalist.chance_best) : "-", values);
     }
     if (rows.empty()) return "";
     return "<h3>Finalists</h3>\n<p class=\"note\">" + safe(winner_text(study)) +
-           ". The mean is that of the repeats; the value for which a trial was chosen is partly luck.</p>\n"
+           ". The mean is that of the repeats, without the value for which a trial was chosen; what is "
+           "expected is "
+           "drawn towards the others by as much as chance may have parted them.</p>\n"
            "<div class=\"scroll\"><table><thead><tr><th>trial</th><th class=\"number\">at first</th><th "
-           "class=\"number\">mean</th><th class=\"number\">standard error</th><th class=\"number\">chance to "
+           "class=\"number\">mean</th><th class=\"number\">expected</th><th class=\"number\">standard "
+           "error</th><th class=\"number\">chance to "
            "be "
            "the best</th><th>repeats</th></tr></thead><tbody>\n" +
            rows + "</tbody></table></div>\n";
@@ -280,6 +284,8 @@ std::string settings_html(const Study& study) {
     std::map<std::string, std::string> settings = plain(study.settings());
     settings["name"] = study.name();
     settings["seed"] = fmt::format("{}", study.seed());
+    if (!study.outcome_constraints().empty())
+        settings["outcome constraints"] = outcome_constraints_text(study.outcome_constraints());
     if (study.space_version() > 0)
         settings["changes of the space"] = fmt::format("{}", study.space_version());
     std::string body = titled("Search space", space_table(study)) + "<div class=\"columns\">" +

@@ -79,6 +79,7 @@ std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& ro
     for (const OutcomeConstraint& constraint : study.outcome_constraints())
         add(constraint.text(), true, [&](const Ranked& r) {
             const double value = r.trial->metric(constraint.metric);
+            if (std::isnan(value)) return std::string("?");
             return detail::short_number(value) + (constraint.kept_by(value) ? "" : " !");
         });
     if (const auto& second = study.objective().tie_break)

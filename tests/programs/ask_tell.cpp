@@ -267,7 +267,10 @@ TEST_CASE("without saying so a session has the strategy and stopping of attune t
         const std::string number = std::to_string(trial), value = trial < 5 ? "1" : "\"nan\"";
         input += "{\"ask\": {}}\n{\"report\": {\"trial\": " + number +
                  ", \"step\": 1, \"metrics\": {\"a\": " + value + "}}}\n";
-        if (trial < 5) input += "{\"tell\": {\"trial\": " + number + ", \"metrics\": {\"a\": 1}}}\n";
+        // Trainings of two steps: at its last one nothing is left to save.
+        if (trial < 5)
+            input += "{\"report\": {\"trial\": " + number + ", \"step\": 2, \"metrics\": {\"a\": 1}}}\n" +
+                     "{\"tell\": {\"trial\": " + number + ", \"metrics\": {\"a\": 1}}}\n";
     }
     REQUIRE(attune.run({"ask-tell"}, input) == 0);
     const auto answers = lines_of(attune.out());

@@ -33,7 +33,8 @@ TEST_CASE("a reason names NaN and counts one thing as one") {
     c.script.apply(event::Finished{first, TrialState::completed, {}, {}, "", {}, {}, {}}, 2);
     const AnyStoppingPolicy rule = MedianRule{{.minimum_trials = 1}};
     CHECK(c.report(rule, c.begin(), 1, not_a_number).reason ==
-          "loss is NaN at step 1, which counts as worse than any number, here the median 0.5 of the running averages of 1 trial");
+          "loss is NaN at step 1, which counts as worse than any number, here the median 0.5 of the running "
+          "averages of 1 trial");
     CHECK(c.report(rule, c.begin(), 1, 0.75).reason ==
           "loss = 0.75 at step 1 is worse than the median 0.5 of the running averages of 1 trial");
     const AnyStoppingPolicy patience = Patience{{.patience = 1}};

@@ -84,6 +84,7 @@ TEST_CASE("the median rule spares the first share of the longest completed train
     CHECK(!stops(c.report(rule, n, 1, 9)));
     CHECK(!stops(c.report(rule, n, 5, 9)));
     CHECK(stops(c.report(rule, n, 6, 9)));
+    CHECK(!stops(c.report(rule, c.begin(), 20, 9)));  // nothing is left to save
     check_error<InvalidOption>([] { (void)MedianRule{{.warmup_share = 1}}; }, {"warmup_share (1)", "[0, 1)"});
 }
 
@@ -361,4 +362,29 @@ TEST_CASE("options of the rules outside their range are refused") {
     check_error<InvalidOption>([] { (void)HyperbandRule{{.assign = nullptr}}; }, {"assign"});
     check_error<InvalidOption>([] { (void)PairedTest{{.significance = 1}}; }, {"significance (1)"});
     check_error<InvalidOption>([] { (void)Dominated{{.share = 1}}; }, {"share (1)", "below 1"});
+}
+
+TEST_CASE("the median rule compares with no trial that breaks an outcome constraint") {
+    SearchSpace space;
+    (void)space.continuous("x", 0, 1);
+    Study study;
+    event::Created created;
+    created.space = space;
+    created.objectives = {maximize("accuracy")};
+    created.outcome_constraints = {at_most("ms", 5)};
+    study.apply({0, created});
+    MedianRule rule{{.minimum_trials = 1}};
+    const auto run = [&](double accuracy, double ms) {
+        event::Suggested suggested;
+        suggested.trial = static_cast<std::int64_t>(study.trials().size());
+        suggested.configuration = {{"x", 0.5}};
+        study.apply({0, suggested});
+        study.apply({0, event::Reported{suggested.trial, 1, {{"accuracy", accuracy}, {"ms", ms}}}});
+        const Verdict verdict = rule.decide(study, study.trial(suggested.trial));
+        study.apply({0, event::Finished{suggested.trial, TrialState::completed, {}, {}, "", {}, {}, {}}});
+        return stops(verdict);
+    };
+    CHECK(!run(0.9, 9));
+    CHECK(!run(0.5, 4));  // the better one breaks the bound
+    CHECK(run(0.4, 4));
 }

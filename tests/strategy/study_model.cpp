@@ -127,13 +127,19 @@ TEST_CASE("trials that break outcome constraints are evidence, but not the belie
     created.outcome_constraints = {at_most("n", 4)};
     study.apply({0, created});
     for (int k = 0; k < 40; ++k) {
-        const auto s = Sobol{}.suggest(study, test::request_for(k));
+        const auto s = k < 20 ? Sobol{}.suggest(study, test::request_for(k))
+                              : GaussianProcess{}.suggest(study, test::request_for(k));
         test::run_trial(study, *s, {{"score", score(s->configuration)}, {"n", s->configuration.native()[1]}});
     }
     const StudyModel model(study);
     CHECK(model.trials() == 40);
     for (const BelievedBest& best : model.best(40))
         CHECK(study.trial(best.trial).configuration.native()[1] <= 4);
+    // What is better lies beyond the bound, and is no improvement.
+    CHECK(model.best(1).front().believed.middle < 0.97);
+    CHECK(model.chance_of_improvement(0.02) < 0.2);
+    for (const StudyModel::GoodRange& range : model.good_region(0.02))
+        if (range.parameter == 1) CHECK(range.high <= 4);
 }
 
 TEST_CASE("slices and the region of good values lie where the score is good") {

@@ -101,6 +101,7 @@ TEST_CASE("a trial without the constraint's metric is not the best") {
     (void)told.begin();
     told.report(1, {{"accuracy", 0.9}});
     told.end({}, TrialState::stopped);
+    CHECK(told.study.broken_constraints(told.study.trial(0)).empty());  // it is not known
     CHECK(told.study.best() == nullptr);
     CHECK(told.study.nearest_to_constraints() == nullptr);
 }
@@ -114,6 +115,14 @@ TEST_CASE("final metrics come from the best report that keeps the constraints") 
     told.end({});
     CHECK(told.study.value(told.study.trial(0)) == 0.7);
     CHECK(told.study.trial(0).metric("ms") == 15);
+    SUBCASE("what is measured once, early, does not choose the report") {
+        (void)told.begin();
+        told.report(1, {{"accuracy", 0.3}, {"ms", 12}});
+        told.report(2, {{"accuracy", 0.8}});
+        told.end({});
+        CHECK(told.study.value(told.study.trial(1)) == 0.8);
+        CHECK(told.study.trial(1).metric("ms") == 12);
+    }
     SUBCASE("what is measured once, at the end, counts for the trial") {
         (void)told.begin();
         told.report(1, {{"accuracy", 0.8}});

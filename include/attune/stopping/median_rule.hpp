@@ -24,8 +24,9 @@ enum class MedianOf { running_averages, best_values };
 struct MedianRuleOptions {
     std::string metric{};     ///< empty: the study's first objective
     double warmup_steps = 0;  ///< no decision at steps up to this one
-    /// Nor at steps up to this share of the longest completed training; in [0, 1). A tenth spares most of
-    /// what the rule loses (docs/early_stopping.md); the published rule has none.
+    /// Where above 0: nor at steps up to this share of the longest completed training, nor at its last step,
+    /// where nothing is left to save; below 1. A tenth spares most of what the rule loses
+    /// (docs/early_stopping.md); the published rule has none.
     double warmup_share = 0;
     int minimum_trials = 5;  ///< no decision while fewer trials can be compared with; at least 1
     TrialPool pool = TrialPool::completed;
@@ -74,8 +75,10 @@ class MedianRule {
         curves_.follow(study, objective);
         const CurvePoint latest = curves_.own_curve(trial).back();
         if (latest.step <= options_.warmup_steps) return {};
-        if (options_.warmup_share > 0 && latest.step <= options_.warmup_share * longest_.steps(study))
-            return {};
+        if (options_.warmup_share > 0) {
+            const double longest = longest_.steps(study);
+            if (latest.step <= options_.warmup_share * longest || latest.step >= longest) return {};
+        }
         const bool best = options_.of == MedianOf::best_values;
         const double value = best ? objective.loss(*curves_.own(trial)) : latest.value;
         const detail::RankedValues& others = curves_.at(latest.step);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -54,22 +55,25 @@ class Finalists {
 
 /// A configuration that was repeated.
 struct Finalist {
-    std::int64_t trial = 0;      ///< the first one that had it
-    double first_value = 0;      ///< what that one came to, which is why it was chosen: left out of the mean
-    std::vector<double> values;  ///< of the repeats that have one
-    double mean = 0;             ///< of these; NaN where there are none
+    std::int64_t trial = 0;  ///< the first one that had it
+    double first_value = 0;  ///< what that one came to, which is why it was chosen: left out of all below
+    std::vector<double> values{};  ///< of the repeats that have one
+    double mean = std::nan("");    ///< of these; NaN where there are none
+    /// The mean drawn towards those of the others, by as much as chance may have parted them.
+    double expected = std::nan("");
     /// Of the mean, from the spread that all finalists have in common; NaN where none has two values.
-    double standard_error = 0;
+    double standard_error = std::nan("");
     /// That its true mean is the best of all; NaN where the spread is not known, or none.
-    double chance_best = 0;
+    double chance_best = std::nan("");
 };
 
-/// What the repeats of a study say, the best mean first; empty where nothing was repeated by Finalists. The
-/// chances are by draws that depend on the study alone. Thread-safe for a study that is not being changed.
+/// What the repeats of a study say, the best expectation first; empty where nothing was repeated by
+/// Finalists. The chances are by draws that depend on the study alone. Thread-safe for a study that is not
+/// being changed.
 [[nodiscard]] std::vector<Finalist> finalists(const Study& study);
 
-/// "winner: trial 12, accuracy 0.912 +- 0.003 in 4 repeats; the chance that it is the best of 4 finalists is
-/// 87 %", or empty.
+/// "winner: trial 12 (lr=0.01, width=8), accuracy 0.912 (standard error 0.003) from 4 repeats; the chance
+/// that it is the best of 4 finalists is 87 %", or empty.
 [[nodiscard]] std::string winner_text(const Study& study);
 
 }  // namespace attune

@@ -79,7 +79,8 @@ class StudyModel {
 
     /// The chance that some configuration is better than the best of the trials so far by more than `amount`
     /// (in units of the objective, at least 0), by joint draws at the best trials and some hundred promising
-    /// configurations. 1 where no trial qualifies as the best.
+    /// configurations, each as likely to keep the outcome constraints and not to fail as models of these say.
+    /// 1 where no trial qualifies as the best.
     [[nodiscard]] double chance_of_improvement(double amount) const;
 
     /// Values along one parameter, the others as in `around`: the parameter's place in the space, what it has
@@ -92,9 +93,9 @@ class StudyModel {
     };
     [[nodiscard]] Slice slice(std::size_t parameter, const Configuration& around, int points = 41) const;
 
-    /// The region of good values: for each parameter that varies, the range (or the choices) that
-    /// configurations have which are as good as the best trial's but for `amount` with a chance of at least a
-    /// half.
+    /// The region of good values: for each parameter that varies, the range (or the choices) of the
+    /// configurations that are believed to be as good as the best trial but for `amount`, and to keep the
+    /// outcome constraints with a chance of at least a half.
     struct GoodRange {
         std::size_t parameter = 0;
         double low = 0, high = 0;     ///< native, of a number

@@ -139,19 +139,21 @@ class Study {
     /// Whether a trial's metrics keep all outcome constraints.
     [[nodiscard]] bool keeps_constraints(const TrialRecord& trial) const { return violation(trial) == 0; }
 
-    /// Those that an ended trial does not keep; none of one that is under way or failed.
+    /// Those that an ended trial is known to break; none of one that is under way or failed, nor those whose
+    /// metric it lacks.
     [[nodiscard]] std::vector<OutcomeConstraint> broken_constraints(const TrialRecord& trial) const {
         std::vector<OutcomeConstraint> out;
         if (trial.state != TrialState::completed && trial.state != TrialState::stopped) return out;
         for (const OutcomeConstraint& constraint : outcome_constraints())
-            if (!constraint.kept_by(trial.metric(constraint.metric))) out.push_back(constraint);
+            if (constraint.excess(trial.metric(constraint.metric)) > 0) out.push_back(constraint);
         return out;
     }
 
     /// `told` and, for objectives that it lacks, what the trial reported: the best report of the only
     /// objective (or the last, as the study was created to say); with several objectives the last, because
-    /// the best of each would be a point that never was. Reports that keep the outcome constraints are better
-    /// than others. Metrics of constraints that are lacking still are those of their last report.
+    /// the best of each would be a point that never was. Of reports that have the
+    /// metrics of all outcome constraints those that keep them are better. Metrics of constraints that are
+    /// lacking still are those of their last report.
     [[nodiscard]] Metrics final_metrics(const TrialRecord& trial, Metrics told) const {
         for (const Objective& objective : objectives()) {
             if (told.contains(objective.metric)) continue;
@@ -398,11 +400,12 @@ class Study {
         if (record.finished()) unfinished_.erase(record.number);
     }
 
-    /// Of two reports of an objective's metric.
+    /// Of two reports of an objective's metric. Where one lacks a constraint's metric, as what is measured
+    /// only now and then, nothing is known of its constraints, and the objective alone decides.
     [[nodiscard]] bool better_report(const Objective& objective, const Report& a, const Report& b) const {
         const double x = attune::violation(outcome_constraints(), a.metrics);
         const double y = attune::violation(outcome_constraints(), b.metrics);
-        if (x != y) return x < y;
+        if (x != y && !std::isinf(x) && !std::isinf(y)) return x < y;
         return objective.better(a.metrics.at(objective.metric), b.metrics.at(objective.metric));
     }
 

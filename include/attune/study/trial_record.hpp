@@ -50,6 +50,10 @@ struct LateResult {
     double time_seconds = 0;  ///< since the epoch of the study's clock
 };
 
+/// The role of trials that repeat another to tell luck from merit (see Finalists): early stopping leaves them
+/// alone, as a run that was cut short says nothing about that.
+inline constexpr std::string_view finalist_role = "finalist";
+
 /// One evaluation of a configuration, as the events so far tell it.
 struct TrialRecord {
     std::int64_t number = 0;  ///< dense, from 0, in the order of asking

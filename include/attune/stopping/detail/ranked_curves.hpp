@@ -47,7 +47,7 @@ class RankedCurves {
                 ranked_.clear();
                 asked_.clear();
             },
-            [&](const TrialRecord& trial) { take(trial); });
+            [&](const TrialRecord& trial) { take(study, trial); });
     }
 
     /// Of the trials that count for `trial`, at this step.
@@ -84,11 +84,14 @@ class RankedCurves {
         bool counts = false;  ///< is in the pool
     };
 
-    void take(const TrialRecord& trial) {
+    /// A completed trial that breaks an outcome constraint is none to compare with.
+    void take(const Study& study, const TrialRecord& trial) {
         const auto number = static_cast<std::size_t>(trial.number);
         if (number >= seen_.size()) seen_.resize(number + 1);
         Seen& seen = seen_[number];
-        const bool counts = pool_ == TrialPool::all_earlier || trial.state == TrialState::completed;
+        const bool completed = trial.state == TrialState::completed;
+        const bool counts =
+            (completed || pool_ == TrialPool::all_earlier) && (!completed || study.keeps_constraints(trial));
         const bool rewritten = trial.rewrites != seen.rewrites || trial.reports.size() < seen.consumed;
         const double known = seen.points.empty() || rewritten || counts != seen.counts
                                  ? -std::numeric_limits<double>::infinity()

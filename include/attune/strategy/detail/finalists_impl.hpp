@@ -34,8 +34,6 @@ ATTUNE_BODY void FinalistsOptions::validate() const {
 
 namespace detail {
 
-constexpr std::string_view finalist_role = "finalist";
-
 /// Runs of a configuration that is repeated.
 struct Repeated {
     std::int64_t first = 0;
@@ -86,6 +84,82 @@ struct PooledVariance {
     }
 };
 
+/// What the true means of finalists may be. They differ among each other by as much as their means say (a
+/// normal distribution whose spread has a posterior of its own), so the one that leads is drawn towards the
+/// others: without that the winner's mean is lucky once more, and its chance too high (Efron and Morris,
+/// "Stein's estimation rule and its competitors", 1973).
+class FinalistPosterior {
+  public:
+    FinalistPosterior(const std::vector<Repeated>& finalists, const PooledVariance& pooled)
+        : finalists_(finalists), pooled_(pooled) {
+        // Spreads from nothing to eight times that of single runs, weighed by how likely the means are.
+        double most = -std::numeric_limits<double>::infinity();
+        for (const double ratio : {0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0}) {
+            spreads_.push_back(ratio);
+            weights_.push_back(log_likelihood(ratio * ratio * pooled_.variance));
+            most = std::max(most, weights_.back());
+        }
+        double total = 0;
+        for (double& w : weights_) total += w = std::exp(w - most);
+        for (double& w : weights_) w /= total;
+    }
+
+    /// One of each; infinite for those without a value.
+    [[nodiscard]] std::vector<double> draw(RandomStream& stream) const {
+        double squares = 0;
+        for (int k = 0; k < pooled_.freedom; ++k) squares += std::pow(stream.normal(), 2);
+        const double variance = pooled_.variance * pooled_.freedom / squares;
+        std::size_t place = 0;
+        for (double u = stream.uniform(); place + 1 < weights_.size() && u >= weights_[place]; ++place)
+            u -= weights_[place];
+        const double between = spreads_[place] * spreads_[place] * variance;
+        const double centre = centre_of(between, variance);
+        std::vector<double> out;
+        for (const Repeated& finalist : finalists_) {
+            const double z = stream.normal();
+            if (finalist.losses.empty()) {
+                out.push_back(std::numeric_limits<double>::infinity());
+                continue;
+            }
+            const double error = variance / static_cast<double>(finalist.losses.size());
+            const double share = between / (between + error);
+            // Without a spread all true means are the same, and who is ahead is a toss.
+            const double least = 1e-6 * std::sqrt(variance);
+            out.push_back(centre + share * (finalist.mean() - centre) +
+                          z * std::max(std::sqrt(share * error), least));
+        }
+        return out;
+    }
+
+  private:
+    [[nodiscard]] double centre_of(double between, double variance) const {
+        double sum = 0, weights = 0;
+        for (const Repeated& finalist : finalists_) {
+            if (finalist.losses.empty()) continue;
+            const double w = 1 / (between + variance / static_cast<double>(finalist.losses.size()));
+            sum += w * finalist.mean();
+            weights += w;
+        }
+        return sum / weights;
+    }
+    /// Of the means, their centre integrated out.
+    [[nodiscard]] double log_likelihood(double between) const {
+        const double centre = centre_of(between, pooled_.variance);
+        double sum = 0, weights = 0;
+        for (const Repeated& finalist : finalists_) {
+            if (finalist.losses.empty()) continue;
+            const double v = between + pooled_.variance / static_cast<double>(finalist.losses.size());
+            sum -= 0.5 * (std::pow(finalist.mean() - centre, 2) / v + std::log(v));
+            weights += 1 / v;
+        }
+        return sum - 0.5 * std::log(weights);
+    }
+
+    const std::vector<Repeated>& finalists_;
+    PooledVariance pooled_;
+    std::vector<double> spreads_, weights_;
+};
+
 /// The one to run next: with equal variances the others get runs in proportion to 1 / (distance to the
 /// best)^2, and the best the root of the sum of their squares (Chen et al. 2000).
 inline std::size_t next_finalist(const std::vector<Repeated>& finalists) {
@@ -123,7 +197,7 @@ ATTUNE_BODY std::optional<Suggestion> Finalists::suggest(const Study& study,
         suggestion.configuration = study.trial(number).configuration;
         suggestion.reason =
             fmt::format("repeats trial {}, which is believed to be among the best: run {}", number, run);
-        suggestion.role = detail::finalist_role;
+        suggestion.role = finalist_role;
         suggestion.repeats = true;
         return suggestion;
     };
@@ -158,38 +232,31 @@ ATTUNE_BODY std::vector<Finalist> finalists(const Study& study) {
     const detail::PooledVariance pooled(repeats);
     std::vector<Finalist> out;
     for (const detail::Repeated& r : repeats) {
-        Finalist finalist{r.first,     study.value(study.trial(r.first)), {}, std::nan(""), std::nan(""),
-                          std::nan("")};
+        Finalist finalist{.trial = r.first, .first_value = study.value(study.trial(r.first))};
         for (const double loss : r.losses) finalist.values.push_back(study.objective().loss(loss));
         if (!r.losses.empty()) {
-            finalist.mean = study.objective().loss(r.mean());
+            finalist.mean = finalist.expected = study.objective().loss(r.mean());
             finalist.standard_error = std::sqrt(pooled.variance / static_cast<double>(r.losses.size()));
         }
         out.push_back(std::move(finalist));
     }
     if (pooled.freedom > 0 && pooled.variance > 0) {
-        // The variance is not known but for its degrees of freedom, so chances are those of Student's t.
+        const detail::FinalistPosterior posterior(repeats, pooled);
         constexpr int draws = 4000;
         RandomStream stream(study.seed(), repeats.size(), Purpose::user, 3);
+        std::vector<double> sums(out.size(), 0);
         for (Finalist& finalist : out) finalist.chance_best = 0;
         for (int s = 0; s < draws; ++s) {
-            double squares = 0;
-            for (int k = 0; k < pooled.freedom; ++k) squares += std::pow(stream.normal(), 2);
-            const double deviation = std::sqrt(pooled.variance * pooled.freedom / squares);
-            std::size_t winner = 0;
-            double least = std::numeric_limits<double>::infinity();
-            for (std::size_t i = 0; i < out.size(); ++i) {
-                const double z = stream.normal();
-                if (repeats[i].losses.empty()) continue;
-                const double drawn = repeats[i].mean() +
-                                     z * deviation / std::sqrt(static_cast<double>(repeats[i].losses.size()));
-                if (drawn < least) least = drawn, winner = i;
-            }
-            out[winner].chance_best += 1.0 / draws;
+            const std::vector<double> drawn = posterior.draw(stream);
+            const auto winner = std::min_element(drawn.begin(), drawn.end()) - drawn.begin();
+            out[static_cast<std::size_t>(winner)].chance_best += 1.0 / draws;
+            for (std::size_t i = 0; i < out.size(); ++i) sums[i] += drawn[i] / draws;
         }
+        for (std::size_t i = 0; i < out.size(); ++i)
+            if (!repeats[i].losses.empty()) out[i].expected = study.objective().loss(sums[i]);
     }
     std::stable_sort(out.begin(), out.end(), [&](const Finalist& a, const Finalist& b) {
-        return study.objective().better(a.mean, b.mean);
+        return study.objective().better(a.expected, b.expected);
     });
     return out;
 }
@@ -198,10 +265,11 @@ ATTUNE_BODY std::string winner_text(const Study& study) {
     const std::vector<Finalist> ranked = finalists(study);
     if (ranked.empty() || ranked.front().values.empty()) return "";
     const Finalist& winner = ranked.front();
-    std::string text =
-        fmt::format("winner: trial {}, {} {:.4g}", winner.trial, study.objective().metric, winner.mean);
-    if (winner.standard_error > 0) text += fmt::format(" +- {:.2g}", winner.standard_error);
-    text += fmt::format(" in {}", detail::counted(winner.values.size(), "repeat"));
+    std::string text = fmt::format("winner: trial {} ({}), {} {:.4g}", winner.trial,
+                                   study.trial(winner.trial).configuration.text(), study.objective().metric,
+                                   winner.expected);
+    if (winner.standard_error > 0) text += fmt::format(" (standard error {:.2g})", winner.standard_error);
+    text += fmt::format(" from {}", detail::counted(winner.values.size(), "repeat"));
     if (ranked.size() > 1 && std::isfinite(winner.chance_best))
         text += fmt::format("; the chance that it is the best of {} is {:.0f} %",
                             detail::counted(ranked.size(), "finalist"), 100 * winner.chance_best);

@@ -15,10 +15,12 @@
 #include "attune/gp/acquisition_search.hpp"
 #include "attune/gp/study_space.hpp"
 #include "attune/gp/subset.hpp"
+#include "attune/strategy/detail/acquisition_weights.hpp"
 #include "attune/strategy/detail/expected_gain.hpp"
 #include "attune/strategy/detail/loss_model.hpp"
 #include "attune/strategy/detail/model_drafts.hpp"
 #include "attune/strategy/detail/observations.hpp"
+#include "attune/strategy/detail/weight_models.hpp"
 #include "attune/strategy/study_model.hpp"
 
 namespace attune {
@@ -31,6 +33,7 @@ struct StudyModel::Held {
     detail::Observations seen;  ///< what the model is made of
     std::vector<double> values;
     std::optional<detail::LossModel> model;
+    detail::AcquisitionWeights weights;  ///< of outcome constraints and failures
     std::uint64_t seed = 0;
 
     Held(const SearchSpace& whole, Objective goal)
@@ -115,6 +118,15 @@ ATTUNE_BODY StudyModel::StudyModel(const Study& study, std::size_t objective,
     const detail::LossModels models(options, study, request, held->points.metric());
     held->model.emplace(
         models.build(objective, losses, held->values, held->seen.points, models.objective_warpings(losses)));
+    GaussianProcessOptions plain = options;  // what the user believes and pays says nothing of values
+    plain.beliefs.clear();
+    plain.cost = CostAwareness::ignored;
+    std::vector<std::size_t> weighed;
+    const bool all_fit = options.most_observations == 0 ||
+                         all.values.size() <= static_cast<std::size_t>(options.most_observations);
+    for (std::size_t i = 0; i < (all_fit ? all.values.size() : chosen.size()); ++i)
+        weighed.push_back(all_fit ? i : finite[chosen[i]]);
+    held->weights = detail::WeightModels(plain, study, request, held->points).build(all, weighed);
 }
 
 ATTUNE_BODY bool StudyModel::usable() const { return held_->model.has_value(); }
@@ -246,7 +258,8 @@ ATTUNE_BODY double StudyModel::chance_of_improvement(double amount) const {
     for (Eigen::Index i = 0; i < drafts.rows(); ++i)
         if (held_->points.express(drafts.row(i), point)) candidates.row(count++) = point;
     candidates.conservativeResize(count, Eigen::NoChange);
-    const Eigen::VectorXd promise = gain.values(candidates);
+    const detail::WeighedAcquisition<detail::ExpectedGain> weighed{&gain, held_->weights};
+    const Eigen::VectorXd promise = weighed.values(candidates);
     std::vector<Eigen::Index> order(static_cast<std::size_t>(count));
     std::iota(order.begin(), order.end(), Eigen::Index{0});
     constexpr std::size_t most_new = 200, most_old = 50;
@@ -265,17 +278,24 @@ ATTUNE_BODY double StudyModel::chance_of_improvement(double amount) const {
             held_->seen.points.row(static_cast<Eigen::Index>(rows[by_mean[static_cast<std::size_t>(k)]]));
     Eigen::Index last = old;
     for (const Eigen::Index i : order) at.row(last++) = candidates.row(i);
-    if (const auto found = maximise_acquisition(gain, held_->points, drafts, SearchEffort{}))
+    if (const auto found = maximise_acquisition(weighed, held_->points, drafts, SearchEffort{}))
         if (held_->points.express(found->draft, point)) at.row(last++) = point;
     at.conservativeResize(last, Eigen::NoChange);
     if (last == old) return 0;  // the space has nothing else
+    // Whether a new one keeps the constraints is drawn too.
+    Eigen::VectorXd chances = Eigen::VectorXd::Zero(at.rows());
+    held_->weights.add_to(at, chances);
     constexpr int draws = 1000;
     const Eigen::MatrixXd drawn = held_->draw(at, draws, stream);
     int better = 0;
     for (Eigen::Index s = 0; s < draws; ++s) {
         const double now = model.transform.restore(drawn.row(s).head(old).minCoeff());
-        const double then = model.transform.restore(drawn.row(s).tail(last - old).minCoeff());
-        better += now - then > amount ? 1 : 0;
+        bool found_better = false;
+        for (Eigen::Index i = old; i < last; ++i) {
+            if (now - model.transform.restore(drawn(s, i)) <= amount) continue;
+            if (chances[i] >= 0 || stream.uniform() < std::exp(chances[i])) found_better = true;
+        }
+        better += found_better ? 1 : 0;
     }
     return static_cast<double>(better) / draws;
 }
@@ -328,9 +348,12 @@ ATTUNE_BODY std::vector<StudyModel::GoodRange> StudyModel::good_region(double am
         }
     Eigen::VectorXd mean, variance;
     model.process.predict(candidates.topRows(static_cast<Eigen::Index>(of_draft.size())), mean, variance);
+    Eigen::VectorXd chances = Eigen::VectorXd::Zero(mean.size());
+    held_->weights.add_to(candidates.topRows(mean.size()), chances);
     std::vector<Configuration> good;
     for (std::size_t k = 0; k < of_draft.size(); ++k)
-        if (model.transform.restore(mean[static_cast<Eigen::Index>(k)]) <= border)
+        if (model.transform.restore(mean[static_cast<Eigen::Index>(k)]) <= border &&
+            chances[static_cast<Eigen::Index>(k)] >= std::log(0.5))
             good.push_back(held_->points.configuration(drafts.row(of_draft[k])));
     for (const std::size_t i : held_->qualified())
         if (held_->values[i] <= border || held_->seen.numbers[i] == top.front().trial)

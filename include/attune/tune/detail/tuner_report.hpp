@@ -25,7 +25,8 @@ ATTUNE_BODY Verdict Tuner::report(std::int64_t number, double step, const Metric
     if (trial.state == TrialState::paused) return {Decision::pause, trial.reason};
     Verdict verdict = run_ != nullptr && run_->is_out_of_time(options_.clock())
                           ? Verdict{Decision::stop, "the time limit of the run was reached"}
-                          : policy_.decide(study_, trial);
+                      : trial.role == finalist_role ? Verdict{}
+                                                    : policy_.decide(study_, trial);
     if (verdict.decision == Decision::proceed && trial.until && step >= *trial.until)
         verdict = {Decision::pause, fmt::format("has come to step {}, as far as it was to go", *trial.until)};
     if (verdict.decision == Decision::pause && !trial.resumable) verdict = {};
