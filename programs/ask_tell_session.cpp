@@ -169,7 +169,7 @@ Json AskTellSession::create(const Json& json) {
     StudySetup setup = setup_from_json(json, "create");
     if (setup.objectives.empty()) throw InvalidJson("create: 'objectives' is missing");
     setup.space.validate();
-    (void)setup.make_strategy();  // what is wrong with these must not leave a file behind
+    (void)setup.sample();  // what is wrong with these must not leave a file behind
     (void)setup.make_stopping();
     AnyStorage storage = open_storage(setup.storage, notice_);
     Study existing;

@@ -12,6 +12,7 @@
 #include "attune/analyse/environment.hpp"
 #include "attune/storage/detail/json_object.hpp"
 #include "attune/storage/open.hpp"
+#include "attune/tune/tuner.hpp"
 
 namespace attune::program {
 namespace {
@@ -106,6 +107,15 @@ AnyStrategy make_strategy(const Named& strategy, const event::Values& fixed,
     if (!parents.empty()) made = WarmStart(read_parents(parents), std::move(made));
     if (fixed.empty()) return made;
     return WithFixed(std::move(made), fixed);
+}
+
+std::optional<Configuration> StudySetup::sample() const {
+    TunerOptions options;
+    options.seed = seed;
+    options.resumable = true;
+    Tuner tuner{space, objectives, outcome_constraints, make_strategy(), std::move(options)};
+    const std::optional<Trial> trial = tuner.ask();
+    return trial ? std::optional(trial->configuration()) : std::nullopt;
 }
 
 TunerOptions StudySetup::tuner_options() const {

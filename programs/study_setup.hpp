@@ -66,6 +66,9 @@ struct StudySetup {
     [[nodiscard]] AnyStrategy make_strategy() const {
         return program::make_strategy(strategy, fixed, parents);
     }
+    /// Asks once, of a study that is not kept: what a strategy refuses of the space, such as a belief about
+    /// something else, must not leave a file behind. Nothing where the space is spent.
+    [[nodiscard]] std::optional<Configuration> sample() const;
     [[nodiscard]] AnyStoppingPolicy make_stopping() const {
         return StoppingPolicyRegistry::standard().make(stopping.name, stopping.options);
     }

@@ -340,22 +340,26 @@ StudySetup TuneArguments::setup() const {
 
 namespace {
 
-/// Ends a run whose first programs ended well without the objective in their output: a definition that never
+/// Ends a run whose first programs ended well without a metric that they must give: a definition that never
 /// matches would cost all the trainings there are.
 Limit nothing_was_read() {
     return Limit([](const RunProgress& p) -> std::optional<std::string> {
         constexpr std::size_t most = 3;
         std::size_t unread = 0;
+        const TrialRecord* last = nullptr;
         for (const TrialRecord& trial : p.study.trials()) {
-            if (!trial.reports.empty() || !std::isnan(p.study.value(trial))) return std::nullopt;
-            if (trial.started_seconds < p.started_seconds) continue;
-            unread += trial.reason.find(never_gave_the_objective) != std::string::npos ? 1 : 0;
+            if (!std::isnan(p.study.value(trial))) return std::nullopt;
+            const bool is_unread = trial.reason.find(never_gave) != std::string::npos;
+            if (!is_unread || trial.started_seconds < p.started_seconds) continue;
+            last = &trial;
+            ++unread;
         }
         if (unread < most) return std::nullopt;
         return fmt::format(
-            "{} programs ended well, but nothing that they printed gave the objective {}: try the metric "
-            "definitions on the output of one, by attune extract",
-            unread, p.study.objective().metric);
+            "{} programs ended well without a metric that is needed; try the definitions on the output of "
+            "one, by "
+            "attune extract. The last one: {}",
+            unread, first_line(last->reason));
     });
 }
 
@@ -398,6 +402,8 @@ ScriptOptions TuneArguments::script(const StudySetup& setup) const {
         command.collector.objectives.push_back(objective.metric);
     }
     require_constrained(setup);
+    for (const OutcomeConstraint& constraint : setup.outcome_constraints)
+        command.required.push_back(constraint.metric);
     if (!step_metric.empty()) metrics.require(step_metric, "--step-metric");
     for (const auto& [name, value] : setup.stopping.options)
         if (name == "metric" || name.ends_with(".metric"))

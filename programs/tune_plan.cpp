@@ -94,12 +94,9 @@ void adopt_existing(TunePlan& plan) try {
 
 /// The command line of a first trial of a study that is not kept.
 std::string sample_command(const TunePlan& plan) {
-    Tuner tuner{plan.setup.space, plan.setup.objectives, plan.setup.outcome_constraints,
-                plan.setup.make_strategy(), plan.setup.tuner_options()};
-    const auto trial = tuner.ask();
-    if (!trial) return "nothing: the space is spent";
-    return command_text(
-        plan.objective.command().arguments(trial->configuration().values(), {}, 1, "CONFIG.json"));
+    const auto sample = plan.setup.sample();
+    if (!sample) return "nothing: the space is spent";
+    return command_text(plan.objective.command().arguments(sample->values(), {}, 1, "CONFIG.json"));
 }
 
 }  // namespace
@@ -129,6 +126,7 @@ TunePlan plan_of(const TuneArguments& arguments) {
     }
     check_enqueued(plan);
     pin(plan.setup.parents, plan.journal);
+    (void)plan.setup.sample();
     // A program that is started again goes on from its checkpoint, or begins anew where it has none.
     plan.setup.resumable = plan.setup.resumable || !plan.setup.checkpoints.empty() ||
                            plan.setup.make_strategy().needs_pauses() ||

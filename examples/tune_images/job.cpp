@@ -272,7 +272,10 @@ int conclude(const Options& options, const Inputs& inputs, const FineTuningTask&
     messages.phase(fmt::format("judging the best trial ({}) and the default recipe on the {} part",
                                best.number, to_string(part)));
     Judged judged{evaluate_saved(objective, study, best.number, inputs, part, folder.model(), messages), {}};
-    if (study.trial(0).role == "enqueued" && study.trial(0).state != TrialState::failed)
+    judged.default_won = best.number == 0 && best.role == "enqueued";
+    if (judged.default_won)
+        judged.baseline = judged.tuned;
+    else if (study.trial(0).role == "enqueued" && study.trial(0).state != TrialState::failed)
         judged.baseline = evaluate_saved(objective, study, 0, inputs, part, {}, messages);
     write_predictions(folder.predictions(), inputs, judged);
     const std::string verdict = verdict_on(judged, to_string(part));

@@ -16,6 +16,8 @@ std::string verdict_on(const Judged& judged, const std::string& part) {
                                    is_test ? "the search has not seen"
                                            : "also chose the trial, as there is no test part, so it flatters",
                                    tuned.metrics.accuracy, tuned.wrong(), tuned.rows.size());
+    if (judged.default_won)
+        return text + "; nothing was found that is better than the untuned default recipe";
     if (!judged.baseline) return text;
     const PairedDifference d = paired_bootstrap(tuned, *judged.baseline);
     text += fmt::format("; the untuned default recipe {:.4f}; difference {:+.4f}, ",

@@ -11,6 +11,7 @@
 struct Judged {
     attune::Evaluation tuned;
     std::optional<attune::Evaluation> baseline;  ///< trial 0, the default recipe
+    bool default_won = false;                    ///< whether the default recipe is what was tuned to
 };
 
 /// The accuracy on a part, and what tuning has gained with its interval.

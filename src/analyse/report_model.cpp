@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "attune/space/enumerate.hpp"
 #include "report_parts.hpp"
 #include "text.hpp"
 
@@ -107,33 +108,34 @@ Json ReportModel::data() const {
     return out;
 }
 
-/// Over the two parameters along which the value varies most; null where there are no two. Places that the
-/// constraints or conditions forbid are null.
+/// Over the two parameters along which the value varies most, in the order of the space; null where there are
+/// no two. Places that the constraints or conditions forbid are null.
 Json ReportModel::map_of(const Modelled& modelled) const {
     if (modelled.slices.size() < 2) return nullptr;
-    const std::size_t x = modelled.slices[0].parameter, y = modelled.slices[1].parameter;
+    const auto [x, y] = std::minmax(modelled.slices[0].parameter, modelled.slices[1].parameter);
+    const SearchSpace& space = study_.space();
+    const std::vector<double> columns = axis_values(space[x], map_side);
     Json rows = Json::array(), at_x = Json::array(), at_y = Json::array();
-    const StudyModel::Slice across = modelled.model.slice(x, around(modelled), map_side);
-    for (const double native : across.at) at_x.push_back(value_json(study_.space()[x], native));
-    const StudyModel::Slice along = modelled.model.slice(y, around(modelled), map_side);
-    for (const double native : along.at) {
+    for (const double native : columns) at_x.push_back(value_json(space[x], native));
+    for (const double native : axis_values(space[y], map_side)) {
         std::vector<double> natives = around(modelled).native();
         natives[y] = native;
         for (std::size_t i = 0; i < natives.size(); ++i)
-            if (std::isnan(natives[i])) natives[i] = study_.space()[i].decode(0.5);
+            if (std::isnan(natives[i])) natives[i] = space[i].decode(0.5);
+        const Configuration through = space.from_native(std::move(natives));
         const StudyModel::Slice row =
-            modelled.model.slice(x, study_.space().from_native(std::move(natives)), map_side);
+            through.active(y) ? modelled.model.slice(x, through, map_side) : StudyModel::Slice{};
         Json cells = Json::array();
-        std::size_t next = 0;
-        for (const double place : across.at) {
-            if (next < row.at.size() && row.at[next] == place) {
-                const BelievedValue& value = row.believed[next++];
-                cells.push_back(Json{value.middle, value.high - value.low});
-            } else {
+        for (const double place : columns) {
+            const auto found = std::lower_bound(row.at.begin(), row.at.end(), place);
+            if (found == row.at.end() || *found != place) {
                 cells.push_back(nullptr);
+                continue;
             }
+            const BelievedValue& value = row.believed[static_cast<std::size_t>(found - row.at.begin())];
+            cells.push_back(Json{value.middle, value.high - value.low});
         }
-        at_y.push_back(value_json(study_.space()[y], native));
+        at_y.push_back(value_json(space[y], native));
         rows.push_back(std::move(cells));
     }
     return {{"x", x}, {"y", y}, {"at_x", at_x}, {"at_y", at_y}, {"rows", rows}};

@@ -53,7 +53,7 @@ function maps() {
       const points = trials.filter(t => t.has[k] && t.configuration[map.x] !== null && t.configuration[map.y] !== null).map(t => ({trial: t, x: f.X.at(t.configuration[map.x]), y: f.Y.at(t.configuration[map.y])}));
       f.over.append(svg("path", {d: points.map(a => shape("completed", a.x, a.y, 2.2)).join(""), fill: "var(--card)", stroke: "var(--text)", "stroke-width": .8}),
         ...points.filter(a => isBest(a.trial)).map(a => bestMark(a.x, a.y)));
-      cell.append(el("p", {class: "note"}, `All else as in trial ${m.around}. From ${text(o.direction === "maximize" ? low : high, 4)} (worst) to ${text(o.direction === "maximize" ? high : low, 4)} (best); pale where little is known. Dots are trials, whatever else they had.`));
+      cell.append(el("p", {class: "note"}, (parameters.filter(varies).length > 2 ? `All else as in trial ${m.around}. ` : "") + `From ${text(o.direction === "maximize" ? low : high, 4)} (worst) to ${text(o.direction === "maximize" ? high : low, 4)} (best); pale where little is known. Dots are trials, whatever else they had.`));
     }
   }) : null;
   if (c) c.redraw();

@@ -230,10 +230,11 @@ void CommandRun::note_problems(const AnyMetricExtractor& extractor, const Metric
         result_.problems.push_back("the log file is incomplete: " + result_.process.log_error);
 }
 
-std::vector<std::string> CommandRun::missing_objectives() const {
+std::vector<std::string> CommandRun::missing_metrics() const {
     std::vector<std::string> missing;
-    for (const std::string& name : options_.collector.objectives)
-        if (!result_.last_values.contains(name)) missing.push_back(name);
+    for (const auto* names : {&options_.collector.objectives, &options_.required})
+        for (const std::string& name : *names)
+            if (!result_.last_values.contains(name)) missing.push_back(name);
     return missing;
 }
 
@@ -249,10 +250,10 @@ std::optional<AttemptFailure> CommandRun::judge(int number, const ProcessOptions
         failure.transient = contains(options_.environment_signals, ended.signal);
         if (ended.signal == SIGKILL) what += ", mostly for want of memory";
     } else if (ended.end == ProcessEnd::exited && ended.exit_code == 0) {
-        const std::vector<std::string> missing = missing_objectives();
+        const std::vector<std::string> missing = missing_metrics();
         if (missing.empty()) return std::nullopt;
-        what += fmt::format(", but its output {} '{}' (attune extract shows the nearest line)",
-                            never_gave_the_objective, fmt::join(missing, "', '"));
+        what += fmt::format(", but {} '{}' (attune extract shows the nearest line)", never_gave,
+                            fmt::join(missing, "', '"));
     } else if (ended.end == ProcessEnd::exited) {
         failure.transient = contains(options_.environment_exit_codes, ended.exit_code) || ended.exit_code < 0;
         const bool no_program = ended.exit_code == kShellNotFound || ended.exit_code == kShellCannotExecute;

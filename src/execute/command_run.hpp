@@ -46,7 +46,7 @@ class CommandRun {
     void note_problems(const AnyMetricExtractor& extractor, const MetricCollector& collector,
                        const LineSplitter& splitter);
     [[nodiscard]] std::optional<AttemptFailure> judge(int number, const ProcessOptions& process) const;
-    [[nodiscard]] std::vector<std::string> missing_objectives() const;
+    [[nodiscard]] std::vector<std::string> missing_metrics() const;
     bool pause_before(int next_attempt, const AttemptFailure& failure);
     void conclude();
 

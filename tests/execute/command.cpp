@@ -255,7 +255,7 @@ TEST_CASE(
           "exit code 3: ValueError: lr is too large");
     CHECK(first_line("exit 4") == "exit code 4: it printed nothing");
     CHECK(first_line("echo loss=1") ==
-          "exit code 0, but its output never gave the objective 'acc' (attune extract shows the nearest "
+          "exit code 0, but its output never gave 'acc' (attune extract shows the nearest "
           "line): loss=1");
     const std::string whole = Command(script("echo one; echo two; exit 3")).run({}).reason;
     for (const char* part : {"\n    one\n    two", "\n  command: /bin/sh -c"})

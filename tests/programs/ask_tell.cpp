@@ -306,10 +306,33 @@ TEST_CASE("beliefs and costs are options of the Gaussian process") {
 >{"ask": {}}
 {"asked":[{"trial":0,"configuration":{"lr":0.1},"reason":"where good values are believed to lie"}]}
 )~");
+    // Refused before there is a file.
     check_session(folder.path(), R"~(
->{"create": {"space": [{"name": "lr", "type": "continuous", "low": 0.001, "high": 1, "scale": "log"}], "objectives": [{"metric": "loss", "direction": "minimize"}], "strategy": {"name": "gaussian_process", "options": {"belief.rate": 0.1}}}}
+>{"create": {"space": [{"name": "lr", "type": "continuous", "low": 0.001, "high": 1, "scale": "log"}], "objectives": [{"metric": "loss", "direction": "minimize"}], "strategy": {"name": "gaussian_process", "options": {"belief.rate": 0.1}}, "storage": "refused.attune"}}
+{"error":{"kind":"invalid_option","message":"belief about 'rate': the space has no such parameter"}}
+>{"create": {"space": [{"name": "lr", "type": "continuous", "low": 0.001, "high": 1, "scale": "log"}], "objectives": [{"metric": "loss", "direction": "minimize"}]}}
 {"created":{"trials":0,"strategy":"gaussian_process","stopping":"median"}}
 >{"ask": {}}
-{"error":{"kind":"invalid_option","message":"belief about 'rate': the space has no such parameter"}}
+{"asked":[{"trial":0,"configuration":{"lr":0.03162277660168379},"reason":"centre of the space"}]}
+>{"tell": {"trial": 0, "metrics": {"loss": 1}, "cost": -1}}
+{"error":{"kind":"invalid_option","message":"tell.cost (-1) must be at least 0"}}
 )~");
+    CHECK(!std::filesystem::exists(folder.path() / "refused.attune"));
+}
+
+TEST_CASE("after repeats the winner stands beside the best, with its chance") {
+    const attune::test::TemporaryFolder folder;
+    std::string input =
+        R"({"create": {"space": [{"name": "n", "type": "integer", "low": 1, "high": 9}], "objectives": [{"metric": "a", "direction": "maximize"}], "strategy": {"name": "finalists", "options": {"trials": 12, "share": 0.5, "candidates": 2, "begins": "random"}}}})";
+    input += "\n";
+    for (int trial = 0; trial < 12; ++trial)
+        input += "{\"ask\": {}}\n{\"tell\": {\"trial\": " + std::to_string(trial) +
+                 ", \"metrics\": {\"a\": " + std::to_string(trial % 5) + "}}}\n";
+    Attune attune(folder.path());
+    REQUIRE(attune.run({"ask-tell"}, input + "{\"best\": {}}\n") == 0);
+    const Json answer = Json::parse(lines_of(attune.out()).back());
+    REQUIRE(answer.contains("winner"));
+    CHECK(answer["winner"]["trial"].get<int>() < 6);
+    CHECK(answer["winner"]["expected"].is_number());
+    CHECK(answer["winner"]["chance"].get<double>() >= 0.5);
 }

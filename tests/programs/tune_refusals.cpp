@@ -395,3 +395,45 @@ TEST_CASE("outcome constraints: the best keeps them, and an existing study keeps
     REQUIRE(attune.run(arguments({"--study", "none.attune", "--outcome-constraint", "latency <= 5"})) == 1);
     CHECK(attune.out().find("no trial keeps latency <= 5; trial") != std::string::npos);
 }
+
+TEST_CASE("a metric that no program gives ends the run after three of them") {
+    const attune::test::TemporaryFolder folder;
+    attune::test::prepare(folder.path());
+    Attune attune(folder.path());
+    const auto run = [&](std::vector<std::string> more) {
+        std::vector<std::string> all{"--trials", "12", "--stopping", "off"};
+        all.insert(all.end(), more.begin(), more.end());
+        CHECK(attune.run(tune_arguments(all)) == 1);
+        CHECK(attune.out().find("3 programs ended well without a metric that is needed") !=
+              std::string::npos);
+        CHECK(attune.out().find("attune extract") != std::string::npos);
+    };
+    run({"--metric", "latency=latency ([0-9]+)", "--outcome-constraint", "latency <= 5"});
+    CHECK(attune::test::study_in(folder.path() / "study.attune").trials().size() == 3);
+    put(folder.path() / "train.sh", "echo nothing\n");
+    run({"--study", "silent.attune"});
+    CHECK(attune.out().find("its output never gave 'accuracy'") != std::string::npos);
+}
+
+TEST_CASE("a run ends where a better value is unlikely, and finalists know the trials of the run") {
+    const attune::test::TemporaryFolder folder;
+    attune::test::prepare(folder.path());
+    Attune attune(folder.path());
+    // Sixteen configurations: all is known of them soon.
+    REQUIRE(attune.run(tune_arguments({"--converged", "0.01", "--trials", "200", "--stopping", "off",
+                                       "--duplicates", "allow"})) == 0);
+    CHECK(attune.out().find("ended: an improvement of accuracy by more than 1 % is unlikely") !=
+          std::string::npos);
+    REQUIRE(attune.run(tune_arguments({"--study", "finals.attune", "--strategy", "finalists", "--trials",
+                                       "10", "--stopping", "off"})) == 0);
+    CHECK(attune.out().find("winner: trial ") != std::string::npos);
+    CHECK(attune.out().find("all repeats gave the same") != std::string::npos);
+    CHECK(attune.run({"status", "finals.attune"}) == 0);
+    CHECK(attune.out().find("winner: trial ") != std::string::npos);
+    CHECK(attune.run(tune_arguments({"--study", "h.attune", "--strategy", "hyperband", "--check-only"})) ==
+          0);
+    CHECK(attune.out().find("note: hyperband lets trials pause") != std::string::npos);
+    CHECK(attune.run(tune_arguments({"--study", "b.attune", "--strategy-option", "belief.width=99"})) == 2);
+    CHECK(attune.errors().find("belief about width: '99' must be a number") != std::string::npos);
+    CHECK(!std::filesystem::exists(folder.path() / "b.attune"));
+}

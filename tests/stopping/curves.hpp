@@ -23,13 +23,18 @@ inline SearchSpace line() {
 struct Curves {
     StudyScript script;
 
-    explicit Curves(Objective objective = minimize("loss")) : script(line(), std::move(objective)) {}
+    explicit Curves(Objective objective = minimize("loss"),
+                    std::vector<OutcomeConstraint> outcome_constraints = {})
+        : script(line(), std::vector{std::move(objective)}, event::FinalValue::best_report, 1,
+                 std::move(outcome_constraints)) {}
 
-    void completed(const std::vector<double>& values, TrialState state = TrialState::completed) {
+    /// `told` is what the trial comes to besides.
+    void completed(const std::vector<double>& values, TrialState state = TrialState::completed,
+                   const Metrics& told = {}) {
         const std::int64_t number = begin();
         for (std::size_t i = 0; i < values.size(); ++i)
             script.report(number, static_cast<double>(i + 1), values[i], 1);
-        script.apply(event::Finished{number, state, {}, {}, "", {}, {}, {}}, 2);
+        script.apply(event::Finished{number, state, told, {}, "", {}, {}, {}}, 2);
     }
     std::int64_t begin() {
         event::Suggested suggested;

@@ -365,26 +365,10 @@ TEST_CASE("options of the rules outside their range are refused") {
 }
 
 TEST_CASE("the median rule compares with no trial that breaks an outcome constraint") {
-    SearchSpace space;
-    (void)space.continuous("x", 0, 1);
-    Study study;
-    event::Created created;
-    created.space = space;
-    created.objectives = {maximize("accuracy")};
-    created.outcome_constraints = {at_most("ms", 5)};
-    study.apply({0, created});
-    MedianRule rule{{.minimum_trials = 1}};
-    const auto run = [&](double accuracy, double ms) {
-        event::Suggested suggested;
-        suggested.trial = static_cast<std::int64_t>(study.trials().size());
-        suggested.configuration = {{"x", 0.5}};
-        study.apply({0, suggested});
-        study.apply({0, event::Reported{suggested.trial, 1, {{"accuracy", accuracy}, {"ms", ms}}}});
-        const Verdict verdict = rule.decide(study, study.trial(suggested.trial));
-        study.apply({0, event::Finished{suggested.trial, TrialState::completed, {}, {}, "", {}, {}, {}}});
-        return stops(verdict);
-    };
-    CHECK(!run(0.9, 9));
-    CHECK(!run(0.5, 4));  // the better one breaks the bound
-    CHECK(run(0.4, 4));
+    Curves c(minimize("loss"), {at_most("ms", 5)});
+    const MedianRule rule{{.minimum_trials = 1}};
+    c.completed({0.1, 0.1}, TrialState::completed, {{"ms", 9}});
+    CHECK(!stops(c.report(rule, c.begin(), 1, 0.5)));  // the better one breaks the bound
+    c.completed({0.4, 0.4}, TrialState::completed, {{"ms", 4}});
+    CHECK(stops(c.report(rule, c.begin(), 1, 0.5)));
 }

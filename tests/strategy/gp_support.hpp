@@ -7,12 +7,14 @@
 
 namespace attune::test {
 
-inline Study study_of(const SearchSpace& space, std::vector<Objective> objectives, std::uint64_t seed) {
+inline Study study_of(const SearchSpace& space, std::vector<Objective> objectives, std::uint64_t seed,
+                      std::vector<OutcomeConstraint> outcome_constraints = {}) {
     Study study;
     event::Created created;
     created.seed = seed;
     created.space = space;
     created.objectives = std::move(objectives);
+    created.outcome_constraints = std::move(outcome_constraints);
     study.apply({0, created});
     return study;
 }

@@ -23,14 +23,7 @@ SearchSpace square() {
 }
 
 Study constrained_study(const SearchSpace& space, std::uint64_t seed) {
-    Study study;
-    event::Created created;
-    created.seed = seed;
-    created.space = space;
-    created.objectives = {minimize("loss")};
-    created.outcome_constraints = {at_most("radius", 0.5)};
-    study.apply({0, created});
-    return study;
+    return test::study_of(space, {minimize("loss")}, seed, {at_most("radius", 0.5)});
 }
 
 /// Falls towards (1, 1), of which the disc of radius 0.5 around 0 is far: the optimum lies at its edge, with
@@ -65,7 +58,7 @@ TEST_CASE("the Gaussian process finds the edge of what the constraints allow") {
         const Study study = searched(GaussianProcess{}, 30, seed);
         CHECK(found(study) < 0.01);
         const TrialRecord& last = study.trials().back();
-        CHECK(last.suggestion_reason.find("chance of keeping the constraints") != std::string::npos);
+        CHECK(last.suggestion_reason.find("chance of a result that counts") != std::string::npos);
     }
 }
 
@@ -82,12 +75,7 @@ TEST_CASE("tpe and cma_es learn from how far trials lie beyond the bounds") {
 
 TEST_CASE("where no trial keeps the constraints, what does is looked for") {
     // Only a fiftieth of the space keeps the bound.
-    Study study;
-    event::Created created;
-    created.space = square();
-    created.objectives = {minimize("loss")};
-    created.outcome_constraints = {at_most("distance", 0.08)};
-    study.apply({0, created});
+    Study study = test::study_of(square(), {minimize("loss")}, 0, {at_most("distance", 0.08)});
     GaussianProcess strategy;
     int first = -1;
     for (int k = 0; k < 30 && first < 0; ++k) {
@@ -129,8 +117,9 @@ TEST_CASE("weights of an acquisition have the slopes of their values") {
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
     const detail::AcquisitionWeights weights =
         detail::WeightModels(options, study, request, points).build(seen, all);
-    CHECK(weights.conditions().size() == 3);  // the radius, failures, what is left of the budget
-    CHECK(weights.cost().has_value());
+    CHECK(weights.conditions().size() == 2);  // the radius, and failures
+    CHECK(weights.cost_at(points.point(space.from_native({0.5, 0.5}))) ==
+          doctest::Approx(std::exp(1.0)).epsilon(0.2));
     RandomStream stream(5, 0, Purpose::user);
     for (int k = 0; k < 40; ++k) {
         Eigen::RowVectorXd point(2);

@@ -120,12 +120,7 @@ TEST_CASE("the believed best is not taken in by a lucky value") {
 }
 
 TEST_CASE("trials that break outcome constraints are evidence, but not the believed best") {
-    Study study;
-    event::Created created;
-    created.space = three_kinds();
-    created.objectives = {maximize("score")};
-    created.outcome_constraints = {at_most("n", 4)};
-    study.apply({0, created});
+    Study study = test::study_of(three_kinds(), {maximize("score")}, 0, {at_most("n", 4)});
     for (int k = 0; k < 40; ++k) {
         const auto s = k < 20 ? Sobol{}.suggest(study, test::request_for(k))
                               : GaussianProcess{}.suggest(study, test::request_for(k));

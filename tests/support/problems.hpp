@@ -17,8 +17,16 @@ class StudyScript {
     Study study;
 
     StudyScript(SearchSpace space, std::vector<Objective> objectives,
-                event::FinalValue final_value = event::FinalValue::best_report, std::uint64_t seed = 1) {
-        apply(event::Created{"script", seed, std::move(space), std::move(objectives), final_value, {}, {}},
+                event::FinalValue final_value = event::FinalValue::best_report, std::uint64_t seed = 1,
+                std::vector<OutcomeConstraint> outcome_constraints = {}) {
+        apply(event::Created{"script",
+                             seed,
+                             std::move(space),
+                             std::move(objectives),
+                             final_value,
+                             {},
+                             {},
+                             std::move(outcome_constraints)},
               0);
     }
     StudyScript(SearchSpace space, Objective objective,

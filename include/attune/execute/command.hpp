@@ -47,8 +47,9 @@ struct RetryOptions {
     void validate() const;
 };
 
-/// Words of the reason why a program that ended well has failed as a trial.
-inline constexpr std::string_view never_gave_the_objective = "never gave the objective";
+/// Words of the reason why a program that ended well has failed as a trial: an objective or a required metric
+/// is missing.
+inline constexpr std::string_view never_gave = "its output never gave";
 
 struct CommandOptions {
     /// The program and its arguments. `{name}` stands for a hyperparameter's value, or for one of `{trial}`,
@@ -80,6 +81,9 @@ struct CommandOptions {
 
     AnyMetricExtractor extractor{};      ///< each attempt uses a fresh copy
     MetricCollectorOptions collector{};  ///< the objectives, and what counts as a step
+    /// Metrics that a program must give besides, once at least, such as those of outcome constraints: one
+    /// that ends well without has failed.
+    std::vector<std::string> required{};
     LineSplitterOptions lines{};
 
     std::chrono::duration<double> time_limit{0};     ///< of each attempt; 0 is none

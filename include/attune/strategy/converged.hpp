@@ -36,8 +36,8 @@ struct ConvergenceOptions {
 /// Ends a run where, by the Gaussian process's model of the first objective, another improvement that counts
 /// is unlikely (see StudyModel::chance_of_improvement; compare Makarova et al., "Automatic termination for
 /// hyperparameter optimization", 2022). Whatever the strategy, it looks whenever a trial has ended, at
-/// nothing but the study, so that a run that goes on ends where the uninterrupted one does. A look costs
-/// about as much as a suggestion of the Gaussian process.
+/// nothing but the study, so that a run that goes on ends where the uninterrupted one does. A look fits a
+/// model as a suggestion of the Gaussian process does.
 [[nodiscard]] inline Limit converged(const ConvergenceOptions& options = {}) {
     options.validate();
     struct Looked {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,11 +41,15 @@ class AcquisitionWeights {
         if (fits_.size() <= line) fits_.resize(line + 1);
         fits_[line] = std::move(text);
     }
-    /// Of a model of the logarithm of the cost, in the units of its targets.
-    void set_cost(LossModel model, double exponent) {
+    /// Of a model of the logarithm of the cost, and what is left to be spent: what is likely to be dearer is
+    /// avoided. Infinite: as much as one likes.
+    void set_cost(LossModel model, double exponent, double left) {
         const double unit = model.transform.restore(1.0) - model.transform.restore(0.0);
         cost_exponent_ = exponent * unit;
-        cost_ = std::move(model);
+        const double threshold = std::isinf(left) ? std::numeric_limits<double>::infinity()
+                                                  : model.transform.target(std::log(left));
+        const double noise = model.fit.hyperparameters.noise_variance;
+        cost_ = Condition{std::move(model), threshold, noise};
     }
     void set_belief(BeliefDensity density, double exponent) {
         belief_ = std::move(density);
@@ -63,9 +68,7 @@ class AcquisitionWeights {
         return text;
     }
 
-    [[nodiscard]] bool has_conditions() const { return !conditions_.empty(); }
     [[nodiscard]] const std::vector<Condition>& conditions() const { return conditions_; }
-    [[nodiscard]] const std::optional<LossModel>& cost() const { return cost_; }
 
     /// Logarithms of the weights of many points are added to `sums`.
     void add_to(const Points& points, Eigen::VectorXd& sums) const {
@@ -76,8 +79,9 @@ class AcquisitionWeights {
                 sums[i] += kept(mean[i], variance[i] + condition.noise, condition.threshold).value;
         }
         if (cost_) {
-            cost_->process.predict(points, mean, variance);
-            sums -= cost_exponent_ * mean;
+            cost_->model.process.predict(points, mean, variance);
+            for (Eigen::Index i = 0; i < sums.size(); ++i)
+                sums[i] += affordable(mean[i], variance[i]).value - cost_exponent_ * mean[i];
         }
         if (!belief_.empty())
             for (Eigen::Index i = 0; i < sums.size(); ++i)
@@ -85,7 +89,10 @@ class AcquisitionWeights {
     }
     [[nodiscard]] double value(const Eigen::RowVectorXd& point) const {
         double sum = log_chance(point);
-        if (cost_) sum -= cost_exponent_ * cost_->process.predict(point).mean;
+        if (cost_) {
+            const Prediction p = cost_->model.process.predict(point);
+            sum += affordable(p.mean, p.variance).value - cost_exponent_ * p.mean;
+        }
         if (!belief_.empty()) sum += belief_exponent_ * belief_.log_value(point);
         return sum;
     }
@@ -94,17 +101,14 @@ class AcquisitionWeights {
         double sum = 0;
         for (const Condition& condition : conditions_) {
             const PredictionGradient p = condition.model.process.predict_with_gradient(point);
-            const Acquisition a = kept(p.mean, p.variance + condition.noise, condition.threshold);
-            gradient += a.by_mean * p.mean_gradient;
-            if (p.variance > 0)
-                gradient +=
-                    a.by_sigma / (2.0 * std::sqrt(p.variance + condition.noise)) * p.variance_gradient;
-            sum += a.value;
+            sum += with_slopes(kept(p.mean, p.variance + condition.noise, condition.threshold), p,
+                               condition.noise, gradient);
         }
         if (cost_) {
-            const PredictionGradient p = cost_->process.predict_with_gradient(point);
+            const PredictionGradient p = cost_->model.process.predict_with_gradient(point);
+            sum += with_slopes(affordable(p.mean, p.variance), p, cost_->noise, gradient) -
+                   cost_exponent_ * p.mean;
             gradient -= cost_exponent_ * p.mean_gradient;
-            sum -= cost_exponent_ * p.mean;
         }
         if (!belief_.empty()) sum += belief_exponent_ * belief_.log_value(point, belief_exponent_, gradient);
         return sum;
@@ -123,21 +127,36 @@ class AcquisitionWeights {
     /// What is to be said of a suggestion, to be put behind what the objectives' models say.
     [[nodiscard]] std::string text_at(const Eigen::RowVectorXd& point) const {
         std::string text;
-        if (has_conditions())
-            text += fmt::format(", chance of keeping the constraints {:.3g}", std::exp(log_chance(point)));
-        if (cost_)
-            text += fmt::format(", predicted cost {:.3g}",
-                                std::exp(cost_->transform.restore(cost_->process.predict(point).mean)));
+        if (!conditions_.empty())
+            text += fmt::format(", chance of a result that counts {:.3g}", std::exp(log_chance(point)));
+        if (cost_) text += fmt::format(", predicted cost {:.3g}", cost_at(point));
         return text;
+    }
+    /// Precondition: there is a model of the cost.
+    [[nodiscard]] double cost_at(const Eigen::RowVectorXd& point) const {
+        return std::exp(cost_->model.transform.restore(cost_->model.process.predict(point).mean));
     }
 
     /// A trial in flight is taken to give what the models predict.
     void believe(const Eigen::RowVectorXd& point) {
         for (Condition& condition : conditions_) assume(condition.model.process, point);
-        if (cost_) assume(cost_->process, point);
+        if (cost_) assume(cost_->model.process, point);
     }
 
   private:
+    /// Adds the slopes of a chance at `p` to `gradient`; returns its value.
+    static double with_slopes(const Acquisition& a, const PredictionGradient& p, double noise,
+                              Eigen::VectorXd& gradient) {
+        gradient += a.by_mean * p.mean_gradient;
+        if (p.variance > 0)
+            gradient += a.by_sigma / (2.0 * std::sqrt(p.variance + noise)) * p.variance_gradient;
+        return a.value;
+    }
+    /// That the cost is not more than what is left.
+    [[nodiscard]] Acquisition affordable(double mean, double variance) const {
+        return std::isinf(cost_->threshold) ? Acquisition{}
+                                            : kept(mean, variance + cost_->noise, cost_->threshold);
+    }
     static Acquisition kept(double mean, double variance, double threshold) {
         return log_probability_of_improvement(mean, std::sqrt(std::max(variance, 1e-18)), threshold,
                                               Toward::lower);
@@ -148,7 +167,7 @@ class AcquisitionWeights {
 
     std::vector<Condition> conditions_;
     std::vector<std::string> fits_;
-    std::optional<LossModel> cost_;
+    std::optional<Condition> cost_;
     double cost_exponent_ = 0;
     bool failures_are_predictable_ = false;
     BeliefDensity belief_;

@@ -174,7 +174,8 @@ class GaussianProcessSearch {
         const double sigma = std::sqrt(p.variance);
         Suggestion suggestion;
         suggestion.configuration = std::move(configuration);
-        suggestion.role = p.mean <= improvement.best ? "exploiting" : "exploring";
+        const bool improves = std::isfinite(improvement.best) && p.mean <= improvement.best;
+        suggestion.role = improves ? "exploiting" : "exploring";
         std::vector<std::string> fits(study.objectives().size());
         fits.front() = model.fit.text();
         suggestion.fit = weights.fit_lines(fits);

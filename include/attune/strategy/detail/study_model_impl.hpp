@@ -15,6 +15,7 @@
 #include "attune/gp/acquisition_search.hpp"
 #include "attune/gp/study_space.hpp"
 #include "attune/gp/subset.hpp"
+#include "attune/space/enumerate.hpp"
 #include "attune/strategy/detail/acquisition_weights.hpp"
 #include "attune/strategy/detail/expected_gain.hpp"
 #include "attune/strategy/detail/loss_model.hpp"
@@ -74,6 +75,75 @@ struct StudyModel::Held {
             if (seen.keeping[i] && seen.inside[i] &&
                 taken.insert(seen.configurations[i].duplicate_key()).second)
                 out.push_back(i);
+        return out;
+    }
+
+    /// The same by the posterior mean of their targets, the best first, with these means.
+    struct Ranked {
+        std::vector<std::size_t> rows;
+        Eigen::VectorXd mean;
+        Eigen::VectorXd variance;
+
+        [[nodiscard]] Eigen::Index count() const { return static_cast<Eigen::Index>(rows.size()); }
+    };
+    [[nodiscard]] Ranked ranked() const {
+        const std::vector<std::size_t> rows = qualified();
+        Ranked out{{}, Eigen::VectorXd(rows.size()), Eigen::VectorXd(rows.size())};
+        if (rows.empty()) return out;
+        Eigen::VectorXd mean, variance;
+        usable().process.predict(seen.only(rows).points, mean, variance);
+        for (const Eigen::Index i : ascending(mean)) {
+            out.mean[out.count()] = mean[i];
+            out.variance[out.count()] = variance[i];
+            out.rows.push_back(rows[static_cast<std::size_t>(i)]);
+        }
+        return out;
+    }
+
+    /// Indices from the least value on; equals keep their order.
+    static std::vector<Eigen::Index> ascending(const Eigen::VectorXd& values) {
+        std::vector<Eigen::Index> order(static_cast<std::size_t>(values.size()));
+        std::iota(order.begin(), order.end(), Eigen::Index{0});
+        std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return values[a] < values[b]; });
+        return order;
+    }
+
+    /// The points of those drafts that no constraint of the space forbids, and which they are.
+    struct Expressed {
+        Points points;
+        std::vector<Eigen::Index> drafts;
+    };
+    [[nodiscard]] Expressed expressed(const Points& drafts) const {
+        Expressed out{Points(drafts.rows(), drafts.cols()), {}};
+        Eigen::RowVectorXd point(drafts.cols());
+        for (Eigen::Index i = 0; i < drafts.rows(); ++i) {
+            if (!points.express(drafts.row(i), point)) continue;
+            out.points.row(static_cast<Eigen::Index>(out.drafts.size())) = point;
+            out.drafts.push_back(i);
+        }
+        out.points.conservativeResize(static_cast<Eigen::Index>(out.drafts.size()), Eigen::NoChange);
+        return out;
+    }
+
+    /// Configurations worth comparing with the best trials: the most promising drafts, and where the best of
+    /// them leads to.
+    [[nodiscard]] Points promising(double best, RandomStream& stream) const {
+        constexpr std::size_t most = 200;
+        const detail::ExpectedGain gain{usable().process, best};
+        const detail::WeighedAcquisition<detail::ExpectedGain> weighed{&gain, weights};
+        const Points drafts = detail::drafts(points, seen, model->targets, 0, stream);
+        const Expressed candidates = expressed(drafts);
+        std::vector<Eigen::Index> order = ascending(-weighed.values(candidates.points));
+        order.resize(std::min(order.size(), most));
+        const auto found = maximise_acquisition(weighed, points, drafts, SearchEffort{});
+        Points out(static_cast<Eigen::Index>(order.size()) + (found ? 1 : 0), drafts.cols());
+        Eigen::Index row = 0;
+        for (const Eigen::Index i : order) out.row(row++) = candidates.points.row(i);
+        if (found) {
+            Eigen::RowVectorXd point(drafts.cols());
+            (void)points.express(found->draft, point);
+            out.row(row) = point;
+        }
         return out;
     }
 
@@ -213,29 +283,23 @@ ATTUNE_BODY ForecastQuality StudyModel::quality() const {
 }
 
 ATTUNE_BODY std::vector<BelievedBest> StudyModel::best(std::size_t count) const {
-    const detail::LossModel& model = held_->usable();
-    const std::vector<std::size_t> rows = held_->qualified();
-    if (rows.empty() || count == 0) return {};
-    const Points at = held_->seen.only(rows).points;
-    Eigen::VectorXd mean, variance;
-    model.process.predict(at, mean, variance);
-    std::vector<Eigen::Index> order(rows.size());
-    std::iota(order.begin(), order.end(), Eigen::Index{0});
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return mean[a] < mean[b]; });
+    (void)held_->usable();
+    const Held::Ranked ranked = held_->ranked();
+    if (ranked.rows.empty() || count == 0) return {};
     constexpr int draws = 2000;
-    RandomStream stream(held_->seed, rows.size(), Purpose::user);
-    const Eigen::MatrixXd drawn = held_->draw(at, draws, stream);
-    std::vector<double> wins(rows.size(), 0);
+    RandomStream stream(held_->seed, ranked.rows.size(), Purpose::user);
+    const Eigen::MatrixXd drawn = held_->draw(held_->seen.only(ranked.rows).points, draws, stream);
+    std::vector<double> wins(ranked.rows.size(), 0);
     for (Eigen::Index s = 0; s < draws; ++s) {
         Eigen::Index winner = 0;
         drawn.row(s).minCoeff(&winner);
         wins[static_cast<std::size_t>(winner)] += 1.0 / draws;
     }
     std::vector<BelievedBest> out;
-    for (const Eigen::Index i : order) {
-        if (out.size() == count) break;
-        const auto k = static_cast<std::size_t>(i);
-        out.push_back({held_->seen.numbers[rows[k]], held_->believed(mean[i], variance[i]), wins[k]});
+    for (std::size_t k = 0; k < std::min(count, ranked.rows.size()); ++k) {
+        const auto i = static_cast<Eigen::Index>(k);
+        out.push_back({held_->seen.numbers[ranked.rows[k]],
+                       held_->believed(ranked.mean[i], ranked.variance[i]), wins[k]});
     }
     return out;
 }
@@ -244,55 +308,27 @@ ATTUNE_BODY double StudyModel::chance_of_improvement(double amount) const {
     const detail::LossModel& model = held_->usable();
     if (!(amount >= 0))
         throw InvalidOption(fmt::format("study model: amount ({}) must be at least 0", amount));
-    std::vector<std::size_t> rows = held_->qualified();
-    if (rows.empty()) return 1;
+    Held::Ranked ranked = held_->ranked();
+    if (ranked.rows.empty()) return 1;
+    constexpr std::size_t most_old = 50;
+    ranked.rows.resize(std::min(ranked.rows.size(), most_old));
     RandomStream stream(held_->seed, held_->seen.numbers.size(), Purpose::user, 1);
-    Eigen::VectorXd mean, variance;
-    model.process.predict(held_->seen.only(rows).points, mean, variance);
-    const detail::ExpectedGain gain{model.process, mean.minCoeff()};
-    const Points drafts = detail::drafts(held_->points, held_->seen, model.targets, 0, stream);
-    // The most promising candidates, and where the best of them leads to.
-    Points candidates(drafts.rows(), drafts.cols());
-    Eigen::Index count = 0;
-    Eigen::RowVectorXd point(drafts.cols());
-    for (Eigen::Index i = 0; i < drafts.rows(); ++i)
-        if (held_->points.express(drafts.row(i), point)) candidates.row(count++) = point;
-    candidates.conservativeResize(count, Eigen::NoChange);
-    const detail::WeighedAcquisition<detail::ExpectedGain> weighed{&gain, held_->weights};
-    const Eigen::VectorXd promise = weighed.values(candidates);
-    std::vector<Eigen::Index> order(static_cast<std::size_t>(count));
-    std::iota(order.begin(), order.end(), Eigen::Index{0});
-    constexpr std::size_t most_new = 200, most_old = 50;
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return promise[a] > promise[b]; });
-    order.resize(std::min(order.size(), most_new));
-    std::vector<std::size_t> by_mean(rows.size());
-    std::iota(by_mean.begin(), by_mean.end(), std::size_t{0});
-    std::stable_sort(by_mean.begin(), by_mean.end(), [&](std::size_t a, std::size_t b) {
-        return mean[static_cast<Eigen::Index>(a)] < mean[static_cast<Eigen::Index>(b)];
-    });
-    by_mean.resize(std::min(by_mean.size(), most_old));
-    const auto old = static_cast<Eigen::Index>(by_mean.size());
-    Points at(old + static_cast<Eigen::Index>(order.size()) + 1, candidates.cols());
-    for (Eigen::Index k = 0; k < old; ++k)
-        at.row(k) =
-            held_->seen.points.row(static_cast<Eigen::Index>(rows[by_mean[static_cast<std::size_t>(k)]]));
-    Eigen::Index last = old;
-    for (const Eigen::Index i : order) at.row(last++) = candidates.row(i);
-    if (const auto found = maximise_acquisition(weighed, held_->points, drafts, SearchEffort{}))
-        if (held_->points.express(found->draft, point)) at.row(last++) = point;
-    at.conservativeResize(last, Eigen::NoChange);
-    if (last == old) return 0;  // the space has nothing else
+    const Points old = held_->seen.only(ranked.rows).points;
+    const Points fresh = held_->promising(ranked.mean[0], stream);
+    if (fresh.rows() == 0) return 0;  // the space has nothing else
+    Points at(old.rows() + fresh.rows(), old.cols());
+    at << old, fresh;
     // Whether a new one keeps the constraints is drawn too.
-    Eigen::VectorXd chances = Eigen::VectorXd::Zero(at.rows());
-    held_->weights.add_to(at, chances);
+    Eigen::VectorXd chances = Eigen::VectorXd::Zero(fresh.rows());
+    held_->weights.add_to(fresh, chances);
     constexpr int draws = 1000;
     const Eigen::MatrixXd drawn = held_->draw(at, draws, stream);
     int better = 0;
     for (Eigen::Index s = 0; s < draws; ++s) {
-        const double now = model.transform.restore(drawn.row(s).head(old).minCoeff());
+        const double now = model.transform.restore(drawn.row(s).head(old.rows()).minCoeff());
         bool found_better = false;
-        for (Eigen::Index i = old; i < last; ++i) {
-            if (now - model.transform.restore(drawn(s, i)) <= amount) continue;
+        for (Eigen::Index i = 0; i < fresh.rows(); ++i) {
+            if (now - model.transform.restore(drawn(s, old.rows() + i)) <= amount) continue;
             if (chances[i] >= 0 || stream.uniform() < std::exp(chances[i])) found_better = true;
         }
         better += found_better ? 1 : 0;
@@ -309,17 +345,12 @@ ATTUNE_BODY StudyModel::Slice StudyModel::slice(std::size_t parameter, const Con
             fmt::format("study model: parameter ({}) must be below the size of the space ({})", parameter,
                         held_->space.size()));
     if (points < 2) throw InvalidOption(fmt::format("study model: points ({}) must be at least 2", points));
-    const Parameter& p = held_->space[parameter];
-    const bool few = p.is_grid() && p.cardinality() <= points;
-    const int count = few ? static_cast<int>(p.cardinality()) : points;
     Slice out{parameter, {}, {}};
-    for (int k = 0; k < count; ++k) {
+    for (const double at : axis_values(held_->space[parameter], points)) {
         std::vector<double> native = around.native();
-        native[parameter] = few ? p.grid_value(k) : p.decode(static_cast<double>(k) / (count - 1));
-        if (!out.at.empty() && out.at.back() == native[parameter]) continue;
+        native[parameter] = at;
         for (std::size_t i = 0; i < native.size(); ++i)
             if (std::isnan(native[i])) native[i] = held_->space[i].decode(0.5);
-        const double at = native[parameter];
         const Configuration there = held_->space.from_native(std::move(native));
         if (!there.active(parameter) || !held_->space.satisfies(there)) continue;
         out.at.push_back(at);
@@ -332,32 +363,24 @@ ATTUNE_BODY std::vector<StudyModel::GoodRange> StudyModel::good_region(double am
     const detail::LossModel& model = held_->usable();
     if (!(amount >= 0))
         throw InvalidOption(fmt::format("study model: amount ({}) must be at least 0", amount));
-    const std::vector<BelievedBest> top = best(1);
-    if (top.empty()) return {};
-    const double border = held_->objective.loss(top.front().believed.middle) + amount;
+    const Held::Ranked ranked = held_->ranked();
+    if (ranked.rows.empty()) return {};
+    const double border = model.transform.restore(ranked.mean[0]) + amount;
     RandomStream stream(held_->seed, held_->seen.numbers.size(), Purpose::user, 2);
     constexpr int spread = 4000;
     const Points drafts = detail::drafts(held_->points, held_->seen, model.targets, spread, stream);
-    Points candidates(drafts.rows(), drafts.cols());
-    std::vector<Eigen::Index> of_draft;
-    Eigen::RowVectorXd point(drafts.cols());
-    for (Eigen::Index i = 0; i < drafts.rows(); ++i)
-        if (held_->points.express(drafts.row(i), point)) {
-            candidates.row(static_cast<Eigen::Index>(of_draft.size())) = point;
-            of_draft.push_back(i);
-        }
+    const Held::Expressed candidates = held_->expressed(drafts);
     Eigen::VectorXd mean, variance;
-    model.process.predict(candidates.topRows(static_cast<Eigen::Index>(of_draft.size())), mean, variance);
+    model.process.predict(candidates.points, mean, variance);
     Eigen::VectorXd chances = Eigen::VectorXd::Zero(mean.size());
-    held_->weights.add_to(candidates.topRows(mean.size()), chances);
-    std::vector<Configuration> good;
-    for (std::size_t k = 0; k < of_draft.size(); ++k)
-        if (model.transform.restore(mean[static_cast<Eigen::Index>(k)]) <= border &&
-            chances[static_cast<Eigen::Index>(k)] >= std::log(0.5))
-            good.push_back(held_->points.configuration(drafts.row(of_draft[k])));
-    for (const std::size_t i : held_->qualified())
-        if (held_->values[i] <= border || held_->seen.numbers[i] == top.front().trial)
-            good.push_back(held_->seen.configurations[i]);
+    held_->weights.add_to(candidates.points, chances);
+    std::vector<Configuration> good{held_->seen.configurations[ranked.rows.front()]};
+    for (Eigen::Index i = 0; i < mean.size(); ++i)
+        if (model.transform.restore(mean[i]) <= border && chances[i] >= std::log(0.5))
+            good.push_back(
+                held_->points.configuration(drafts.row(candidates.drafts[static_cast<std::size_t>(i)])));
+    for (const std::size_t i : ranked.rows)
+        if (held_->values[i] <= border) good.push_back(held_->seen.configurations[i]);
     std::vector<GoodRange> out;
     for (std::size_t i = 0; i < held_->space.size(); ++i) {
         const Parameter& p = held_->space[i];

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -33,7 +34,7 @@ class WeightModels {
             add_condition(weights, objectives + k, excesses(seen, k), seen, subset);
         if (const std::vector<double> failed = failures(seen); !failed.empty()) {
             add_condition(weights, objectives + constraints, failed, seen, subset);
-            if (weights.has_conditions() && explained(weights.conditions().back().model) > foreseeable)
+            if (!weights.conditions().empty() && explained(weights.conditions().back().model) > foreseeable)
                 weights.say_failures_are_predictable();
         }
         if (options_.cost != CostAwareness::ignored)
@@ -117,29 +118,28 @@ class WeightModels {
     }
 
     /// A hard budget cools: the cost counts fully at first and not at all in the end (Lee et al. 2020), and
-    /// what is dearer than what is left is avoided.
+    /// what is dearer than what is left is avoided. Failures of the environment cost as well, and trials
+    /// under way what the model says.
     void add_cost(AcquisitionWeights& weights, std::size_t line, const Observations& seen,
                   const std::vector<std::size_t>& subset) const {
         std::vector<double> logs;
-        double spent = 0;
         for (const std::int64_t number : seen.numbers) {
             const double cost = cost_of(study_.trial(number));
             logs.push_back(cost > 0 ? std::log(cost) : std::nan(""));
-            if (cost > 0) spent += cost;
         }
         std::optional<LossModel> model = modelled(line, logs, seen, subset);
         if (!model) return;
         weights.keep_fit(line, model->fit.text());
-        double exponent = 1;
-        if (options_.cost == CostAwareness::cooling) {
-            const double left = std::max(0.0, options_.cost_budget - spent);
-            exponent = left / options_.cost_budget;
-            if (left > 0) {
-                const double threshold = model->transform.target(std::log(left));
-                weights.add({*model, threshold, model->fit.hyperparameters.noise_variance});
-            }
-        }
-        weights.set_cost(*std::move(model), exponent);
+        if (options_.cost == CostAwareness::per_unit)
+            return weights.set_cost(*std::move(model), 1.0, std::numeric_limits<double>::infinity());
+        double left = options_.cost_budget;
+        for (const TrialRecord& trial : study_.trials())
+            if (trial.finished()) left -= std::max(0.0, cost_of(trial));
+        for (Eigen::Index i = 0; i < seen.pending.rows(); ++i)
+            left -= std::exp(model->transform.restore(model->process.predict(seen.pending.row(i)).mean));
+        // Overdrawn, the cheapest is still the best.
+        left = std::max(left, 1e-9 * options_.cost_budget);
+        weights.set_cost(*std::move(model), left / options_.cost_budget, left);
     }
 
     /// What was told, or where nothing was, the seconds that the trial took.
