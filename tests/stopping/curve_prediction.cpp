@@ -98,7 +98,7 @@ TEST_CASE("a trial that breaks an outcome constraint is none that others must be
         bool stopped = false;
         const CurvePrediction policy{{.horizon = 50}};
         for (int step = 1; step <= 48; ++step)
-            stopped = stopped || stops(c.report(policy, n, step, 1.8 + 2.0 / step));
+            stopped |= c.report(policy, n, step, 1.8 + 2.0 / step).decision != Decision::proceed;
         return stopped;
     };
     CHECK(decision(5));
