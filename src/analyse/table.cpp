@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "attune/analyse/work_time.hpp"
@@ -73,15 +75,29 @@ std::vector<Column> columns_of(const Study& study, const std::vector<Ranked>& ro
         [](const Ranked& r) { return r.rank == 0 ? std::string("-") : fmt::format("{}", r.rank); });
     add("trial", true, [](const Ranked& r) { return fmt::format("{}", r.trial->number); });
     add("status", false, [](const Ranked& r) { return std::string(to_string(r.trial->state)); });
-    for (std::size_t k = 0; k < study.objectives().size(); ++k)
-        add(study.objectives()[k].metric, true,
-            [&](const Ranked& r) { return detail::short_number(study.value(*r.trial, k)); });
-    for (const OutcomeConstraint& constraint : study.outcome_constraints())
-        add(constraint.text(), true, [&](const Ranked& r) {
-            const double value = r.trial->metric(constraint.metric);
-            if (std::isnan(value)) return std::string("?");
-            return detail::short_number(value) + (constraint.kept_by(value) ? "" : " !");
+    // A bound on an objective marks the objective's own column.
+    const auto broken = [&](const Ranked& r, const std::string& metric) {
+        const auto all = study.broken_constraints(*r.trial);
+        return std::any_of(all.begin(), all.end(),
+                           [&](const OutcomeConstraint& c) { return c.metric == metric; });
+    };
+    const auto value_cell = [&](const std::string& head, const std::string& metric, auto value) {
+        add(head, true, [&, value](const Ranked& r) {
+            const double v = value(r);
+            if (std::isnan(v)) return std::string("?");  // not measured
+            return detail::short_number(v) + (broken(r, metric) ? " !" : "");
         });
+    };
+    std::set<std::string> shown;
+    for (std::size_t k = 0; k < study.objectives().size(); ++k) {
+        const std::string& metric = study.objectives()[k].metric;
+        value_cell(metric, metric, [&study, k](const Ranked& r) { return study.value(*r.trial, k); });
+        shown.insert(metric);
+    }
+    for (const OutcomeConstraint& constraint : study.outcome_constraints())
+        if (shown.insert(constraint.metric).second)
+            value_cell(constraint.text(), constraint.metric,
+                       [&constraint](const Ranked& r) { return r.trial->metric(constraint.metric); });
     if (const auto& second = study.objective().tie_break)
         add(second->metric, true,
             [&](const Ranked& r) { return detail::short_number(r.trial->metric(second->metric)); });

@@ -25,7 +25,10 @@ ATTUNE_BODY int FinalistsOptions::count() const {
 }
 
 ATTUNE_BODY void FinalistsOptions::validate() const {
-    if (trials < 4) throw InvalidOption(fmt::format("finalists: trials ({}) must be at least 4", trials));
+    if (trials < 4)
+        throw InvalidOption(fmt::format(
+            "finalists: trials ({}) must be at least 4: those of the whole study, as its limit has them",
+            trials));
     if (!(share > 0 && share < 1))
         throw InvalidOption(fmt::format("finalists: share ({}) must be in (0, 1)", share));
     if (candidates < 1)
