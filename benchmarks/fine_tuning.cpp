@@ -1,8 +1,9 @@
-// Test accuracy of one fixed recipe on labelled images, one training a seed: the whole network from pretrained
-// weights, the last epoch's weights judged on the test part. Prints a JSON line a training; fine_tuning.py puts
-// the same recipe in Python's torch and torchvision beside it.
+// Test accuracy of one fixed recipe on labelled images, one training a seed: the whole network from
+// pretrained weights, the last epoch's weights judged on the test part. Prints a JSON line a training;
+// fine_tuning.py puts the same recipe in Python's torch and torchvision beside it.
 //     fine_tuning --data photos.csv --weights mobilenet_v2.safetensors --epochs 10 --seeds 1,2,3
-//     fine_tuning --cifar cifar10-jpeg-subset --weights resnet20.safetensors --keep-head --learning-rate 0.005
+//     fine_tuning --cifar cifar10-jpeg-subset --weights resnet20.safetensors --keep-head --learning-rate
+//     0.005
 #include <attune/finetune.hpp>
 
 #include <CLI/CLI.hpp>
@@ -28,7 +29,8 @@ struct Settings {
 
 void add_options(CLI::App& app, Settings& settings) {
     auto* data = app.add_option("--data", settings.data, "split folders or a manifest, with a test part");
-    app.add_option("--cifar", settings.cifar, "a folder of train_batch.bin and test_batch.bin")->excludes(data);
+    app.add_option("--cifar", settings.cifar, "a folder of train_batch.bin and test_batch.bin")
+        ->excludes(data);
     app.add_option("--weights", settings.weights)->required();
     app.add_option("--seeds", settings.seeds)->delimiter(',')->capture_default_str();
     app.add_option("--image-size", settings.image_size, "of --data")->capture_default_str();
