@@ -1,9 +1,10 @@
 // Test accuracy of one fixed recipe on labelled images, one training a seed: the whole network from
 // pretrained weights, the last epoch's weights judged on the test part. Prints a JSON line a training;
 // fine_tuning.py puts the same recipe in Python's torch and torchvision beside it.
-//     fine_tuning --data photos.csv --weights mobilenet_v2.safetensors --epochs 10 --seeds 1,2,3
-//     fine_tuning --cifar cifar10-jpeg-subset --weights resnet20.safetensors --keep-head --learning-rate
-//     0.005
+//     fine_tuning --data photos --weights mobilenet_v2.safetensors --epochs 10 --seeds 1,2,3
+//     fine_tuning --data draw1.csv,draw2.csv --weights mobilenet_v2.safetensors --seeds 1,2    (one set a
+//     seed) fine_tuning --cifar cifar10-jpeg-subset --weights resnet20.safetensors --keep-head
+//     --learning-rate 0.005
 #include <attune/finetune.hpp>
 
 #include <CLI/CLI.hpp>
@@ -18,17 +19,20 @@
 namespace {
 
 struct Settings {
-    std::filesystem::path data, cifar, weights;
+    std::vector<std::filesystem::path> data;
+    std::filesystem::path cifar, weights;
     std::vector<std::uint64_t> seeds{1};
     std::int64_t image_size = 224, epochs = 10, batch = 32;
-    double learning_rate = 0.01;
+    double learning_rate = 0.01, head_dropout = 0;
     int threads = 0;
     bool keep_head = false;
     std::string device = "cpu", precision = "float32";
 };
 
 void add_options(CLI::App& app, Settings& settings) {
-    auto* data = app.add_option("--data", settings.data, "split folders or a manifest, with a test part");
+    auto* data = app.add_option("--data", settings.data,
+                                "split folders or manifests, with a test part: one, or one for each seed")
+                     ->delimiter(',');
     app.add_option("--cifar", settings.cifar, "a folder of train_batch.bin and test_batch.bin")
         ->excludes(data);
     app.add_option("--weights", settings.weights)->required();
@@ -37,6 +41,7 @@ void add_options(CLI::App& app, Settings& settings) {
     app.add_option("--epochs", settings.epochs)->capture_default_str();
     app.add_option("--batch", settings.batch)->capture_default_str();
     app.add_option("--learning-rate", settings.learning_rate)->capture_default_str();
+    app.add_option("--head-dropout", settings.head_dropout)->capture_default_str();
     app.add_option("--threads", settings.threads, "0: one for each core")->capture_default_str();
     app.add_flag("--keep-head", settings.keep_head, "the classes are those of the weights");
     app.add_option("--device", settings.device, "cpu or cuda")->capture_default_str();
@@ -45,7 +50,7 @@ void add_options(CLI::App& app, Settings& settings) {
 }
 
 /// Pictures of files are kept at 8/7 of the size that the network sees, as torchvision resizes them.
-attune::ImageData load(const Settings& settings) {
+attune::ImageData load(const Settings& settings, std::size_t index) {
     using namespace attune;
     if (!settings.cifar.empty())
         return from_raw_images(read_cifar({settings.cifar / "train_batch.bin"}),
@@ -55,7 +60,8 @@ attune::ImageData load(const Settings& settings) {
                           .mode = ResizeMode::squash,
                           .resize_ratio = 8.0 / 7,
                           .margin = settings.image_size / 14};
-    return load_image_data(list_images(settings.data), {.framing = framing, .threads = settings.threads});
+    return load_image_data(list_images(settings.data[index]),
+                           {.framing = framing, .threads = settings.threads});
 }
 
 attune::Recipe recipe_of(const Settings& settings) {
@@ -69,6 +75,7 @@ attune::Recipe recipe_of(const Settings& settings) {
     recipe.weight_decay = 1e-4;
     recipe.schedule.warm_up_share = 0.1;
     recipe.label_smoothing = 0.1;
+    recipe.head_dropout = settings.head_dropout;
     recipe.epochs = settings.epochs;
     recipe.batch_size = settings.batch;
     recipe.restore_best = false;
@@ -83,35 +90,37 @@ attune::Recipe recipe_of(const Settings& settings) {
     return recipe;
 }
 
+double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 void train_each_seed(const Settings& settings) {
     using namespace attune;
-    const auto now = [] { return std::chrono::steady_clock::now(); };
-    const auto began = now();
+    auto began = std::chrono::steady_clock::now();
     FineTuningTask task{
         .weights = std::make_shared<const TensorFile>(state_dict_of(read_weights(settings.weights))),
-        .data = load(settings)};
-    const std::chrono::duration<double> loading = now() - began;
+        .data = load(settings, 0)};
     task.model = nearest_model(*task.weights);
     task.recipe = recipe_of(settings);
-    for (const std::uint64_t seed : settings.seeds) {
-        task.recipe.seed = seed;
+    for (std::size_t i = 0; i < settings.seeds.size(); ++i) {
+        if (i > 0 && settings.data.size() > 1) task.data = load(settings, i);
+        task.recipe.seed = settings.seeds[i];
         const NetworkPtr network = task.make_network();
-        const auto start = now();
         const FitResult result = fit(*network, {task.data}, task.recipe, {.device = settings.device});
-        const std::chrono::duration<double> training = now() - start;
+        const double seconds = seconds_since(began);
         const Evaluation test = evaluate(*network, task.data, Split::test, {.device = settings.device});
-        std::printf("%s\n", nlohmann::json{{"seed", seed},
+        std::printf("%s\n", nlohmann::json{{"seed", settings.seeds[i]},
                                            {"model", task.model},
                                            {"device", settings.device},
                                            {"test_accuracy", test.metrics.accuracy},
                                            {"wrong", test.wrong()},
                                            {"test_images", test.rows.size()},
                                            {"epochs", result.epochs_run},
-                                           {"loading_seconds", loading.count()},
-                                           {"training_seconds", training.count()}}
+                                           {"seconds", seconds}}
                                 .dump()
                                 .c_str());
         std::fflush(stdout);
+        began = std::chrono::steady_clock::now();
     }
 }
 
@@ -127,6 +136,8 @@ int main(int argc, char** argv) {
     try {
         if (settings.data.empty() == settings.cifar.empty())
             throw attune::InvalidOption("one of --data and --cifar is needed");
+        if (settings.data.size() > 1 && settings.data.size() != settings.seeds.size())
+            throw attune::InvalidOption("several sets of data must be as many as the seeds");
         const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
         attune::set_compute_threads(settings.threads > 0 ? settings.threads : cores);
         train_each_seed(settings);

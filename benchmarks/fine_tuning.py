@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Accuracy of one fixed fine-tuning recipe in attune beside Python's torch and torchvision, seed by seed in one run.
+"""Accuracy of one fixed fine-tuning recipe in attune beside Python's torch and torchvision, in one run.
 
     benchmarks/fine_tuning.py clothing=photos --weights mobilenet_v2.safetensors --epochs 10 --seeds 5
     benchmarks/fine_tuning.py steel=neu.csv --weights mobilenet_v2.safetensors --shots 10 --epochs 30 --seeds 5
@@ -26,6 +26,8 @@ import tempfile
 import time
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+# What torchvision's networks drop in front of their last layer.
+DROPOUT = {"mobilenet_v2": 0.2}
 # Student's t at 97.5 % by degrees of freedom.
 T975 = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26, 14: 2.14, 19: 2.09}
 
@@ -191,14 +193,17 @@ def accuracy_of(network, samples, transform, device, loading):
     return right / len(samples)
 
 
-def attune_training(options, source, seed):
-    command = [os.path.join(options.build, "bin", "fine_tuning"), "--cifar" if options.small else "--data", source,
-               "--weights", options.weights, "--seeds", str(seed), "--epochs", str(options.epochs), "--batch",
-               str(options.batch), "--learning-rate", str(options.learning_rate), "--image-size",
+def attune_trainings(options, sources):
+    """One process for all seeds, as on the other side: what a device costs at its first use is paid once."""
+    seeds = ",".join(str(seed) for seed in range(1, options.seeds + 1))
+    command = [os.path.join(options.build, "bin", "fine_tuning"), "--cifar" if options.small else "--data",
+               ",".join(sources), "--weights", options.weights, "--seeds", seeds, "--epochs", str(options.epochs),
+               "--batch", str(options.batch), "--learning-rate", str(options.learning_rate), "--image-size",
                str(options.image_size), "--device", options.device, "--precision", options.precision,
-               "--threads", str(options.threads)] + (["--keep-head"] if options.keep_head else [])
-    answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return answer["test_accuracy"], answer["loading_seconds"] + answer["training_seconds"]
+               "--head-dropout", str(DROPOUT.get(options.model, 0)), "--threads", str(options.threads)]
+    answer = subprocess.run(command + ["--keep-head"] * options.keep_head, check=True, stdout=subprocess.PIPE, text=True)
+    lines = [json.loads(line) for line in answer.stdout.splitlines()]
+    return [line["test_accuracy"] for line in lines], [line["seconds"] for line in lines]
 
 
 def list_samples(path):
@@ -236,31 +241,28 @@ def compare(name, path, options):
     options.small = os.path.exists(os.path.join(path, "train_batch.bin"))
     rows = [] if options.small else list_samples(path)
     names = sorted({label for _, label, _ in rows})
-    ours, theirs, our_seconds, their_seconds = [], [], [], []
+    theirs, their_seconds, sources = [], [], [path]
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(1, options.seeds + 1):
             if options.small:
                 samples = {part: read_cifar(os.path.join(path, part + "_batch.bin")) for part in ("train", "test")}
-                source = path
             else:
                 drawn = draw_shots(rows, options.shots, seed) if options.shots else rows
-                source = os.path.join(folder, f"{seed}.csv")
-                write_manifest(drawn, source)
+                sources = (sources if seed > 1 else []) + [os.path.join(folder, f"{seed}.csv")]
+                write_manifest(drawn, sources[-1])
                 samples = {part: [(file, names.index(label)) for file, label, split in drawn if split == part]
                            for part in ("train", "test")}
-            for accuracies, times, (accuracy, seconds) in (
-                    (theirs, their_seconds, python_training(options, samples, seed)),
-                    (ours, our_seconds, attune_training(options, source, seed))):
-                accuracies.append(round(accuracy, 4))
-                times.append(round(seconds, 2))
-            print(f"{name} seed {seed}: attune {ours[-1]} in {our_seconds[-1]} s, Python {theirs[-1]} in "
-                  f"{their_seconds[-1]} s", file=sys.stderr, flush=True)
+            accuracy, seconds = python_training(options, samples, seed)
+            theirs.append(round(accuracy, 4))
+            their_seconds.append(round(seconds, 2))
+            print(f"{name} seed {seed}: Python {theirs[-1]} in {their_seconds[-1]} s", file=sys.stderr, flush=True)
+        ours, our_seconds = attune_trainings(options, sources)
     differences = [a - b for a, b in zip(ours, theirs)]
     answer = {"data": name, "model": options.model, "device": options.device, "epochs": options.epochs,
-              "shots": options.shots, "attune": ours, "python": theirs, "attune_mean": round(statistics.mean(ours), 4),
-              "python_mean": round(statistics.mean(theirs), 4),
-              "difference": round(statistics.mean(differences), 4), "attune_seconds": our_seconds,
-              "python_seconds": their_seconds}
+              "shots": options.shots, "attune": [round(accuracy, 4) for accuracy in ours], "python": theirs,
+              "attune_mean": round(statistics.mean(ours), 4), "python_mean": round(statistics.mean(theirs), 4),
+              "difference": round(statistics.mean(differences), 4),
+              "attune_seconds": [round(seconds, 2) for seconds in our_seconds], "python_seconds": their_seconds}
     if len(differences) - 1 in T975:
         answer["half_interval"] = round(T975[len(differences) - 1] * statistics.stdev(differences)
                                         / math.sqrt(len(differences)), 4)

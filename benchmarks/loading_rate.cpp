@@ -1,6 +1,6 @@
-// Images a second from files to normalised batches: decode, resize the short side to 256, random crop of 224,
-// random flip. Nothing is kept from one picture to the next. Prints JSON; training_rate.py --loading puts it
-// beside torchvision.
+// Images a second from files to normalised batches: decode, resize the short side to 256, random crop of 224
+// (of any size and proportions, resized to 224, with --resized-crops), random flip. Nothing is kept from one
+// picture to the next. Prints JSON; training_rate.py --loading puts it beside torchvision.
 //     loading_rate --data photos --threads 2
 #include <attune/finetune.hpp>
 #include <attune/finetune/data/random.hpp>
@@ -21,10 +21,12 @@ int main(int argc, char** argv) {
     std::filesystem::path folder;
     int threads = 2;
     std::int64_t batch_size = 32;
+    bool resized_crops = false;
     CLI::App app{"images a second that are read, resized, cropped and flipped"};
     app.add_option("--data", folder, "class folders")->required();
     app.add_option("--threads", threads)->capture_default_str();
     app.add_option("--batch", batch_size)->capture_default_str();
+    app.add_flag("--resized-crops", resized_crops, "8 to 100 % of the area, sides from 3:4 to 4:3");
     CLI11_PARSE(app, argc, argv);
     try {
         set_compute_threads(1);
@@ -34,7 +36,9 @@ int main(int argc, char** argv) {
                                   .memory_limit_bytes = 0,
                                   .on_demand = true});
         const InputSpec input;
-        const Augmentation augmentation{.horizontal_flip = true, .crop_padding = 16};
+        const Augmentation augmentation = resized_crops
+                                              ? Augmentation{.horizontal_flip = true, .min_crop_area = 0.08}
+                                              : Augmentation{.horizontal_flip = true, .crop_padding = 16};
         std::vector<std::int64_t> order = data.split().train;
         attune::detail::RandomStream stream{1};
         stream.shuffle(order);

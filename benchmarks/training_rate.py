@@ -140,8 +140,7 @@ def compare_on_device(options):
 
 
 def attune_rate(program, model, side, batch, steps, warm_up, threads, channels_last):
-    name = {"resnet20": "cifar_resnet20"}.get(model, model)
-    command = [program, "--model", name, "--image-size", str(side), "--batch", str(batch), "--steps", str(steps),
+    command = [program, "--model", model, "--image-size", str(side), "--batch", str(batch), "--steps", str(steps),
                "--warm-up", str(warm_up), "--threads", str(threads)] + (["--channels-last"] if channels_last else [])
     answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return answer["images_a_second"], answer["images_a_processor_second"]
@@ -174,11 +173,12 @@ def compare_training(options):
                                                            / b["images_a_processor_second"], 3)}), flush=True)
 
 
-def python_loading_rate(folder, threads):
+def python_loading_rate(folder, threads, resized_crops):
     import torch
     import torchvision
     from torchvision import transforms
-    steps = transforms.Compose([transforms.Resize(256), transforms.RandomCrop(224), transforms.RandomHorizontalFlip(),
+    crops = transforms.RandomResizedCrop(224) if resized_crops else transforms.RandomCrop(224)
+    steps = transforms.Compose([transforms.Resize(256), crops, transforms.RandomHorizontalFlip(),
                                 transforms.ToTensor(),
                                 transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
     data = torchvision.datasets.ImageFolder(folder, steps)
@@ -197,13 +197,15 @@ def python_loading_rate(folder, threads):
 def compare_loading(options):
     program = os.path.join(options.build, "bin", "loading_rate")
     theirs, ours = [], []
+    command = [program, "--data", options.loading, "--threads", str(options.threads)]
     for _ in range(options.repeats):
-        theirs.append(python_loading_rate(options.loading, options.threads))
-        answer = json.loads(subprocess.run([program, "--data", options.loading, "--threads", str(options.threads)],
-                                           check=True, capture_output=True, text=True).stdout)
+        theirs.append(python_loading_rate(options.loading, options.threads, options.resized_crops))
+        answer = json.loads(subprocess.run(command + ["--resized-crops"] * options.resized_crops, check=True,
+                                           capture_output=True, text=True).stdout)
         ours.append((answer["images_a_second"], answer["images_a_processor_second"]))
     a, b = summary({0: ours}), summary({0: theirs})
-    print(json.dumps({"loading": options.loading, "threads": options.threads, "attune": a, "python": b,
+    print(json.dumps({"loading": options.loading, "resized_crops": options.resized_crops, "threads": options.threads,
+                      "attune": a, "python": b,
                       "ratio": round(a["images_a_second"] / b["images_a_second"], 3),
                       "ratio_by_processor_time": round(a["images_a_processor_second"]
                                                        / b["images_a_processor_second"], 3)}))
@@ -218,6 +220,7 @@ def main():
     parser.add_argument("--only", help="one of the networks")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--loading", help="a folder of class folders: compare loading instead of training")
+    parser.add_argument("--resized-crops", action="store_true", help="with --loading: crops of any size, resized")
     options = parser.parse_args()
     if options.loading:
         compare_loading(options)

@@ -18,6 +18,7 @@
 #include "attune/finetune/input_spec.hpp"
 #include "attune/space/detail/counted.hpp"
 #include "random_augment.hpp"
+#include "resize.hpp"
 
 namespace attune {
 namespace {
@@ -67,6 +68,20 @@ torch::Tensor turned(torch::Tensor pixels, const View& view) {
     return pixels;
 }
 
+/// A crop of the square, resized to `size`: bytes stay bytes, as PIL's do.
+torch::Tensor resized_crop(const torch::Tensor& pixels, const detail::Window& window, std::int64_t size) {
+    if (pixels.scalar_type() != torch::kUInt8)
+        return resized(image::crop(pixels, window.top, window.left, window.height, window.width), size);
+    const auto planes = pixels.contiguous();
+    const auto picture =
+        detail::interleaved(planes.data_ptr<std::uint8_t>(), planes.size(2), planes.size(3), window);
+    const auto bytes =
+        detail::resize_window(picture.data(), window.height, window.width, size, size, {0, 0, size, size});
+    auto result = torch::empty({1, 3, size, size}, torch::kUInt8);
+    std::ranges::copy(bytes, result.data_ptr<std::uint8_t>());
+    return result;
+}
+
 /// A crop of the square at random place, size and proportions, resized to `size`; ten tries, then the whole.
 torch::Tensor random_resized_crop(const torch::Tensor& pixels, const Augmentation& augmentation,
                                   detail::RandomStream& stream, std::int64_t size) {
@@ -82,9 +97,9 @@ torch::Tensor random_resized_crop(const torch::Tensor& pixels, const Augmentatio
             static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(side - height + 1)));
         const auto left =
             static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(side - width + 1)));
-        return resized(image::crop(pixels, top, left, height, width), size);
+        return resized_crop(pixels, {top, left, height, width}, size);
     }
-    return resized(pixels, size);
+    return resized_crop(pixels, {0, 0, side, side}, size);
 }
 
 /// A window of `size` shifted from the centre, with a reflected border where the margin ends.
@@ -94,11 +109,12 @@ torch::Tensor random_shift(const torch::Tensor& pixels, std::int64_t padding, de
     const auto dx = static_cast<std::int64_t>(stream.below(span)) - padding;
     const auto dy = static_cast<std::int64_t>(stream.below(span)) - padding;
     const auto margin = (pixels.size(2) - size) / 2;
-    auto wide = as_float(pixels);
+    auto wide = pixels;
     std::int64_t border = 0;
     if (padding > margin) {
         border = std::min(padding - margin, pixels.size(2) - 1);
-        wide = image::pad_reflected(wide, {border, border, border, border});
+        wide = image::pad_reflected(as_float(pixels), {border, border, border, border});
+        if (pixels.scalar_type() == torch::kUInt8) wide = wide.to(torch::kUInt8);
     }
     const auto last = wide.size(2) - size;
     const auto at = [&](std::int64_t shift) {
@@ -137,6 +153,12 @@ torch::Tensor erased(const torch::Tensor& pixels, detail::RandomStream& stream) 
     return image::erase(pixels, top, left, height, width, mean_colour);
 }
 
+bool changes_colours(const Augmentation& augmentation) {
+    return augmentation.random_augment > 0 || augmentation.trivial_augment || augmentation.brightness > 0 ||
+           augmentation.contrast > 0 || augmentation.saturation > 0 || augmentation.hue > 0 ||
+           augmentation.erase_probability > 0;
+}
+
 /// Everything that is not a choice of view, for one image (1 x 3 x S x S).
 torch::Tensor augment_one(torch::Tensor pixels, const View& view, const Augmentation& augmentation,
                           detail::RandomStream stream, std::int64_t frame_size) {
@@ -144,7 +166,8 @@ torch::Tensor augment_one(torch::Tensor pixels, const View& view, const Augmenta
         pixels = random_resized_crop(pixels, augmentation, stream, frame_size);
     else if (augmentation.crop_padding > 0)
         pixels = random_shift(pixels, augmentation.crop_padding, stream, frame_size);
-    pixels = as_float(render(pixels, view, frame_size));
+    pixels = render(pixels, view, frame_size);
+    if (changes_colours(augmentation)) pixels = as_float(pixels);
     if (augmentation.random_augment > 0)
         pixels = detail::random_augment(pixels, augmentation.random_augment,
                                         augmentation.random_augment_magnitude, stream);
@@ -290,10 +313,49 @@ at::Tensor augment(const at::Tensor& pixels, std::span<const std::int64_t> sampl
                 augment_one(pixels.narrow(0, row, 1), views[chosen[i]], augmentation, stream, frame_size);
         }
     });
+    // Where one of the views resamples, all are of its type.
+    if (std::ranges::any_of(images, [](const auto& image) { return image.is_floating_point(); }))
+        for (auto& image : images) image = as_float(image);
     return torch::cat(images);
 }
 
+namespace {
+
+/// What each byte of each channel becomes.
+std::array<std::array<float, 256>, 3> normalised_bytes(const InputSpec& input) {
+    std::array<std::array<float, 256>, 3> table{};
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+        const auto mean = static_cast<float>(input.mean[channel] * 255);
+        const auto deviation = static_cast<float>(input.std[channel] * 255);
+        for (std::size_t byte = 0; byte < 256; ++byte)
+            table[channel][byte] = (static_cast<float>(byte) - mean) / deviation;
+    }
+    return table;
+}
+
+/// In one pass over the pictures instead of four; the same bits.
+torch::Tensor normalise_bytes(const torch::Tensor& pixels, const InputSpec& input) {
+    const auto table = normalised_bytes(input);
+    const auto from = pixels.contiguous();
+    auto result = torch::empty(from.sizes(), torch::kFloat32);
+    const auto area = from.size(2) * from.size(3);
+    const auto* bytes = from.data_ptr<std::uint8_t>();
+    auto* numbers = result.data_ptr<float>();
+    at::parallel_for(0, 3 * from.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (auto plane = begin; plane < end; ++plane) {
+            const auto& values = table[static_cast<std::size_t>(plane % 3)];
+            for (auto i = plane * area; i < (plane + 1) * area; ++i) numbers[i] = values[bytes[i]];
+        }
+    });
+    return result;
+}
+
+}  // namespace
+
 at::Tensor normalise(const at::Tensor& pixels, const InputSpec& input) {
+    if (pixels.dim() == 4 && pixels.size(1) == 3 && pixels.scalar_type() == torch::kUInt8 &&
+        pixels.device().is_cpu())
+        return normalise_bytes(pixels, input);
     const auto channel = [](const std::array<double, 3>& values) {
         return torch::tensor({values[0], values[1], values[2]}, torch::kFloat64)
             .mul(255)

@@ -21,47 +21,47 @@ namespace {
 
 constexpr std::array<std::uint8_t, 3> mean_colour{124, 116, 104};  ///< of ImageNet
 
-struct Planes {
-    std::int64_t height = 0;
-    std::int64_t width = 0;
-    std::vector<std::uint8_t> values;  ///< 3 x height x width
-};
-
-Planes planes_of(const Image& image) {
+void require_picture(const Image& image) {
     const auto area = static_cast<std::size_t>(image.width * image.height);
     if (image.width < 1 || image.height < 1 || image.pixels.size() != 3 * area)
         throw InvalidOption("image of " + std::to_string(image.width) + " x " + std::to_string(image.height) +
                             " must have sides of at least 1 and three bytes a pixel");
-    Planes planes{image.height, image.width, std::vector<std::uint8_t>(3 * area)};
-    for (std::size_t i = 0; i < area; ++i)
-        for (std::size_t channel = 0; channel < 3; ++channel)
-            planes.values[channel * area + i] = image.pixels[3 * i + channel];
-    return planes;
 }
 
-Planes resized(const Planes& planes, std::int64_t height, std::int64_t width) {
-    if (height == planes.height && width == planes.width) return planes;
-    return {height, width,
-            detail::resize_planes(planes.values.data(), 3, planes.height, planes.width, height, width)};
-}
-
-/// Copies `from` onto a square of mean colour, or the part of it that the square shows, centres matched as
-/// torchvision does (halves rounded to even).
-std::vector<std::uint8_t> centred(const Planes& from, std::int64_t side) {
+/// A square of mean colour with a part at a place of it.
+std::vector<std::uint8_t> on_mean_colour(const std::vector<std::uint8_t>& part, const detail::Window& place,
+                                         std::int64_t side) {
     const auto plane = static_cast<std::size_t>(side * side);
     std::vector<std::uint8_t> square(3 * plane);
-    const auto top = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(from.height - side) / 2));
-    const auto left = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(from.width - side) / 2));
+    const auto* in = part.data();
     for (std::size_t channel = 0; channel < 3; ++channel) {
         auto* out = square.data() + channel * plane;
         std::fill(out, out + plane, mean_colour[channel]);
-        const auto* in = from.values.data() + channel * static_cast<std::size_t>(from.height * from.width);
-        const std::int64_t begin = std::max<std::int64_t>(0, -left);
-        const std::int64_t end = std::min(side, from.width - left);
-        for (std::int64_t y = std::max<std::int64_t>(0, -top); y < std::min(side, from.height - top); ++y)
-            std::copy_n(in + (y + top) * from.width + begin + left, end - begin, out + y * side + begin);
+        for (std::int64_t y = 0; y < place.height; ++y, in += place.width)
+            std::copy_n(in, place.width, out + (place.top + y) * side + place.left);
     }
     return square;
+}
+
+/// Where the square of a side begins in a resized picture, centres matched as torchvision does (halves
+/// rounded to even); negative where the picture is smaller.
+std::int64_t centred(std::int64_t length, std::int64_t side) {
+    return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(length - side) / 2));
+}
+
+/// The square in the middle of the picture resized to height x width, mean colour around it where it is
+/// smaller.
+std::vector<std::uint8_t> square_of(const Image& image, std::int64_t height, std::int64_t width,
+                                    std::int64_t side) {
+    const auto top = centred(height, side);
+    const auto left = centred(width, side);
+    detail::Window window{std::max<std::int64_t>(0, top), std::max<std::int64_t>(0, left)};
+    window.height = std::min(height, top + side) - window.top;
+    window.width = std::min(width, left + side) - window.left;
+    auto part = detail::resize_window(image.pixels.data(), image.height, image.width, height, width, window);
+    if (window.height == side && window.width == side) return part;
+    const detail::Window place{window.top - top, window.left - left, window.height, window.width};
+    return on_mean_colour(part, place, side);
 }
 
 /// The other side after the given one became `size`, as torchvision rounds it (down).
@@ -143,9 +143,11 @@ at::Tensor resize_image(const at::Tensor& pixels, std::int64_t height, std::int6
     if (torch::isFloatingType(pixels.scalar_type())) return image::resize(pixels, height, width);
     require(pixels.scalar_type() == torch::kUInt8, "resize_image takes bytes or floating-point numbers");
     const auto input = pixels.contiguous();
-    const auto values =
-        detail::resize_planes(input.data_ptr<std::uint8_t>(), 3, input.size(1), input.size(2), height, width);
-    return to_pixels(values, height, width);
+    const auto picture = detail::interleaved(input.data_ptr<std::uint8_t>(), input.size(1), input.size(2),
+                                             {0, 0, input.size(1), input.size(2)});
+    return to_pixels(detail::resize_window(picture.data(), input.size(1), input.size(2), height, width,
+                                           {0, 0, height, width}),
+                     height, width);
 }
 
 void Framing::validate() const {
@@ -173,14 +175,14 @@ ReadImageOptions reading_of(const DataOptions& options) {
 }
 
 std::vector<std::uint8_t> frame(const Image& image, const Framing& framing) {
-    const auto planes = planes_of(image);
+    require_picture(image);
     const auto side = resized_side(framing);
-    const bool tall = planes.height > planes.width;
-    if (framing.mode == ResizeMode::squash) return centred(resized(planes, side, side), stored_side(framing));
+    if (framing.mode == ResizeMode::squash) return square_of(image, side, side, stored_side(framing));
+    const bool tall = image.height > image.width;
     const bool fix_width = tall == (framing.mode == ResizeMode::crop);
-    const auto height = fix_width ? in_proportion(side, planes.height, planes.width) : side;
-    const auto width = fix_width ? side : in_proportion(side, planes.width, planes.height);
-    return centred(resized(planes, height, width), stored_side(framing));
+    const auto height = fix_width ? in_proportion(side, image.height, image.width) : side;
+    const auto width = fix_width ? side : in_proportion(side, image.width, image.height);
+    return square_of(image, height, width, stored_side(framing));
 }
 
 }  // namespace detail

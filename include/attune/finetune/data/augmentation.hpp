@@ -85,8 +85,9 @@ struct Augmentation {
 /// where that is 0, `frame_size`.
 [[nodiscard]] at::Tensor render(const at::Tensor& pixels, const View& view, std::int64_t frame_size);
 
-/// Augmented images in [0, 255] (uint8 where only stored pixels are shown, else float), B x 3 x size x size
-/// with size = `image_size` or, where that is 0, `frame_size`. `samples` are the B numbers that draws are
+/// Augmented images in [0, 255], B x 3 x size x size with size = `image_size` or, where that is 0,
+/// `frame_size`; bytes stay bytes unless colours change or a view is resampled (random crops are resampled to
+/// bytes, as PIL does), else they are floats. `samples` are the B numbers that draws are
 /// keyed by. Throws InvalidOption where lengths differ.
 [[nodiscard]] at::Tensor augment(const at::Tensor& pixels, std::span<const std::int64_t> samples,
                                  const Augmentation& augmentation, std::uint64_t seed, std::int64_t epoch,
