@@ -6,6 +6,7 @@
 
 #include "ask_tell_session.hpp"
 #include "commands.hpp"
+#include "open_journal.hpp"
 
 namespace attune::program {
 namespace {
@@ -15,8 +16,7 @@ int serve() {
     for (std::string line; std::getline(std::cin, line);) {
         if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
         const Json answer = session.answer(line);
-        if (const std::string notice = session.take_notice(); !notice.empty())
-            std::cerr << "attune: " << notice << '\n';
+        tell(session.take_notice());
         std::cout << answer.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
         if (!std::cout) return refused;  // nobody listens any more
     }

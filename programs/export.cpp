@@ -7,8 +7,8 @@
 #include "attune/files/atomic_file.hpp"
 #include "attune/files/study_export.hpp"
 #include "attune/storage/json_codec.hpp"
-#include "attune/storage/open.hpp"
 #include "commands.hpp"
+#include "open_journal.hpp"
 #include "option_checks.hpp"
 #include "tensorboard.hpp"
 
@@ -30,7 +30,7 @@ std::string text_of(const std::vector<Event>& events, const Study& study, const 
 }
 
 int run(const Arguments& arguments) {
-    const auto events = open_storage(arguments.study, {.read_only = true}).read(0);
+    const auto events = read_events(arguments.study);
     const bool database = arguments.format == "optuna-sqlite";
     const bool folder = arguments.format == "mlflow" || arguments.format == "tensorboard";
     if ((folder || database) && arguments.to.empty())

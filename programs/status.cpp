@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "attune/analyse/table.hpp"
+#include "attune/storage/file.hpp"
 #include "attune/storage/open.hpp"
 #include "attune/storage/workers.hpp"
 #include "attune/strategy/finalists.hpp"
@@ -91,7 +92,8 @@ using WorkerRows = std::optional<std::vector<WorkerRow>>;
 WorkerRows workers_of(const std::string& address) try {
     const StorageAddress parsed = StorageAddress::parse(address);
     const bool is_journal = parsed.kind == StorageAddress::Kind::journal;
-    if (is_journal && !std::filesystem::exists(parsed.place + "-workers")) return std::nullopt;
+    if (is_journal && !std::filesystem::exists(resolved_path(parsed.place).string() + "-workers"))
+        return std::nullopt;
     AnyStorage storage = attune::open_storage(parsed, {.read_only = true});
     const auto table = storage.workers();
     if (table == nullptr) return std::nullopt;

@@ -9,6 +9,7 @@
 
 #include "attune/storage/studies.hpp"
 #include "commands.hpp"
+#include "open_journal.hpp"
 #include "studies_import.hpp"
 #include "targets.hpp"
 #include "text.hpp"
@@ -31,6 +32,7 @@ int print_list(const std::string& place) {
     std::size_t unreadable = 0;
     const std::vector<StudySummary> studies = list_studies(place);
     for (const StudySummary& study : studies) {
+        tell(study.notice);
         if (!study.problem.empty())
             std::cout << problem_line(study) << '\n', ++unreadable;
         else if (study.name.empty())
@@ -83,17 +85,17 @@ Without ?study= the study of the name "study" is meant.)");
         "A folder, a database or a journal", 1, 1, [](const Addresses& a) { return print_list(a[0]); });
     add_studies_import(*command, exit_code);
     add(*command, exit_code, "copy", "Copy a study, also from one kind of storage to another", "From, to", 2,
-        2, [](const Addresses& a) { copy_study(a[0], a[1]); });
+        2, [](const Addresses& a) { tell(copy_study(a[0], a[1])); });
     add(*command, exit_code, "rename", "Give a study another name in the same place",
         "From, to (an address, or the new name alone in the same database)", 2, 2,
         [](const Addresses& a) { rename_study(a[0], a[1]); });
     add(*command, exit_code, "merge", "Make a new study of the trials of several with the same space",
         "The studies, then the new one", 2, many, [](const Addresses& a) {
-            merge_studies({a.begin(), a.end() - 1}, a.back());
+            tell(merge_studies({a.begin(), a.end() - 1}, a.back()));
         });
     add(*command, exit_code, "compact", "Rewrite a study to take less room; nothing of it changes",
         "The studies", 1, many, [](const Addresses& a) {
-            for (const std::string& address : a) compact_study(address);
+            for (const std::string& address : a) tell(compact_study(address));
         });
     add(*command, exit_code, "delete", "Delete studies that nobody works on, all or none", "The studies", 1,
         many, [](const Addresses& a) { delete_studies(a); });

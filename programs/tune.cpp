@@ -105,7 +105,7 @@ int run(const TuneArguments& arguments) {
                               : tensorboard_runs(arguments.tensorboard, system_seconds());
     std::string notice;
     AnyStorage storage = open_storage(plan.journal, notice);
-    if (!notice.empty()) std::cerr << "attune: " << notice << '\n';
+    tell(notice);
     const bool live = is_terminal(2) && !arguments.quiet;
     ProgressLine line(std::cerr, {.is_terminal = live,
                                   .width = std::max(20, terminal_width(2)),

@@ -6,6 +6,7 @@
 #include <span>
 #include <variant>
 
+#include "attune/storage/binary_codec.hpp"
 #include "attune/storage/durability.hpp"
 #include "attune/study/event.hpp"
 
@@ -21,12 +22,24 @@ namespace attune::parts {
 
 /// Events of a large part: about a megabyte.
 inline constexpr std::size_t most_in_a_part = 8192;
+/// Its bytes where events are long, far below what the storages take at once.
+inline constexpr std::size_t most_bytes_in_a_part = std::size_t{4} << 20;
 
-/// Calls `put(position, part)` for large parts, one after the other.
+/// Calls `put(position, part)` for the part, or for halves of it that are short enough. An event alone goes
+/// in as it is.
 template <class Put>
-void in_large_parts(std::span<const Event> events, Put&& put) {
-    for (std::size_t i = 0; i < events.size(); i += most_in_a_part)
-        put(static_cast<std::uint64_t>(i), events.subspan(i, std::min(most_in_a_part, events.size() - i)));
+void in_short_parts(std::uint64_t position, std::span<const Event> part, Put&& put) {
+    if (part.size() < 2 || to_bytes(part).size() <= most_bytes_in_a_part) return put(position, part);
+    const std::size_t half = part.size() / 2;
+    in_short_parts(position, part.first(half), put);
+    in_short_parts(position + half, part.subspan(half), put);
+}
+
+/// Calls `put(position, part)` for large parts of at most `most` events, one after the other.
+template <class Put>
+void in_large_parts(std::span<const Event> events, Put&& put, std::size_t most = most_in_a_part) {
+    for (std::size_t i = 0; i < events.size(); i += most)
+        in_short_parts(i, events.subspan(i, std::min(most, events.size() - i)), put);
 }
 
 }  // namespace attune::parts

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -212,12 +213,35 @@ class OperatingSystemFiles final : public FileSystem {
         if (::rename(from.c_str(), to.c_str()) != 0) fail("cannot be renamed");
     }
 
+    void rename_to_free(const std::filesystem::path& from, const std::filesystem::path& to) override {
+        if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+        if (errno != EINVAL && errno != ENOSYS) fail("cannot be renamed");
+        std::error_code ignored;  // a file system that cannot do both in one step
+        if (std::filesystem::exists(to, ignored)) errno = EEXIST, fail("cannot be renamed");
+        rename(from, to);
+    }
+
     void remove(const std::filesystem::path& path) override {
         if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail("cannot be removed");
     }
 };
 
 }  // namespace
+
+std::filesystem::path resolved_path(const std::filesystem::path& path) {
+    namespace fs = std::filesystem;
+    fs::path out = fs::absolute(path);
+    std::error_code error;
+    // weakly_canonical() leaves a link to a file that is not there yet as it is.
+    constexpr int most_links = 40;
+    for (int i = 0; i < most_links && fs::is_symlink(fs::symlink_status(out, error)); ++i) {
+        const fs::path target = fs::read_symlink(out, error);
+        if (error) break;
+        out = out.parent_path() / target;
+    }
+    fs::path canonical = fs::weakly_canonical(out, error);
+    return error ? out.lexically_normal() : canonical;
+}
 
 std::shared_ptr<FileSystem> operating_system_files() {
     static const auto files = std::make_shared<OperatingSystemFiles>();

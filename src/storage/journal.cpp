@@ -1,14 +1,15 @@
 #include "attune/storage/journal.hpp"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "attune/error.hpp"
 #include "attune/space/detail/counted.hpp"
 #include "attune/storage/binary_codec.hpp"
 #include "event_parts.hpp"
+#include "journal_rewrite.hpp"
 #include "journal_scan.hpp"
+#include "journal_tail.hpp"
 #include "journal_version_1.hpp"
 #include "side_file.hpp"
 
@@ -16,29 +17,9 @@ namespace attune {
 namespace {
 
 using journal::Damage;
+using journal::FlushNote;
 using journal::FrameIndex;
 using journal::Head;
-
-std::uint64_t new_id() {
-    std::random_device random;
-    return std::uint64_t{random()} << 32 | random();
-}
-
-/// Writes a whole journal, in frames of about a megabyte.
-void write_journal(File& file, std::uint64_t id, std::span<const Event> events) {
-    std::string bytes = journal::header(id);
-    std::uint64_t offset = 0;
-    const auto write = [&] {
-        file.write_all(offset, bytes);
-        offset += bytes.size();
-    };
-    write();
-    parts::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
-        bytes = journal::frame(position, position, static_cast<std::uint32_t>(part.size()), to_bytes(part));
-        write();
-    });
-    file.sync();
-}
 
 }  // namespace
 
@@ -49,12 +30,13 @@ void JournalOptions::validate() const {
 class Journal::State {
   public:
     State(std::filesystem::path path, JournalOptions options, bool writable)
-        : path_(std::filesystem::absolute(path).lexically_normal()),
-          options_(std::move(options)),
-          writable_(writable) {
+        : path_(resolved_path(path)), options_(std::move(options)), writable_(writable) {
         options_.validate();
         guarded([&] { open(); });
     }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    ~State() { leave_mark(); }
 
     bool append(std::span<const Event> events, std::uint64_t expected) {
         refuse_where_unwritable();
@@ -105,6 +87,14 @@ class Journal::State {
 
     [[nodiscard]] std::string location() const { return path_.string(); }
     [[nodiscard]] const std::optional<JournalRecovery>& recovery() const { return recovery_; }
+    [[nodiscard]] std::string notice() const {
+        std::string text = recovery_ ? location() + ": " + journal::text_of(*recovery_) : "";
+        if (lost_bytes_ > 0)
+            text += (text.empty() ? "" : "; ") + location() + ": ends " +
+                    detail::counted(lost_bytes_, "byte") +
+                    " before what was on the disk once, as an older copy that was put back does";
+        return text;
+    }
 
   private:
     /// Gives the system's errors the path.
@@ -143,12 +133,16 @@ class Journal::State {
 
     void open() {
         file_ = options_.files->open(path_, writable_ ? FileMode::write : FileMode::read);
-        if (!writable_) return follow();
+        if (!writable_) {
+            follow();
+            return note_lost_bytes();
+        }
         {
             std::uint64_t size = 0;
             HeldLock turn = lock_appending(size);
             if (!read_header()) begin_anew();
             if (!is_version_1_) catch_up(file_->size());
+            note_lost_bytes();
         }
         if (is_version_1_) convert();
         // What earlier processes did not flush: now it is asked to survive.
@@ -181,7 +175,7 @@ class Journal::State {
 
     void begin_anew() {
         file_->truncate(0);
-        id_ = new_id();
+        id_ = journal::new_id();
         file_->write_all(0, journal::header(id_));
         file_->sync();
         options_.files->sync_folder(path_.parent_path());
@@ -235,7 +229,7 @@ class Journal::State {
             if (file_->is_at(path_)) {
                 auto old = journal::version_1::read(*file_, location());
                 if (!old.damage.reason.empty()) keep_tail(old.damage);
-                id_ = new_id();
+                id_ = journal::new_id();
                 replace_by(old.events);
             }
         }
@@ -254,15 +248,9 @@ class Journal::State {
 
     /// Precondition: the lock for appending is held.
     void replace_by(std::span<const Event> events) {
-        std::filesystem::path made = path_;
-        made += ".new";
-        options_.files->remove(made);
-        {
-            const auto file = options_.files->open(made, FileMode::create);
-            write_journal(*file, id_, events);
-        }
-        options_.files->rename(made, path_);
-        options_.files->sync_folder(path_.parent_path());
+        journal::FileInTheMaking made(path_, options_.files);
+        journal::write_journal(made.file(), id_, events, location());
+        made.replace();
     }
 
     // ---------------------------------------------------------------- tails
@@ -271,39 +259,45 @@ class Journal::State {
     /// file is of `size`.
     void catch_up(std::uint64_t size) {
         if (!has_header_ || size == index_.end()) return;
-        const Damage damage = index_.scan(*file_, location());
+        const Damage damage = take_in();
         if (damage.reason.empty()) return;
         keep_tail(damage);
         cut_to(damage.offset);
     }
 
+    /// Takes in the frames that are there; throws for a bad one that was on the disk. The note is read before
+    /// the look that it judges: what it claims was there by then, whatever others do meanwhile.
+    Damage take_in() {
+        const Damage damage = index_.scan(*file_, location());
+        if (damage.reason.empty()) return damage;
+        const FlushNote note = look_at_flushed();
+        return index_.scan(*file_, location(), note.bytes <= file_->size() ? note.bytes : 0);
+    }
+
+    [[nodiscard]] FlushNote look_at_flushed() {
+        return journal::SideFile::look_at_flushed(path_, *options_.files, flush_identity());
+    }
+
+    /// A copy that was put back into the same file is shorter than what was flushed of the one before: that
+    /// says nothing of this one.
+    void note_lost_bytes() {
+        const FlushNote note = look_at_flushed();
+        const std::uint64_t size = file_->size();
+        if (note.bytes <= size) return;
+        lost_bytes_ = note.bytes - size;
+        if (writable_) side().note_less_flushed(flush_identity(), {});
+    }
+
     /// Takes bytes away; whoever flushes at this moment must not take credit for them.
     void cut_to(std::uint64_t size) {
         const HeldLock turn(*file_, FileLock::flush, location());
-        if (side().flushed(flush_identity()) > size) side().note_flushed(flush_identity(), size);
+        if (const FlushNote note = side().flushed(flush_identity()); note.bytes > size)
+            side().note_less_flushed(flush_identity(), {size, note.has_failed});
         file_->truncate(size);
     }
 
-    /// Keeps the damaged tail in a file of its own.
     void keep_tail(const Damage& damage) {
-        const std::uint64_t size = file_->size();
-        std::string tail(size - damage.offset, '\0');
-        tail.resize(file_->read_at(damage.offset, tail));
-        std::filesystem::path kept;
-        std::unique_ptr<File> copy;
-        for (int n = 1; copy == nullptr; ++n) {
-            kept = path_;
-            kept += ".cut-" + std::to_string(n);
-            try {
-                copy = options_.files->open(kept, FileMode::create);
-            } catch (const std::system_error& error) {
-                if (error.code() != std::errc::file_exists) throw;
-            }
-        }
-        copy->write_all(0, tail);
-        copy->sync();
-        options_.files->sync_folder(path_.parent_path());
-        note_tail(damage, kept);
+        note_tail(damage, journal::keep_tail(*file_, damage, path_, *options_.files));
     }
 
     void note_tail(const Damage& damage, const std::filesystem::path& kept) {
@@ -331,6 +325,24 @@ class Journal::State {
             throw;
         }
         index_.add(head);
+        needs_mark_ = true;
+    }
+
+    /// Says behind the last frame that it was whole, where it is this journal's and nobody came after. It is
+    /// evidence, no more: what goes wrong with it changes no study.
+    void leave_mark() noexcept {
+        if (!needs_mark_ || !broken_.empty()) return;
+        try {
+            const HeldLock turn(*file_, FileLock::append, location(), 0);  // or somebody appends
+            if (file_->size_at(path_) != index_.end()) return;
+            const std::string mark = journal::mark(index_.position(), std::max(flushed_, index_.flushed()));
+            try {
+                file_->write_all(index_.end(), mark);
+            } catch (const std::system_error&) {
+                cut_to(index_.end());
+            }
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the next writer cuts what is left
+        }
     }
 
     [[nodiscard]] std::uint64_t flush_identity() { return file_->identity() ^ id_; }
@@ -340,20 +352,44 @@ class Journal::State {
     void flush() {
         const std::uint64_t wanted = index_.end(), position = index_.position();
         const HeldLock turn(*file_, FileLock::flush, location());
-        std::uint64_t done = 0;
-        try {
-            done = side().flushed(flush_identity());
-        } catch (const StorageError&) {  // NOLINT(bugprone-empty-catch): it saves a flush, no more
-        }
-        if (done < wanted) {
-            const std::uint64_t size = file_->size();
-            file_->sync();
+        const std::uint64_t size = file_->size();
+        FlushNote done = flushed_so_far();
+        if (done.bytes > size) done = {};
+        if (done.bytes < wanted) {
+            if (done.has_failed) write_again(done.bytes, size);
             try {
-                side().note_flushed(flush_identity(), size);
-            } catch (const StorageError&) {  // NOLINT(bugprone-empty-catch)
+                file_->sync();
+            } catch (const std::system_error&) {
+                note_flushed({done.bytes, true});
+                throw;
             }
+            note_flushed({size, false});
         }
         flushed_ = position;
+    }
+
+    [[nodiscard]] FlushNote flushed_so_far() try {
+        return side().flushed(flush_identity());
+    } catch (const StorageError&) {
+        return {};
+    }
+
+    void note_flushed(const FlushNote& note) try {
+        side().note_flushed(flush_identity(), note);
+    } catch (const StorageError&) {  // NOLINT(bugprone-empty-catch): without it more is flushed, no less
+    }
+
+    /// After somebody's flush failed the system may take what it did not write for written. Once it is
+    /// written again, a flush that succeeds means it. Precondition: the lock for flushing is held, so that
+    /// nobody cuts.
+    void write_again(std::uint64_t from, std::uint64_t end) {
+        FrameIndex there;
+        (void)there.scan(*file_, location());
+        if (there.end() < index_.end())
+            throw StorageError(location() + ": a flush failed, and the system lost what came before it");
+        std::string bytes(end - from, '\0');
+        bytes.resize(file_->read_at(from, bytes));
+        file_->write_all(from, bytes);
     }
 
     /// After a failed flush the system may have dropped the pages and forgotten: trying again would lie.
@@ -389,8 +425,7 @@ class Journal::State {
                 auto size = file_->size_at(path_);
                 if (!size) reopen();
                 if (!has_header_ && (!read_header() || is_version_1_)) return;
-                if (size.value_or(0) == index_.end()) return;
-                const Damage damage = index_.scan(*file_, location());
+                const Damage damage = size.value_or(0) == index_.end() ? Damage{} : take_in();
                 if (!writable_) note_tail(damage, {});
                 return;
             } catch (const StorageError&) {
@@ -409,7 +444,9 @@ class Journal::State {
     std::uint64_t flushed_ = 0;  ///< events that this process knows to be on the disk
     bool has_header_ = false;
     bool is_version_1_ = false;
+    bool needs_mark_ = false;  ///< has appended
     std::string broken_;
+    std::uint64_t lost_bytes_ = 0;  ///< that the file had once
     std::optional<JournalRecovery> recovery_;
 };
 
@@ -431,7 +468,20 @@ bool Journal::append(std::span<const Event> events, std::uint64_t expected) {
 std::vector<Event> Journal::read(std::uint64_t from) { return state_->read(from); }
 std::shared_ptr<WorkerTable> Journal::workers() { return state_->workers(); }
 void Journal::compact() { state_->compact(); }
+void Journal::store(const std::filesystem::path& path, std::span<const Event> events,
+                    const JournalOptions& options) {
+    options.validate();
+    const std::filesystem::path target = resolved_path(path);
+    try {
+        journal::FileInTheMaking made(target, options.files);
+        journal::write_journal(made.file(), journal::new_id(), events, target.string());
+        made.take_free_place();
+    } catch (const std::system_error& error) {
+        throw StorageError(target.string() + ": " + error.what());
+    }
+}
 std::string Journal::location() const { return state_->location(); }
 const std::optional<JournalRecovery>& Journal::recovery() const { return state_->recovery(); }
+std::string Journal::notice() const { return state_->notice(); }
 
 }  // namespace attune

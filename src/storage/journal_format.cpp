@@ -60,6 +60,8 @@ std::string frame(std::uint64_t position, std::uint64_t flushed, std::uint32_t c
     return out;
 }
 
+std::string mark(std::uint64_t position, std::uint64_t flushed) { return frame(position, flushed, 0, {}); }
+
 std::optional<Head> read_head(std::string_view bytes) {
     if (bytes.size() < head_size || bytes.substr(0, marker.size()) != marker) return std::nullopt;
     const std::string_view content = bytes.substr(0, head_size - checksum_size);
@@ -98,6 +100,12 @@ std::string damage_in_the_middle(const std::string& record, const std::string& w
     return record + ": is damaged (" + why + "), and sound records follow at byte " +
            std::to_string(sound_offset) +
            "; this is no torn tail, so nothing is cut: restore the file from a copy";
+}
+
+std::string damage_of_flushed(const std::string& record, const std::string& why) {
+    return record + ": is damaged (" + why +
+           "), and was whole on the disk before; this is no torn tail, so nothing is cut: restore the file "
+           "from a copy";
 }
 
 }  // namespace attune::journal

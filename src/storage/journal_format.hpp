@@ -11,6 +11,9 @@
 ///     frame   "ATTU", body size (4), position of its first event (8), flushed (8), number of events (4),
 ///             CRC-32 of these (4); body; CRC-32 of head and body (4)
 ///
+/// A frame without events is a mark: it says that there are as many events as its position, so that a frame
+/// before it that is damaged was whole once. Writers leave one when they close the file or have rewritten it.
+///
 /// Numbers have their least byte first. `flushed` is how many events were known to be on the disk when the
 /// frame was written, which proves that a damaged one before was no torn write. The body is what to_bytes()
 /// gives. Since an append is one frame, it is read whole or not at all.
@@ -37,6 +40,7 @@ struct Head {
     std::uint32_t count = 0;
 
     [[nodiscard]] std::size_t frame_size() const { return head_size + body_size + checksum_size; }
+    [[nodiscard]] bool is_mark() const { return count == 0 && body_size == 0; }
 };
 
 [[nodiscard]] std::string header(std::uint64_t study);
@@ -47,6 +51,7 @@ struct Head {
 
 [[nodiscard]] std::string frame(std::uint64_t position, std::uint64_t flushed, std::uint32_t count,
                                 std::string_view body);
+[[nodiscard]] std::string mark(std::uint64_t position, std::uint64_t flushed);
 /// The sound head in front of `bytes`.
 [[nodiscard]] std::optional<Head> read_head(std::string_view bytes);
 /// Whether the body behind a sound head is sound too. Precondition: head.frame_size() bytes are there.
@@ -58,9 +63,11 @@ struct Head {
 /// zeros from its beginning (or that of `bytes`) to its end. `offset` is that of the first byte in the file.
 [[nodiscard]] bool has_unwritten_page(std::string_view bytes, std::uint64_t offset);
 
-/// The message for damage that is no torn tail.
+/// The message for damage that is no torn tail, because sound records follow.
 [[nodiscard]] std::string damage_in_the_middle(const std::string& record, const std::string& why,
                                                std::uint64_t sound_offset);
+/// The same, because the file beside the journal says that all of the record was on the disk.
+[[nodiscard]] std::string damage_of_flushed(const std::string& record, const std::string& why);
 
 [[nodiscard]] std::uint32_t checksum(std::string_view bytes, std::uint32_t of_those_before = 0);
 

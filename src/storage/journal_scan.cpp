@@ -20,6 +20,10 @@ class Window {
     [[nodiscard]] std::uint64_t offset() const { return offset_ + used_; }
     [[nodiscard]] std::string_view bytes() const { return std::string_view(loaded_).substr(used_); }
     void advance(std::size_t bytes) { used_ += bytes; }
+    void advance_to(std::uint64_t offset) {
+        (void)has(static_cast<std::size_t>(offset - this->offset()));
+        advance(std::min(bytes().size(), static_cast<std::size_t>(offset - this->offset())));
+    }
 
     /// Whether that many bytes are there, after loading them where need be.
     bool has(std::size_t wanted) {
@@ -56,7 +60,7 @@ std::optional<Head> sound_frame(Window& window, std::string& why) {
     const auto head = window.has(head_size) ? read_head(window.bytes()) : std::nullopt;
     if (!head)
         why = window.bytes().size() < head_size ? "it is cut off" : "it does not begin as a record does";
-    else if (head->body_size > longest_body || head->count == 0)
+    else if (head->body_size > longest_body || (head->count == 0 && !head->is_mark()))
         why = "its size is beyond the limit";
     else if (!window.has(head->frame_size()))
         why = "it is cut off";
@@ -65,6 +69,15 @@ std::optional<Head> sound_frame(Window& window, std::string& why) {
     else
         return head;
     return std::nullopt;
+}
+
+/// A write that was cut off may have left the beginning of a frame on the disk, but what was flushed of it is
+/// as it was written.
+void refuse_damage_of_flushed(const Window& window, std::uint64_t flushed_bytes, std::uint64_t position,
+                              const std::string& why, const std::string& name) {
+    const auto head = read_head(window.bytes());
+    if (window.offset() + (head ? head->frame_size() : head_size) <= flushed_bytes)
+        throw StorageError(damage_of_flushed(record_name(name, position, window.offset()), why));
 }
 
 /// A bad frame is a torn tail only where no sound head follows, or only what may have been written without a
@@ -90,7 +103,7 @@ void refuse_damage_in_the_middle(Window& window, std::uint64_t position, const s
 }  // namespace
 
 void FrameIndex::add(const Head& head) {
-    frames_.push_back({head.position, end_, head.count, head.body_size});
+    if (!head.is_mark()) frames_.push_back({head.position, end_, head.count, head.body_size});
     position_ += head.count;
     end_ += head.frame_size();
     flushed_ = std::max(flushed_, head.flushed);
@@ -102,7 +115,7 @@ void FrameIndex::drop_last() {
     frames_.pop_back();
 }
 
-Damage FrameIndex::scan(File& file, const std::string& name) {
+Damage FrameIndex::scan(File& file, const std::string& name, std::uint64_t flushed_bytes) {
     const std::uint64_t size = file.size();
     if (size < end_) throw StorageError(name + ": became shorter while it was read");
     Window window(file, end_, size);
@@ -111,6 +124,7 @@ Damage FrameIndex::scan(File& file, const std::string& name) {
         const auto head = sound_frame(window, why);
         if (!head) {
             refuse_damage_in_the_middle(window, position_, why, name);
+            refuse_damage_of_flushed(window, flushed_bytes, position_, why, name);
             return {end_, position_, "record " + std::to_string(position_) + ": " + why};
         }
         if (head->position != position_)
@@ -136,6 +150,7 @@ std::vector<Event> FrameIndex::events(File& file, std::uint64_t from, const std:
     events.reserve(std::min<std::uint64_t>(position_ - first, (end_ - frame->offset) / 8));
     for (; frame != frames_.end(); ++frame) {
         std::string why;
+        window.advance_to(frame->offset);  // over marks
         const auto head = sound_frame(window, why);
         if (!head || head->position != frame->position || head->count != frame->count)
             throw StorageError(record_name(name, frame->position, frame->offset) +

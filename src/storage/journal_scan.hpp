@@ -15,18 +15,19 @@ namespace attune::journal {
 class FrameIndex {
   public:
     /// Takes in all whole frames behind those known; gives what stands behind them. Throws StorageError that
-    /// begins with `name` for damage in front of sound frames, and where the file became shorter.
-    Damage scan(File& file, const std::string& name);
+    /// begins with `name` for damage in front of sound frames or of what was on the disk, and where the file
+    /// became shorter. `flushed_bytes`: how much of the file was known to be on the disk before this call.
+    Damage scan(File& file, const std::string& name, std::uint64_t flushed_bytes = 0);
     /// The events from a position on. Throws StorageError for a frame that cannot be read any more.
     [[nodiscard]] std::vector<Event> events(File& file, std::uint64_t from, const std::string& name) const;
-    /// Adds a frame that was written behind the last one.
+    /// Adds a frame or a mark that was written behind the last one.
     void add(const Head& head);
-    /// Takes the last one back.
+    /// Takes the last one back. Precondition: it was no mark.
     void drop_last();
 
     /// How many events there are.
     [[nodiscard]] std::uint64_t position() const { return position_; }
-    /// Where the last whole frame ends.
+    /// Where the last whole frame or mark ends.
     [[nodiscard]] std::uint64_t end() const { return end_; }
     /// How many events some writer knew to be on the disk.
     [[nodiscard]] std::uint64_t flushed() const { return flushed_; }

@@ -10,6 +10,7 @@ namespace attune::journal {
 namespace {
 
 enum Slot : std::uint64_t { flush_slot = 0, number_slot = 1, first_worker = 2 };
+constexpr std::size_t slot_size = 256;
 constexpr std::size_t longest_text = 96;
 
 std::string row_text(const WorkerRow& row) {
@@ -36,6 +37,26 @@ std::optional<WorkerRow> row_of(const std::string& text) {
     }
 }
 
+/// A slot's content: its length in two bytes, the bytes, zeros, and the checksum of all that.
+std::optional<std::string> slot_of_file(File& file, std::uint64_t index) {
+    std::string bytes(slot_size, '\0');
+    if (file.read_at(index * slot_size, bytes) != slot_size) return std::nullopt;
+    const std::string_view content = std::string_view(bytes).substr(0, slot_size - checksum_size);
+    if (bytes::fixed_at<std::uint32_t>(bytes, content.size()) != checksum(content)) return std::string{};
+    return bytes.substr(2,
+                        std::min<std::size_t>(bytes::fixed_at<std::uint16_t>(bytes, 0), content.size() - 2));
+}
+
+/// The identity, the bytes, and where a flush failed one more.
+constexpr std::size_t flush_size = 16;
+
+FlushNote flush_note(const std::optional<std::string>& content, std::uint64_t identity) {
+    if (!content || content->size() < flush_size || content->size() > flush_size + 1 ||
+        bytes::fixed_at<std::uint64_t>(*content, 0) != identity)
+        return {};
+    return {bytes::fixed_at<std::uint64_t>(*content, 8), content->size() > flush_size};
+}
+
 }  // namespace
 
 SideFile::SideFile(std::filesystem::path journal, std::shared_ptr<FileSystem> files)
@@ -58,15 +79,7 @@ File& SideFile::file() {
     return *file_;
 }
 
-/// A slot's content: its length in two bytes, the bytes, zeros, and the checksum of all that.
-std::optional<std::string> SideFile::slot(std::uint64_t index) {
-    std::string bytes(slot_size, '\0');
-    if (file().read_at(index * slot_size, bytes) != slot_size) return std::nullopt;
-    const std::string_view content = std::string_view(bytes).substr(0, slot_size - checksum_size);
-    if (bytes::fixed_at<std::uint32_t>(bytes, content.size()) != checksum(content)) return std::string{};
-    return bytes.substr(2,
-                        std::min<std::size_t>(bytes::fixed_at<std::uint16_t>(bytes, 0), content.size() - 2));
-}
+std::optional<std::string> SideFile::slot(std::uint64_t index) { return slot_of_file(file(), index); }
 
 void SideFile::put_slot(std::uint64_t index, std::string content) {
     std::string bytes;
@@ -85,22 +98,33 @@ std::optional<std::uint64_t> SideFile::slot_of(std::uint64_t number) {
     }
 }
 
-std::uint64_t SideFile::flushed(std::uint64_t identity) {
-    return guarded([&]() -> std::uint64_t {
-        const auto content = slot(flush_slot);
-        if (!content || content->size() != 16 || bytes::fixed_at<std::uint64_t>(*content, 0) != identity)
-            return 0;
-        return bytes::fixed_at<std::uint64_t>(*content, 8);
-    });
+FlushNote SideFile::flushed(std::uint64_t identity) {
+    return guarded([&] { return flush_note(slot(flush_slot), identity); });
 }
 
-void SideFile::note_flushed(std::uint64_t identity, std::uint64_t count) {
+void SideFile::note_flushed(std::uint64_t identity, const FlushNote& note) {
     guarded([&] {
         std::string content;
         bytes::put_fixed(content, identity);
-        bytes::put_fixed(content, count);
+        bytes::put_fixed(content, note.bytes);
+        if (note.has_failed) content += '\1';
         put_slot(flush_slot, std::move(content));
     });
+}
+
+void SideFile::note_less_flushed(std::uint64_t identity, const FlushNote& note) {
+    note_flushed(identity, note);
+    guarded([&] { file().sync(); });
+}
+
+FlushNote SideFile::look_at_flushed(const std::filesystem::path& journal, FileSystem& files,
+                                    std::uint64_t identity) try {
+    std::filesystem::path path = journal;
+    path += "-workers";
+    const auto file = files.open(path, FileMode::read);
+    return flush_note(slot_of_file(*file, flush_slot), identity);
+} catch (const std::system_error&) {
+    return {};
 }
 
 std::uint64_t SideFile::join(const WorkerRow& row, std::uint64_t least) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "attune/error.hpp"
+#include "attune/space/detail/counted.hpp"
 #include "attune/storage/binary_codec.hpp"
 #include "event_parts.hpp"
 #include "journal_format.hpp"
@@ -16,9 +17,31 @@ namespace {
 
 using sqlite::Database;
 
-std::uint64_t id_of(Database& database, const std::string& study) {
-    auto found = database.prepare("SELECT id FROM studies WHERE name=?1");
-    return found.bind_text(1, study).step() ? found.number(0) : 0;
+void put(Database& database, std::uint64_t study, std::uint64_t position, std::size_t count,
+         const std::string& body) {
+    (void)database.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")
+        .bind(1, study)
+        .bind(2, position)
+        .bind(3, std::uint64_t{count})
+        .bind(4, std::uint64_t{rows::checksum(position, count, body)})
+        .bind_bytes(5, body)
+        .step();
+}
+
+/// Writes all events in large rows. Precondition: a transaction that writes.
+void put_all(Database& database, std::uint64_t study, std::span<const Event> events) {
+    parts::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
+        put(database, study, position, part.size(), to_bytes(part));
+    });
+}
+
+/// Precondition: a transaction that writes.
+std::uint64_t make_study(Database& database, const std::string& study, std::uint64_t events) {
+    (void)database.prepare("INSERT INTO studies(name, events, workers) VALUES (?1, ?2, 0)")
+        .bind_text(1, study)
+        .bind(2, events)
+        .step();
+    return id_of(database, study);
 }
 
 /// The workers of one study, by a connection of their own, so that heartbeats wait for nobody's append.
@@ -106,11 +129,9 @@ class Sqlite::State {
         writable_ ? make_tables(database_) : check_tables(database_);
         if (writable_) {
             database_.set_flushing(options_.durability >= Durability::power_loss);
-            (void)database_.prepare("INSERT INTO studies(name) VALUES (?1) ON CONFLICT DO NOTHING")
-                .bind_text(1, options_.study)
-                .step();
+            make_missing();
         }
-        id_ = id_of(database_, options_.study);
+        id_ = sqlite::id_of(database_, options_.study);
         if (id_ == 0) throw StorageError(location() + ": holds no study of this name");
     }
 
@@ -131,15 +152,19 @@ class Sqlite::State {
             .bind(3, expected + events.size())
             .step();
         if (database_.changes() == 0) return (void)position(), false;
-        put(expected, events.size(), body);
+        put(database_, id_, expected, events.size(), body);
         turn.commit();
+        note(expected + events.size());
         return true;
     }
 
     std::vector<Event> read(std::uint64_t from) {
+        const std::uint64_t marked = database_.marks().of(id_);
         Database::Transaction same_moment(database_, false);
         const std::uint64_t position = this->position();
+        sqlite::refuse_lost_events(database_, options_.study, position, marked);
         std::vector<Event> events;
+        if (from >= position) refuse_events_behind(position);
         if (from < position) {
             // The row that holds the first of them may begin before.
             auto row = database_.prepare(
@@ -167,10 +192,9 @@ class Sqlite::State {
             events = reader.events();
         }
         (void)database_.prepare("DELETE FROM events WHERE study=?1").bind(1, id_).step();
-        parts::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
-            put(position, part.size(), to_bytes(part));
-        });
+        put_all(database_, id_, events);
         turn.commit();
+        note(events.size());
     }
 
     std::shared_ptr<WorkerTable> workers() {
@@ -192,15 +216,25 @@ class Sqlite::State {
         return row.number(0);
     }
 
-    void put(std::uint64_t position, std::size_t count, const std::string& body) {
-        (void)database_.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")
-            .bind(1, id_)
-            .bind(2, position)
-            .bind(3, std::uint64_t{count})
-            .bind(4, std::uint64_t{rows::checksum(position, count, body)})
-            .bind_bytes(5, body)
-            .step();
+    void make_missing() {
+        if (sqlite::id_of(database_, options_.study) != 0) return;
+        Database::Transaction turn(database_);
+        if (sqlite::id_of(database_, options_.study) != 0) return;  // somebody was quicker
+        (void)make_study(database_, options_.study, 0);
+        turn.commit();
     }
+
+    /// The number of events may be what is damaged. Precondition: a transaction.
+    void refuse_events_behind(std::uint64_t position) {
+        auto row = database_.prepare(
+            "SELECT position + count FROM events WHERE study=?1 ORDER BY position DESC LIMIT 1");
+        const std::uint64_t end = row.bind(1, id_).step() ? row.number(0) : 0;
+        if (end != position)
+            throw StorageError(location() + ": says that it has " + detail::counted(position, "event") +
+                               ", but holds " + std::to_string(end) + "; restore the database from a copy");
+    }
+
+    void note(std::uint64_t events) { database_.marks().note(id_, events, database_.is_flushing()); }
 
     SqliteOptions options_;
     bool writable_;
@@ -228,6 +262,21 @@ std::shared_ptr<WorkerTable> Sqlite::workers() { return state_->workers(); }
 void Sqlite::compact() { state_->compact(); }
 std::string Sqlite::location() const { return state_->location(); }
 
+void Sqlite::store(const std::filesystem::path& path, const SqliteOptions& options,
+                   std::span<const Event> events) {
+    options.validate();
+    Database database(path, Database::Access::write, options.patience_seconds);
+    make_tables(database);
+    database.set_flushing(options.durability >= Durability::power_loss);
+    Database::Transaction turn(database);
+    if (sqlite::id_of(database, options.study) != 0)
+        throw StorageError(database.path().string() + ": holds a study '" + options.study + "' already");
+    const std::uint64_t study = make_study(database, options.study, events.size());
+    put_all(database, study, events);
+    turn.commit();
+    database.marks().note(study, events.size(), database.is_flushing());
+}
+
 std::vector<std::string> Sqlite::studies(const std::filesystem::path& path) {
     Database database(path, Database::Access::read, SqliteOptions{}.patience_seconds);
     check_tables(database);
@@ -242,9 +291,9 @@ void Sqlite::rename_study(const std::filesystem::path& path, const std::string& 
     Database database(path, Database::Access::write, SqliteOptions{}.patience_seconds);
     make_tables(database);
     Database::Transaction turn(database);
-    if (id_of(database, from) == 0)
+    if (sqlite::id_of(database, from) == 0)
         throw StorageError(database.path().string() + ": holds no study '" + from + "'");
-    if (id_of(database, to) != 0)
+    if (sqlite::id_of(database, to) != 0)
         throw StorageError(database.path().string() + ": holds a study '" + to + "' already");
     (void)database.prepare("UPDATE studies SET name=?2 WHERE name=?1")
         .bind_text(1, from)
@@ -257,9 +306,10 @@ void Sqlite::remove_study(const std::filesystem::path& path, const std::string& 
     Database database(path, Database::Access::write, SqliteOptions{}.patience_seconds);
     make_tables(database);
     Database::Transaction turn(database);
-    if (id_of(database, study) == 0)
-        throw StorageError(database.path().string() + ": holds no study '" + study + "'");
-    (void)database.prepare("DELETE FROM studies WHERE name=?1").bind_text(1, study).step();
+    const std::uint64_t id = sqlite::id_of(database, study);
+    if (id == 0) throw StorageError(database.path().string() + ": holds no study '" + study + "'");
+    database.marks().forget(id);
+    (void)database.prepare("DELETE FROM studies WHERE id=?1").bind(1, id).step();
     turn.commit();
 }
 

@@ -16,9 +16,6 @@
 namespace attune::sqlite {
 namespace {
 
-constexpr std::uint64_t application = 0x41545455;  // "ATTU", in the file's header
-constexpr std::uint64_t format = 1;
-
 double now_seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -64,7 +61,7 @@ int Database::wait_a_little(void* database, int times) {
 }
 
 Database::Database(std::filesystem::path path, Access access, double patience_seconds)
-    : path_(std::filesystem::absolute(path).lexically_normal()), patience_seconds_(patience_seconds) {
+    : path_(resolved_path(path)), marks_(path_), patience_seconds_(patience_seconds) {
     try {
         open(access);
     } catch (...) {
@@ -199,46 +196,6 @@ Database::Transaction::~Transaction() {
 void Database::Transaction::commit() {
     database_.run("COMMIT");
     open_ = false;
-}
-
-namespace {
-
-std::uint64_t number_of(Database& database, const char* question) {
-    auto answer = database.prepare(question);
-    return answer.step() ? answer.number(0) : 0;
-}
-
-}  // namespace
-
-void make_tables(Database& database) {
-    if (number_of(database, "PRAGMA application_id") == application) return check_tables(database);
-    Database::Transaction transaction(database);
-    if (number_of(database, "PRAGMA application_id") == application) return;  // somebody was quicker
-    if (number_of(database, "SELECT count(*) FROM sqlite_master") != 0)
-        throw StorageError(database.path().string() + ": is a database of another program");
-    database.run("PRAGMA application_id=1096045653");
-    database.run("PRAGMA user_version=1");
-    database.run(
-        "CREATE TABLE studies (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, "
-        "events INTEGER NOT NULL DEFAULT 0, workers INTEGER NOT NULL DEFAULT 0)");
-    database.run(
-        "CREATE TABLE events (study INTEGER NOT NULL REFERENCES studies(id) ON DELETE CASCADE, "
-        "position INTEGER NOT NULL, count INTEGER NOT NULL, checksum INTEGER NOT NULL, body BLOB NOT NULL, "
-        "PRIMARY KEY (study, position)) WITHOUT ROWID");
-    database.run(
-        "CREATE TABLE workers (study INTEGER NOT NULL REFERENCES studies(id) ON DELETE CASCADE, "
-        "number INTEGER NOT NULL, beats INTEGER NOT NULL, period REAL NOT NULL, latest REAL NOT NULL, "
-        "process TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (study, number)) WITHOUT ROWID");
-    transaction.commit();
-}
-
-void check_tables(Database& database) {
-    if (number_of(database, "PRAGMA application_id") != application)
-        throw StorageError(database.path().string() + ": holds no studies of Attune");
-    const std::uint64_t version = number_of(database, "PRAGMA user_version");
-    if (version == 0 || version > format)
-        throw StorageError(database.path().string() + ": has format version " + std::to_string(version) +
-                           ", but this program reads version 1");
 }
 
 }  // namespace attune::sqlite

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "sqlite_marks.hpp"
+
 namespace attune::sqlite {
 
 /// A connection that waits for its turn, with its prepared statements. One thread at a time. Every failure is
@@ -65,6 +67,9 @@ class Database {
     void set_flushing(bool flush);
     [[noreturn]] void fail(int result);
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+    /// What the studies in it must have. Of use only for what is committed with this connection's flushing.
+    [[nodiscard]] Marks& marks() { return marks_; }
+    [[nodiscard]] bool is_flushing() const { return flushing_.value_or(true); }
 
     /// Begins at once, waiting for the turn; undone where it is not committed.
     class Transaction {
@@ -89,6 +94,7 @@ class Database {
     static int wait_a_little(void* database, int times);
 
     std::filesystem::path path_;
+    Marks marks_;
     double patience_seconds_;
     double waited_since_ = 0;
     sqlite3* connection_ = nullptr;
@@ -96,9 +102,16 @@ class Database {
     std::optional<bool> flushing_;
 };
 
-/// Makes the tables, or refuses those of a later version.
+/// Makes the tables where the file is empty, and checks them as check_tables() does.
 void make_tables(Database& database);
-/// Throws StorageError for a file that holds no studies of ours.
+/// Throws StorageError for a file that holds no studies of ours or those of a later version, for tables that
+/// are not as they were made, and where a study has fewer events than were acknowledged.
 void check_tables(Database& database);
+/// The study's number; 0 where there is none of this name. Throws StorageError where the table and the index
+/// of names do not agree.
+[[nodiscard]] std::uint64_t id_of(Database& database, const std::string& study);
+/// Throws StorageError where a study has fewer events than its mark says.
+void refuse_lost_events(Database& database, const std::string& study, std::uint64_t events,
+                        std::uint64_t marked);
 
 }  // namespace attune::sqlite

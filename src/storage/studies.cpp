@@ -27,11 +27,19 @@ Study folded(const std::vector<Event>& events) {
     return study;
 }
 
+std::vector<Event> read_all(const StorageAddress& address, std::string& notices) {
+    AnyStorage storage = open_storage(address, {.read_only = true});
+    std::vector<Event> events = storage.read(0);
+    if (const std::string notice = storage.notice(); !notice.empty())
+        notices += (notices.empty() ? "" : "; ") + notice;
+    return events;
+}
+
 StudySummary summary_of(const StorageAddress& address) {
     StudySummary out;
     out.address = address.text();
     try {
-        const auto events = open_storage(address, {.read_only = true}).read(0);
+        const auto events = read_all(address, out.notice);
         const Study study = folded(events);
         out.events = events.size();
         if (!study.is_created()) return out;
@@ -76,8 +84,15 @@ std::vector<StorageAddress> existing_once(const std::vector<std::string>& texts,
     return out;
 }
 
+/// In PostgreSQL a study is made before its events are appended, in one step: one without any is what a copy
+/// that was cut off left.
+bool holds_nothing(const StorageAddress& address) {
+    return address.kind == Kind::postgresql && open_storage(address, {.read_only = true}).read(0).empty();
+}
+
 StorageAddress free_place(const std::string& text, const StorageAddress& address) {
-    if (storage_exists(address)) throw InvalidState(text + ": a study is stored there already");
+    if (storage_exists(address) && !holds_nothing(address))
+        throw InvalidState(text + ": a study is stored there already");
     return address;
 }
 
@@ -112,17 +127,19 @@ void remove(const StorageAddress& address) {
     if (address.kind == Kind::sqlite) return Sqlite::remove_study(address.place, address.study);
     if (address.kind == Kind::postgresql) return Postgresql::remove_study(address.place, address.study);
     std::error_code error, ignored;
-    fs::remove(address.place, error);
+    const fs::path file = resolved_path(address.place);
+    fs::remove(file, error);
     if (error) throw StorageError(address.place + ": cannot be deleted: " + error.message());
-    fs::remove(address.place + "-workers", ignored);
+    fs::remove(file.string() + "-workers", ignored);
+    fs::remove(address.place, ignored);  // where it is a link
 }
 
-void append_all(std::span<const Event> events, const StorageAddress& address) {
-    AnyStorage storage = open_storage(address);
-    parts::in_large_parts(events, [&](std::uint64_t position, std::span<const Event> part) {
-        if (!storage.append(part, position))
-            throw InvalidState(address.text() + ": somebody else writes there");
-    });
+/// All of the study or nothing, whatever happens meanwhile.
+void store(std::span<const Event> events, const StorageAddress& address) {
+    if (address.kind == Kind::journal) return Journal::store(address.place, events);
+    if (address.kind == Kind::sqlite) return Sqlite::store(address.place, {.study = address.study}, events);
+    if (!open_storage(address).append(events, 0))
+        throw InvalidState(address.text() + ": somebody else writes there");
 }
 
 // ---------------------------------------------------------------- merging
@@ -231,12 +248,14 @@ std::vector<StudySummary> list_studies(const std::string& place) {
     return out;
 }
 
-void copy_study(const std::string& from, const std::string& to) {
-    const auto events = open_storage(existing(from), {.read_only = true}).read(0);
-    append_all(events, free_place(to));
+std::string copy_study(const std::string& from, const std::string& to) {
+    std::string notices;
+    const auto events = read_all(existing(from), notices);
+    store(events, free_place(to));
+    return notices;
 }
 
-void store_study(std::span<const Event> events, const std::string& to) { append_all(events, free_place(to)); }
+void store_study(std::span<const Event> events, const std::string& to) { store(events, free_place(to)); }
 
 void rename_study(const std::string& from, const std::string& to) {
     const StorageAddress source = existing(from), target = free_place(to, renamed(source, to));
@@ -258,16 +277,17 @@ void rename_study(const std::string& from, const std::string& to) {
     operating_system_files()->sync_folder(fs::absolute(target.place).parent_path());
 }
 
-void merge_studies(const std::vector<std::string>& from, const std::string& to) {
+std::string merge_studies(const std::vector<std::string>& from, const std::string& to) {
     if (from.empty()) throw InvalidOption("merge: names no study to merge");
     const StorageAddress target = free_place(to);
+    std::string notices;
     std::vector<Event> merged;
     std::optional<Merge> merge;
     Study first;
     const std::vector<StorageAddress> sources = existing_once(from, "merge");
     for (std::size_t i = 0; i < from.size(); ++i) {
         const std::string& source = from[i];
-        const auto events = open_storage(sources[i], {.read_only = true}).read(0);
+        const auto events = read_all(sources[i], notices);
         const Study study = folded(events);
         if (!study.is_created()) throw InvalidState(source + ": holds no study yet");
         if (!merge) {
@@ -278,15 +298,23 @@ void merge_studies(const std::vector<std::string>& from, const std::string& to) 
         merge->take(events, source);
     }
     (void)folded(merged);  // it must be a study before it is stored
-    append_all(merged, target);
+    store(merged, target);
+    return notices;
 }
 
-void compact_study(const std::string& text) {
+std::string compact_study(const std::string& text) {
     const StorageAddress address = existing(text);
-    if (address.kind == Kind::sqlite) return Sqlite(address.place, {.study = address.study}).compact();
-    if (address.kind == Kind::journal) return Journal(address.place).compact();
-    refuse_where_workers_are(address);
-    Postgresql(address.place, {.study = address.study}).compact();
+    if (address.kind == Kind::sqlite) {
+        Sqlite(address.place, {.study = address.study}).compact();
+    } else if (address.kind == Kind::journal) {
+        Journal journal(address.place);
+        journal.compact();
+        return journal.notice();
+    } else {
+        refuse_where_workers_are(address);
+        Postgresql(address.place, {.study = address.study}).compact();
+    }
+    return {};
 }
 
 void delete_study(const std::string& text) { delete_studies({text}); }

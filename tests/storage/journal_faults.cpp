@@ -74,11 +74,11 @@ TEST_CASE("damage in front of flushed records is refused also where it looks lik
         Journal journal(path, on(disk, Durability::power_loss_with_reports));
         for (std::size_t i = 0; i < 30; ++i) append_one(journal, i);
     }
-    std::string& bytes = disk->bytes(path);
-    bytes.replace(1024, 512, 512, '\0');
-    const std::string damaged = bytes;
+    std::string damaged = disk->bytes(path);
+    damaged.replace(1024, 512, 512, '\0');
+    disk->put_bytes(path, damaged);
     CHECK_THROWS_WITH_AS(Journal(path, on(disk)), doctest::Contains("nothing is cut"), StorageError);
-    CHECK(bytes == damaged);
+    CHECK(disk->bytes(path) == damaged);
 }
 
 TEST_CASE("a full disk refuses the append, keeps the file whole and lets the study go on later") {

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <random>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "attune/storage/file.hpp"
 
@@ -16,14 +19,36 @@ class SimulatedFiles : public FileSystem, public std::enable_shared_from_this<Si
   public:
     struct Content {
         std::string now;      ///< what readers see
-        std::string on_disk;  ///< what the last flush made safe
+        std::string on_disk;  ///< what the flushes made safe
+        std::string dirty;    ///< for each byte of `now` a 1 where the next flush writes it
         std::set<FileLock> locks;
+
+        void write(std::uint64_t offset, std::string_view bytes) {
+            resize(std::max<std::size_t>(now.size(), offset + bytes.size()));
+            now.replace(offset, bytes.size(), bytes);
+            dirty.replace(offset, bytes.size(), bytes.size(), '\1');
+        }
+        void resize(std::size_t size) {
+            now.resize(size, '\0');
+            dirty.resize(size, '\0');
+        }
+        void flush() {
+            on_disk.resize(now.size(), '\0');
+            for (std::size_t i = 0; i < now.size(); ++i)
+                if (dirty[i] != 0) on_disk[i] = now[i];
+            forget_writes();
+        }
+        /// What a failed flush does: what was to be written is taken for written.
+        void forget_writes() { dirty.assign(now.size(), '\0'); }
     };
-    std::map<std::string, std::shared_ptr<Content>> files;
+    using Names = std::map<std::string, std::shared_ptr<Content>>;
+    Names files;
     std::size_t capacity = std::size_t(-1);  ///< of all files together
     bool flushes_fail = false;
     bool cuts_fail = false;
     int flushes = 0;
+    /// Called before each flush of a file or folder, rename and removal; what it throws ends the process.
+    std::function<void()> before_step;
 
     [[nodiscard]] std::size_t used() const {
         std::size_t sum = 0;
@@ -31,23 +56,14 @@ class SimulatedFiles : public FileSystem, public std::enable_shared_from_this<Si
         return sum;
     }
 
-    /// What a power loss leaves: what was flushed, and of the rest any sectors, with zeros for those that
-    /// were not written.
+    /// What a power loss leaves: of the names that changed since their folder was flushed the first few; of
+    /// each file what was flushed, and of the rest any sectors, with zeros for those that were never written.
     void lose_power(std::mt19937& random) {
-        constexpr std::size_t sector = 512;
-        for (auto& [path, file] : files) {
-            Content& content = *file;
-            std::string survived = content.on_disk;
-            std::uniform_int_distribution<std::size_t> any_length(
-                content.on_disk.size(), std::max(content.on_disk.size(), content.now.size()));
-            survived.resize(any_length(random), '\0');
-            for (std::size_t begin = content.on_disk.size(); begin < survived.size();) {
-                const std::size_t end = std::min(survived.size(), (begin / sector + 1) * sector);
-                if (random() % 2 == 0) survived.replace(begin, end - begin, content.now, begin, end - begin);
-                begin = end;
-            }
-            content.now = content.on_disk = survived;
-        }
+        const std::size_t kept = changes_.empty() ? 0 : random() % (changes_.size() + 1);
+        for (std::size_t i = 0; i < kept; ++i) changes_[i](safe_names_);
+        changes_.clear();
+        files = safe_names_;
+        for (auto& [path, file] : files) lose_sectors(*file, random);
     }
 
     std::unique_ptr<File> open(const std::filesystem::path& path, FileMode mode) override {
@@ -56,21 +72,70 @@ class SimulatedFiles : public FileSystem, public std::enable_shared_from_this<Si
             throw std::system_error(std::make_error_code(std::errc::no_such_file_or_directory));
         if (mode == FileMode::create && there)
             throw std::system_error(std::make_error_code(std::errc::file_exists));
-        auto& content = files[path.string()];
-        if (content == nullptr) content = std::make_shared<Content>();
-        return std::make_unique<Handle>(shared_from_this(), content);
+        if (!there)
+            change([name = path.string(), made = std::make_shared<Content>()](Names& names) {
+                names[name] = made;
+            });
+        return std::make_unique<Handle>(shared_from_this(), files.at(path.string()));
     }
-    void sync_folder(const std::filesystem::path&) override {}
+    void sync_folder(const std::filesystem::path&) override {
+        step();
+        safe_names_ = files;
+        changes_.clear();
+    }
     void rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
-        files[to.string()] = files.at(from.string());
-        files.erase(from.string());
+        step();
+        change([old = from.string(), now = to.string()](Names& names) {
+            names[now] = names.at(old);
+            names.erase(old);
+        });
     }
-    void remove(const std::filesystem::path& path) override { files.erase(path.string()); }
+    void rename_to_free(const std::filesystem::path& from, const std::filesystem::path& to) override {
+        if (files.contains(to.string()))
+            throw std::system_error(std::make_error_code(std::errc::file_exists));
+        rename(from, to);
+    }
+    void remove(const std::filesystem::path& path) override {
+        step();
+        change([name = path.string()](Names& names) { names.erase(name); });
+    }
 
     /// The bytes that readers of the file see.
-    [[nodiscard]] std::string& bytes(const std::string& path) { return files.at(path)->now; }
+    [[nodiscard]] const std::string& bytes(const std::string& path) const { return files.at(path)->now; }
+    /// Puts others into the same file; the next flush writes them.
+    void put_bytes(const std::string& path, const std::string& bytes) {
+        files.at(path)->resize(0);
+        files.at(path)->write(0, bytes);
+    }
 
   private:
+    void step() const {
+        if (before_step) before_step();
+    }
+    void change(std::function<void(Names&)> how) {
+        how(files);
+        changes_.push_back(std::move(how));
+    }
+    static void lose_sectors(Content& content, std::mt19937& random) {
+        constexpr std::size_t sector = 512;
+        std::string survived = content.on_disk;
+        std::uniform_int_distribution<std::size_t> any_length(
+            content.on_disk.size(), std::max(content.on_disk.size(), content.now.size()));
+        survived.resize(any_length(random), '\0');
+        const std::size_t end_of_writes = std::min(survived.size(), content.now.size());
+        for (std::size_t begin = 0; begin < end_of_writes; begin += sector) {
+            const std::size_t end = std::min(end_of_writes, begin + sector);
+            if (random() % 2 == 0) continue;
+            for (std::size_t i = begin; i < end; ++i)
+                if (i >= content.on_disk.size() || content.dirty[i] != 0) survived[i] = content.now[i];
+        }
+        content.now = content.on_disk = survived;
+        content.forget_writes();
+    }
+
+    Names safe_names_;
+    std::vector<std::function<void(Names&)>> changes_;  ///< of names that are not safe yet
+
     class Handle : public File {
       public:
         Handle(std::shared_ptr<SimulatedFiles> disk, std::shared_ptr<Content> content)
@@ -91,21 +156,22 @@ class SimulatedFiles : public FileSystem, public std::enable_shared_from_this<Si
             if (written == 0)
                 throw std::system_error(std::make_error_code(std::errc::no_space_on_device),
                                         "cannot be written");
-            if (offset + written > content_.now.size()) content_.now.resize(offset + written);
-            content_.now.replace(offset, written, bytes.substr(0, written));
+            content_.write(offset, bytes.substr(0, written));
             return written;
         }
         void truncate(std::uint64_t size) override {
             if (disk_->cuts_fail)
                 throw std::system_error(std::make_error_code(std::errc::io_error), "cannot be cut");
-            content_.now.resize(size);
+            content_.resize(size);
         }
         void sync() override {
+            disk_->step();
             ++disk_->flushes;
+            if (disk_->flushes_fail) content_.forget_writes();
             if (disk_->flushes_fail)
                 throw std::system_error(std::make_error_code(std::errc::io_error),
                                         "cannot be flushed to the disk");
-            content_.on_disk = content_.now;
+            content_.flush();
         }
         bool try_lock(FileLock lock) override {
             return content_.locks.insert(lock).second && mine_.insert(lock).second;

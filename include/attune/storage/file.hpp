@@ -79,9 +79,15 @@ class FileSystem {
     virtual void sync_folder(const std::filesystem::path& folder) = 0;
     /// Gives `from` the name `to`, in the place of what had it.
     virtual void rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+    /// Gives `from` the name `to` where that is free; std::errc::file_exists where it is not.
+    virtual void rename_to_free(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
     /// Takes the file away, if it is there.
     virtual void remove(const std::filesystem::path& path) = 0;
 };
+
+/// The file that a path leads to, absolute and without symbolic links, also where it is not there yet: two
+/// names of one file must not give it two files beside it.
+[[nodiscard]] std::filesystem::path resolved_path(const std::filesystem::path& path);
 
 /// The operating system's files.
 ///

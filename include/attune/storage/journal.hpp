@@ -69,13 +69,21 @@ class Journal {
     [[nodiscard]] std::shared_ptr<WorkerTable> workers();
 
     /// Puts the events into few large frames, which take less room and load faster. Events, their positions
-    /// and what others may do meanwhile stay the same. Throws for a journal that is read only.
+    /// and what others may do meanwhile stay the same. The new file is read back before it takes the old
+    /// one's place. Throws for a journal that is read only.
     void compact();
 
-    /// The path, absolute.
+    /// Makes a journal of these events at a path where none is: all of it or nothing, whenever the process
+    /// dies. Throws StorageError where there is a file already.
+    static void store(const std::filesystem::path& path, std::span<const Event> events,
+                      const JournalOptions& options = {});
+
+    /// The path, absolute and without symbolic links.
     [[nodiscard]] std::string location() const;
     /// What stood, or stands, behind the last whole append, if anything.
     [[nodiscard]] const std::optional<JournalRecovery>& recovery() const;
+    /// The same as a sentence for people; empty where there was nothing.
+    [[nodiscard]] std::string notice() const;
 
   private:
     class State;

@@ -51,6 +51,9 @@ class Sqlite {
     /// "sqlite:////absolute/path?study=name"
     [[nodiscard]] std::string location() const;
 
+    /// Makes a study of these events, all of it or nothing. Throws StorageError where the name is taken.
+    static void store(const std::filesystem::path& path, const SqliteOptions& options,
+                      std::span<const Event> events);
     /// What the database at `path` holds.
     [[nodiscard]] static std::vector<std::string> studies(const std::filesystem::path& path);
     /// Throws StorageError where the old name is missing or the new one is taken.

@@ -21,9 +21,9 @@ namespace attune {
 /// gives the events from position `from` on. Both throw StorageError. Positions are dense and in the order of
 /// commitment.
 ///
-/// Two members are optional: `location()`, text for messages, and `workers()`, a shared pointer to the table
-/// of the study's workers. Without the second, a tuner that opens the study takes its running trials for
-/// those of a process that is gone.
+/// Three members are optional: `location()`, text for messages; `notice()`, what people should hear of how
+/// the study was found; and `workers()`, a shared pointer to the table of the study's workers. Without the
+/// last, a tuner that opens the study takes its running trials for those of a process that is gone.
 template <class S>
 concept Storage = std::movable<std::remove_cvref_t<S>> &&
     requires(std::remove_cvref_t<S>& storage, std::span<const Event> events, std::uint64_t position) {
@@ -46,6 +46,9 @@ class AnyStorage {
     [[nodiscard]] std::vector<Event> read(std::uint64_t from) { return held_->read(from); }
     /// Where it is, for messages: its `location()` member, or "memory".
     [[nodiscard]] std::string location() const { return held_->location(); }
+    /// Its `notice()` member: a sentence where something behind the events could not be read, and was left or
+    /// cut; empty where nothing was.
+    [[nodiscard]] std::string notice() const { return held_->notice(); }
     /// Its `workers()` member, or null. The table outlives the storage where somebody keeps it.
     [[nodiscard]] std::shared_ptr<WorkerTable> workers() { return held_->workers(); }
 
@@ -55,6 +58,7 @@ class AnyStorage {
         virtual bool append(std::span<const Event>, std::uint64_t) = 0;
         virtual std::vector<Event> read(std::uint64_t) = 0;
         [[nodiscard]] virtual std::string location() const = 0;
+        [[nodiscard]] virtual std::string notice() const = 0;
         [[nodiscard]] virtual std::shared_ptr<WorkerTable> workers() = 0;
     };
     template <class S>
@@ -70,6 +74,12 @@ class AnyStorage {
                 return std::string(storage.location());
             else
                 return "memory";
+        }
+        [[nodiscard]] std::string notice() const override {
+            if constexpr (requires { std::string(storage.notice()); })
+                return std::string(storage.notice());
+            else
+                return {};
         }
         std::shared_ptr<WorkerTable> workers() override {
             if constexpr (requires { std::shared_ptr<WorkerTable>(storage.workers()); })

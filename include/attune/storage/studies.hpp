@@ -8,7 +8,9 @@
 #include "attune/storage/workers.hpp"
 
 /// What can be done with whole studies, wherever they are. Addresses are those of StorageAddress::parse; all
-/// functions throw StorageError as the storages do.
+/// functions throw StorageError as the storages do. Those that make a study make all of it or nothing,
+/// whenever the process dies. Those that read studies to do so give what people should hear of how these were
+/// found (AnyStorage::notice()); mostly nothing.
 namespace attune {
 
 /// One line of a list of studies.
@@ -18,6 +20,7 @@ struct StudySummary {
     std::uint64_t events = 0;
     std::size_t trials = 0;
     std::size_t finished = 0;
+    std::string notice;   ///< what people should hear of how it was found (AnyStorage::notice())
     std::string problem;  ///< why it could not be read; empty where it could
 };
 
@@ -29,7 +32,7 @@ struct StudySummary {
 void store_study(std::span<const Event> events, const std::string& to);
 
 /// Copies all events, workers not. Throws InvalidState where something is stored at `to` already.
-void copy_study(const std::string& from, const std::string& to);
+std::string copy_study(const std::string& from, const std::string& to);
 
 /// Gives a study another address in the same place: another file name, another name in the same database,
 /// where the name alone will do.
@@ -41,10 +44,10 @@ void rename_study(const std::string& from, const std::string& to);
 /// and what a later study states for old trials holds for those of all. Trials keep values, reports, results
 /// and times and get new numbers; their role becomes "merged", and a replay passes over them. What was not
 /// finished becomes interrupted.
-void merge_studies(const std::vector<std::string>& from, const std::string& to);
+std::string merge_studies(const std::vector<std::string>& from, const std::string& to);
 
 /// Rewrites a study so that it takes less room and loads faster; events and their positions stay the same.
-void compact_study(const std::string& address);
+std::string compact_study(const std::string& address);
 
 /// Deletes a study. Throws InvalidState where workers are at it.
 void delete_study(const std::string& address);
