@@ -396,6 +396,47 @@ TEST_CASE("augmentation of an image depends on seed, epoch and sample alone") {
     CHECK(together.max().item<double>() <= 255);
 }
 
+TEST_CASE("random crops and shifts keep bytes, which are rounded from what floats become") {
+    torch::manual_seed(3);
+    const auto bytes = torch::randint(0, 256, {6, 3, 40, 40}, torch::kUInt8);
+    const std::vector<std::int64_t> rows{0, 1, 2, 3, 4, 5};
+    for (const auto& augmentation :
+         {Augmentation{.horizontal_flip = true, .min_crop_area = 0.3}, Augmentation{.crop_padding = 12}}) {
+        const auto shown = augment(bytes, rows, augmentation, 7, 1, 24);
+        const auto floats = augment(bytes.to(torch::kFloat32), rows, augmentation, 7, 1, 24);
+        CHECK(!shown.is_floating_point());
+        CHECK(floats.is_floating_point());
+        // Each of the two passes of a resize rounds.
+        CHECK((shown.to(torch::kFloat32) - floats).abs().max().item<double>() <= 1.01);
+    }
+    CHECK(augment(bytes, rows, {.min_crop_area = 0.3, .brightness = 0.1}, 7, 1, 24).is_floating_point());
+}
+
+TEST_CASE("the window of a picture that is kept is that part of the whole") {
+    torch::manual_seed(4);
+    for (const auto& [height, width] : {std::pair{30, 50}, std::pair{90, 64}, std::pair{24, 24}}) {
+        const auto planes = torch::randint(0, 256, {3, height, width}, torch::kUInt8);
+        const auto pixels = planes.permute({1, 2, 0}).contiguous();
+        const auto* begin = pixels.data_ptr<std::uint8_t>();
+        const Image picture{width, height, {begin, begin + pixels.numel()}};
+        const auto kept = frame_image(picture, {.image_size = 24, .resize_ratio = 1.5, .margin = 2});
+        const auto shorter = std::min(height, width);
+        const auto whole = resize_image(planes, 36 * height / shorter, 36 * width / shorter);
+        const auto offset = [](std::int64_t length) {
+            return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(length - 28) / 2));
+        };
+        CHECK(torch::equal(kept,
+                           whole.narrow(1, offset(whole.size(1)), 28).narrow(2, offset(whole.size(2)), 28)));
+    }
+}
+
+TEST_CASE("bytes are normalised to the very numbers that floats are") {
+    const auto bytes = torch::arange(256, torch::kInt64).to(torch::kUInt8).view({1, 1, 16, 16});
+    const auto pixels = torch::cat({bytes, bytes.flip({2}), bytes.flip({3})}, 1);
+    const InputSpec input{.mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}};
+    CHECK(torch::equal(normalise(pixels, input), normalise(pixels.to(torch::kFloat32), input)));
+}
+
 TEST_CASE("a cacheable augmentation shows its views, each about equally often") {
     const auto data = test::striped_images(6);
     for (const auto& augmentation :
