@@ -13,7 +13,9 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -47,7 +49,9 @@ attune::FineTuningTask task_of(const Settings& settings) {
 nlohmann::json judge(const Settings& settings) {
     const auto task = task_of(settings);
     const auto network = task.make_network();
-    (void)attune::evaluate(*network, task.data, attune::Split::train, {.batch_size = settings.batch});
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(task.data.size()));
+    std::iota(rows.begin(), rows.end(), std::int64_t{0});
+    (void)attune::evaluate(*network, task.data, rows, {.batch_size = settings.batch});
     return {{"mebibytes", peak_mebibytes()}};
 }
 
@@ -59,8 +63,13 @@ nlohmann::json train(const Settings& settings) {
     const auto network = task.make_network();
     const auto features =
         std::make_shared<FeatureCache>(network, task.data, FeatureCacheOptions{.batch_size = settings.batch});
+    const std::array<std::size_t, 1> cut{network->stages().size()};
+    const std::array<View, 1> view{View{}};
+    features->prepare(cut, view);
+    const double prepared = peak_mebibytes();
     const auto result = fit(*network, {task.data, features}, task.recipe);
     return {{"mebibytes", peak_mebibytes()},
+            {"mebibytes_after_the_features", prepared},
             {"feature_mebibytes", static_cast<double>(features->bytes_used()) / (1 << 20)},
             {"used_features", result.used_cached_features},
             {"validation_accuracy", result.validation_accuracy}};
