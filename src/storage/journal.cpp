@@ -21,6 +21,13 @@ using journal::FlushNote;
 using journal::FrameIndex;
 using journal::Head;
 
+/// Gives the system's error the path.
+StorageError error_at(const std::filesystem::path& path, const std::system_error& error) {
+    const bool no_folder =
+        error.code() == std::errc::no_such_file_or_directory && !std::filesystem::exists(path.parent_path());
+    return StorageError(path.string() + ": " + (no_folder ? "its folder does not exist" : error.what()));
+}
+
 }  // namespace
 
 void JournalOptions::validate() const {
@@ -103,9 +110,7 @@ class Journal::State {
         try {
             call();
         } catch (const std::system_error& error) {
-            const bool no_folder = error.code() == std::errc::no_such_file_or_directory &&
-                                   !std::filesystem::exists(path_.parent_path());
-            throw StorageError(location() + ": " + (no_folder ? "its folder does not exist" : error.what()));
+            throw error_at(path_, error);
         }
     }
 
@@ -477,7 +482,7 @@ void Journal::store(const std::filesystem::path& path, std::span<const Event> ev
         journal::write_journal(made.file(), journal::new_id(), events, target.string());
         made.take_free_place();
     } catch (const std::system_error& error) {
-        throw StorageError(target.string() + ": " + error.what());
+        throw error_at(target, error);
     }
 }
 std::string Journal::location() const { return state_->location(); }

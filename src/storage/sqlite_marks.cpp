@@ -128,7 +128,7 @@ void Marks::note(std::uint64_t study, std::uint64_t events, bool flushed) noexce
         const std::lock_guard lock(mutex_);
         File* const there = file(FileMode::write);
         if (there == nullptr || identity() == 0) return;
-        const HeldLock turn(*there, FileLock::table, path_.string());
+        const HeldLock turn(*there, FileLock::table, path_.string(), 1);
         Slot now{identity(), this_boot(), study, events, flushed ? events : 0};
         if (const auto before = slot(*there, study)) {
             // After a restart of the machine what was not flushed may be gone.

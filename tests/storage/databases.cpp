@@ -183,6 +183,15 @@ TEST_CASE("PostgreSQL keeps the contract of storages, also when its server is re
     check_error<StorageError>([&] { Postgresql(address, {.study = "none", .read_only = true}); },
                               {"of this name"});
 
+    const test::TemporaryFolder folder;
+    const std::string journal = (folder.path() / "s.attune").string();
+    const std::string copy = StorageAddress{StorageAddress::Kind::postgresql, address, "copied"}.text();
+    CHECK(open_storage(journal).append(test::rich_events(), 0));
+    CHECK(named("copied")().read(0).empty());  // as a copy leaves it that is cut off before its one statement
+    CHECK(copy_study(journal, copy).empty());
+    CHECK(texts(open_storage(copy).read(0)) == texts(test::rich_events()));
+    check_error<InvalidState>([&] { copy_study(journal, copy); }, {"a study is stored there already"});
+
     Postgresql storage(address, {.study = "restarted"});
     CHECK(storage.append(first_event(), 0));
     std::jthread restarting([&] {

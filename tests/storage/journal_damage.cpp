@@ -97,6 +97,8 @@ TEST_CASE("an event that no frame can hold is refused before the old file is tou
     check_error<StorageError>([&] { Journal::store(path, events); }, {"study.attune", "more than the limit"});
     CHECK_FALSE(fs::exists(path));
     CHECK_FALSE(has_file(folder.path(), ".new"));
+    check_error<StorageError>([&] { Journal::store(folder.path() / "none" / "s.attune", study_of(1)); },
+                              {"s.attune: its folder does not exist"});
 }
 
 TEST_CASE("no flipped bit in a rewritten study that was copied elsewhere takes events without an error") {

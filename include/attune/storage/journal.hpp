@@ -40,10 +40,11 @@ struct JournalRecovery {
 /// never lock and never write, and see whole appends only. On network file systems several writers need one
 /// with working fcntl locks (NFS 4, or 3 with its lock service).
 ///
-/// A tail that a crash tore is cut by the next writer; recovery() tells. Damage in front of sound records is
-/// never cut: it is a StorageError that names record and offset. Only where a power loss took a sector of
-/// appends that were not flushed yet (its bytes are 0) later records of that time go with it. Where the disk
-/// is full, append() throws StorageError and leaves the file as it was; a later append may succeed.
+/// A tail that a crash tore is cut by the next writer; recovery() tells. Damage in front of sound records, or
+/// of what is known to have been on the disk, is never cut: it is a StorageError that names record and
+/// offset. Only where a power loss took a sector of appends that were not flushed yet (its bytes are 0) later
+/// records of that time go with it. Where the disk is full, append() throws StorageError and leaves the file
+/// as it was; a later append may succeed.
 ///
 /// Files of version 1 (JSON lines) are read as they are; opened for writing, they are turned into the present
 /// form at once.

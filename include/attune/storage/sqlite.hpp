@@ -24,10 +24,12 @@ struct SqliteOptions {
 /// A study in an SQLite database, which may hold several: `Sqlite{"studies.db", {.study = "resnet"}}`.
 ///
 /// A row for every append, with a checksum; the number of events stands in the study's row and is compared
-/// with what is there at every read of all, so that rows which went missing are found. The database is in
-/// write-ahead mode: readers and a writer do not wait for each other, writers wait for their turn however
-/// many there are. Readers need no write access. Not for network file systems, where SQLite's shared memory
-/// does not work: take a journal or PostgreSQL there.
+/// with what is there at every read of all, so that rows which went missing are found. How many were
+/// acknowledged also stands in a small file beside the database ("studies.db-marks"), since SQLite passes
+/// over damage in its log without a word: a study that has fewer is refused. The database is in write-ahead
+/// mode: readers and a writer do not wait for each other, writers wait for their turn however many there are.
+/// Readers need no write access. Not for network file systems, where SQLite's shared memory does not work:
+/// take a journal or PostgreSQL there.
 ///
 /// Move-only; one thread at a time. Throws StorageError that begins with the path.
 class Sqlite {
