@@ -60,6 +60,8 @@ std::uint64_t new_token() {
     return random() >> 1;  // SQL has no unsigned numbers
 }
 
+/// Its table is not logged, so that heartbeats cost the server no log; a crash of the server empties it, and
+/// so does a change to a standby. Workers put their rows back.
 class PostgresqlWorkers final : public WorkerTable {
   public:
     PostgresqlWorkers(const std::string& connection, const std::string& name, std::uint64_t study,
@@ -68,9 +70,10 @@ class PostgresqlWorkers final : public WorkerTable {
 
     std::uint64_t join(const WorkerRow& row, std::uint64_t least) override {
         const std::lock_guard lock(mutex_);
+        // A number must not be given again after a crash of the server: it waits for the disk, once a worker.
         const Result next = connection_.run(
-            "UPDATE attune_studies SET workers=greatest(workers+1, $2::bigint) WHERE id=$1::bigint RETURNING "
-            "workers",
+            "WITH level AS (SELECT set_config('synchronous_commit', 'on', true)) UPDATE attune_studies SET "
+            "workers=greatest(workers+1, $2::bigint) FROM level WHERE id=$1::bigint RETURNING workers",
             {study_, least});
         if (next.rows() == 0) throw StorageError("postgresql: the study was deleted");
         const std::uint64_t number = next.number(0, 0);
@@ -89,6 +92,13 @@ class PostgresqlWorkers final : public WorkerTable {
                        "number=$2::bigint",
                        {study_, number, now_seconds})
                    .changes() == 1;
+    }
+    void put_back(const WorkerRow& row) override {
+        const std::lock_guard lock(mutex_);
+        (void)connection_.run(
+            "INSERT INTO attune_workers SELECT id, $2::bigint, $3::bigint, $4::float8, $5::float8, $6, $7 "
+            "FROM attune_studies WHERE id=$1::bigint ON CONFLICT DO NOTHING",
+            {study_, row.number, row.beats, row.period_seconds, row.latest_seconds, row.process, row.name});
     }
     void remove(std::uint64_t number) override {
         const std::lock_guard lock(mutex_);

@@ -14,7 +14,7 @@ namespace attune::journal {
 
 /// The small file beside a journal ("study.attune-workers") that is changed in place: how far the journal is
 /// known to be flushed, and the rows of its workers. Nothing in it is flushed, and it may be lost at any
-/// time: then some flushes are made twice, and workers join anew.
+/// time: then some flushes are made twice, and workers put their rows back.
 ///
 /// It is made of slots of 256 bytes with a checksum each; one that is damaged or half written counts as
 /// empty. Thread-safe.
@@ -29,6 +29,7 @@ class SideFile final : public WorkerTable {
 
     std::uint64_t join(const WorkerRow& row, std::uint64_t least) override;
     bool beat(std::uint64_t number, double now_seconds) override;
+    void put_back(const WorkerRow& row) override;
     void remove(std::uint64_t number) override;
     std::vector<WorkerRow> rows() override;
     bool is_shared_by_processes() const override { return true; }
@@ -41,6 +42,8 @@ class SideFile final : public WorkerTable {
     File& file();
     std::optional<std::string> slot(std::uint64_t index);
     void put_slot(std::uint64_t index, std::string content);
+    std::uint64_t given_number();
+    void put_row(const WorkerRow& row);
     std::optional<std::uint64_t> slot_of(std::uint64_t number);
 
     std::mutex mutex_;
