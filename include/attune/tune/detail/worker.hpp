@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "attune/error.hpp"
+#include "attune/storage/detail/process_identity.hpp"
 #include "attune/storage/workers.hpp"
-#include "attune/tune/detail/process_identity.hpp"
 
 namespace attune::detail {
 
