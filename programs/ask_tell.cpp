@@ -39,7 +39,7 @@ void add_ask_tell(CLI::App& app, int& exit_code) {
   {"best": {}}
 
 Anything wrong is answered by {"error": {"kind", "message"}}, changes nothing, and the session goes on. Without "storage" the
-study lives in memory. The end of the input ends the program; trials without a result are asked for again by the next session.
+study lives in memory; "durability", "heartbeat_seconds" and "worker_name" of create are as attune tune's options. The end of the input ends the program; trials without a result are asked for again by the next session.
 Without "strategy" and "stopping" they are gaussian_process and median after a tenth of the longest training, with several
 objectives dominated ("stopping": "off" stops no trial); the answer to create names those in use. Of a study that exists,
 members that create does not give are as they were (outcome_constraints, strategy, stopping, fixed, seed, duplicates).
@@ -50,6 +50,7 @@ reports are errors, and the trial stays open. One without the objective's metric
 as worse than any number, so a policy may stop the trial. Where such a trial is to proceed, the answer has a "reason".
 Results: tell takes the objective from the reports where its metrics lack it (the best report, or with several objectives the
 last one); where the reports lack it too it is an error and the trial stays open. A result of NaN makes the trial failed.
+Where another worker has gone on with the trial meanwhile, the answer to tell or fail has "late" with the reason: it counts nowhere.
 
 Pauses: with "resumable": true in create, the answer to a report may be "pause", and the trial is paused then: keep what is needed
 to go on with it, and ask on (a tell is answered by "paused": true and leaves it paused). An ask may then give it again, with

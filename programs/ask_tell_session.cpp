@@ -72,6 +72,10 @@ std::string remark_on(const Objective& objective, const Metrics& metrics) {
     return {};
 }
 
+/// Of what is said about a trial that this session lost.
+constexpr const char* late =
+    "another worker has gone on with the trial; this is kept as evidence and counts nowhere";
+
 /// A result without the objective is a mistake of the teller rather than a failure of the trial. Throws
 /// InvalidOption; what is NaN is a result, of a trial that failed.
 void check_told(const Study& study, const TrialRecord& trial, const Metrics& metrics) {
@@ -164,6 +168,24 @@ Tuner& AskTellSession::tuner() const {
     return *tuner_;
 }
 
+void AskTellSession::keep(Trial trial, std::uint32_t claim) {
+    const std::int64_t number = trial.number();
+    const auto open = open_.find(number);
+    if (open == open_.end()) {
+        open_.emplace(number, Open{std::move(trial), claim});
+    } else {  // lost and asked for again: dropping either handle would give it back
+        open->second.claim = claim;
+        again_.push_back(std::move(trial));
+    }
+}
+
+bool AskTellSession::is_lost(std::int64_t number) const {
+    const auto open = open_.find(number);
+    return open != open_.end() && tuner().with_study([&](const Study& study) {
+        return study.trial(number).claim != open->second.claim;
+    });
+}
+
 Json AskTellSession::create(const Json& json) {
     if (tuner_) throw InvalidState("create: a study was created before; a session has one");
     StudySetup setup = setup_from_json(json, "create");
@@ -171,7 +193,7 @@ Json AskTellSession::create(const Json& json) {
     setup.space.validate();
     (void)setup.sample();  // what is wrong with these must not leave a file behind
     (void)setup.make_stopping();
-    AnyStorage storage = open_storage(setup.storage, notice_);
+    AnyStorage storage = open_storage(StorageAddress::parse(setup.storage), setup.durability, notice_);
     Study existing;
     for (const Event& event : storage.read(0)) existing.apply(event);
     setup.fill_in(setup.storage);
@@ -212,8 +234,8 @@ Json AskTellSession::ask(const Json& json) {
         if (goes_on) answer["resume"] = true;
         if (trial->until()) answer["until"] = plain_number(*trial->until());
         asked.push_back(std::move(answer));
-        open_.erase(number);
-        open_.emplace(number, *std::move(trial));
+        const auto claim = tuner().with_study([&](const Study& study) { return study.trial(number).claim; });
+        keep(*std::move(trial), claim);
     }
     const bool exhausted = static_cast<std::int64_t>(asked.size()) < count;
     Json out{{"asked", std::move(asked)}};
@@ -271,10 +293,11 @@ Json AskTellSession::tell(const Json& json) {
         return 0;
     });
     const TrialRecord& trial = tuner().tell(number, told);
-    open_.erase(number);
     Json out{{"told", number}};
-    if (trial.state == TrialState::failed) out["failed"] = trial.reason;
-    if (trial.state == TrialState::paused) out["paused"] = true;
+    if (is_lost(number)) out["late"] = late;
+    open_.erase(number);
+    if (trial.state == TrialState::failed && !out.contains("late")) out["failed"] = trial.reason;
+    if (trial.state == TrialState::paused && !out.contains("late")) out["paused"] = true;
     tuner().with_study([&](const Study& study) {
         Json best = Json::array();
         for (const std::int64_t winner : winners(study)) best.push_back(with_metrics(study, winner));
@@ -293,8 +316,10 @@ Json AskTellSession::fail(const Json& json) {
         throw InvalidOption("fail.kind '" + kind + "' is unknown; known: configuration, environment");
     tuner().fail(number, object.text("reason", ""),
                  kind == "environment" ? FailureKind::environment : FailureKind::configuration);
+    Json out{{"failed", number}};
+    if (is_lost(number)) out["late"] = late;
     open_.erase(number);
-    return Json{{"failed", number}};
+    return out;
 }
 
 Json AskTellSession::best(const Json& json) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "attune/tune/tuner.hpp"
 #include "study_setup.hpp"
@@ -33,12 +34,21 @@ class AskTellSession {
     Json trials(const Json& json);
     Json importance(const Json& json);
 
+    struct Open {
+        Trial trial;
+        std::uint32_t claim;  ///< under which it was asked for
+    };
+
     Tuner& tuner() const;
+    void keep(Trial trial, std::uint32_t claim);
+    /// Whether another worker has gone on with a trial that was asked for here.
+    [[nodiscard]] bool is_lost(std::int64_t number) const;
 
     std::string notice_;
     event::Values fixed_;  ///< values that every trial has
     std::unique_ptr<Tuner> tuner_;
-    std::map<std::int64_t, Trial> open_;  ///< asked for and without a result; before tuner_ in destruction
+    std::vector<Trial> again_;           ///< further handles of trials in open_
+    std::map<std::int64_t, Open> open_;  ///< asked for and without a result; before tuner_ in destruction
 };
 
 }  // namespace attune::program

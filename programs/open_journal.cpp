@@ -3,12 +3,13 @@
 #include <iostream>
 
 #include "attune/storage/open.hpp"
+#include "attune/storage/postgresql.hpp"
 #include "text.hpp"
 
 namespace attune::program {
 
-AnyStorage open_storage(const std::string& address, std::string& notice) {
-    AnyStorage storage = attune::open_storage(address);
+AnyStorage open_storage(const StorageAddress& address, Durability durability, std::string& notice) {
+    AnyStorage storage = attune::open_storage(address, {.durability = durability});
     notice = storage.notice();
     return storage;
 }
@@ -24,11 +25,20 @@ void tell(const std::string& notice) {
     if (!notice.empty()) std::cerr << "attune: " << first_line(notice) << '\n';
 }
 
+std::string shown(StorageAddress address) {
+    if (address.kind == StorageAddress::Kind::journal) return address.place;
+    if (address.kind == StorageAddress::Kind::postgresql)
+        address.place = Postgresql::without_passwords(address.place);
+    return address.text();
+}
+
+std::string shown(const std::string& address) { return shown(StorageAddress::parse(address)); }
+
 StoredStudy read_study(const std::string& path) {
     StoredStudy stored;
     stored.events = read_events(path);
     for (const Event& event : stored.events) stored.study.apply(event);
-    if (!stored.study.is_created()) throw InvalidState(path + ": holds no study yet");
+    if (!stored.study.is_created()) throw InvalidState(shown(path) + ": holds no study yet");
     return stored;
 }
 

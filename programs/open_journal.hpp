@@ -3,13 +3,20 @@
 #include <string>
 #include <vector>
 
+#include "attune/storage/durability.hpp"
+#include "attune/storage/open.hpp"
 #include "attune/storage/storage.hpp"
 #include "attune/study/study.hpp"
 
 namespace attune::program {
 
-/// The storage at `address` (see storage_from), open for writing; what recovery cut goes to `notice`.
-[[nodiscard]] AnyStorage open_storage(const std::string& address, std::string& notice);
+/// The storage at an address, open for writing; what people should hear of how it was found goes to `notice`.
+[[nodiscard]] AnyStorage open_storage(const StorageAddress& address, Durability durability,
+                                      std::string& notice);
+
+/// The address without passwords, for people.
+[[nodiscard]] std::string shown(StorageAddress address);
+[[nodiscard]] std::string shown(const std::string& address);
 
 /// All events of the study at an address. What stands behind them and cannot be read is told on standard
 /// error. Throws StorageError.

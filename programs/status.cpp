@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "attune/analyse/table.hpp"
+#include "attune/storage/detail/process_identity.hpp"
 #include "attune/storage/file.hpp"
 #include "attune/storage/open.hpp"
 #include "attune/storage/workers.hpp"
 #include "attune/strategy/finalists.hpp"
-#include "attune/tune/detail/process_identity.hpp"
 #include "attune/tune/options.hpp"
 #include "commands.hpp"
 #include "failures.hpp"
@@ -133,7 +133,7 @@ void print_status(const std::string& path, std::size_t events) {
     const StoredStudy stored = read_study(path);
     const Study& study = stored.study;
     const std::size_t width = wrap_width(1);
-    std::cout << "study '" << first_line(study.name()) << "' in " << path << ", created "
+    std::cout << "study '" << first_line(study.name()) << "' in " << shown(path) << ", created "
               << local_time(study.created_seconds()) << '\n';
     std::cout << state_counts(study) << '\n';
     if (!study.end_reason().empty())

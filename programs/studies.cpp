@@ -23,9 +23,9 @@ namespace {
 std::string problem_line(const StudySummary& study) {
     std::string problem = first_line(study.problem);
     const std::string file = file_of(StorageAddress::parse(study.address)).string();
-    for (const std::string& place : {study.address, file, std::filesystem::absolute(file).string()})
+    for (const std::string& place : {shown(study.address), file, std::filesystem::absolute(file).string()})
         if (!place.empty() && problem.rfind(place + ": ", 0) == 0) problem.erase(0, place.size() + 2);
-    return study.address + ": " + problem;
+    return shown(study.address) + ": " + problem;
 }
 
 int print_list(const std::string& place) {
@@ -36,20 +36,21 @@ int print_list(const std::string& place) {
         if (!study.problem.empty())
             std::cout << problem_line(study) << '\n', ++unreadable;
         else if (study.name.empty())
-            std::cout << study.address << ": holds no study yet\n";
+            std::cout << shown(study.address) << ": holds no study yet\n";
         else
-            std::cout << fmt::format("{}: study '{}', {} of {} finished, {}\n", study.address,
+            std::cout << fmt::format("{}: study '{}', {} of {} finished, {}\n", shown(study.address),
                                      first_line(study.name), study.finished, counted(study.trials, "trial"),
                                      counted(study.events, "event"));
     }
-    if (studies.empty()) std::cerr << "attune: " << place << ": holds no studies\n";
+    if (studies.empty()) std::cerr << "attune: " << shown(place) << ": holds no studies\n";
     if (unreadable == 0) return success;
     std::cerr << "attune: " << unreadable << " of " << counted(studies.size(), "study", "studies")
               << " cannot be read\n";
     return refused;
 }
 
-/// Declares `name`, which takes addresses and does `act` with them, which may give an exit code.
+/// Declares `name`, which takes addresses and does `act` with them, which may give an exit code. An act that
+/// also takes WithWorkers gets a flag for it.
 template <class Act>
 void add(CLI::App& parent, int& exit_code, const std::string& name, const std::string& help,
          const std::string& what, std::size_t least, std::size_t most, Act act) {
@@ -58,9 +59,16 @@ void add(CLI::App& parent, int& exit_code, const std::string& name, const std::s
     command->add_option("addresses", *addresses, what)
         ->required()
         ->expected(static_cast<int>(least), static_cast<int>(most));
-    command->callback([addresses, act, &exit_code] {
+    const auto force = std::make_shared<bool>(false);
+    constexpr bool may_be_forced = std::is_invocable_v<Act, const std::vector<std::string>&, WithWorkers>;
+    if constexpr (may_be_forced)
+        command->add_flag("--force", *force,
+                          "In spite of workers, where those on other machines are known to be gone");
+    command->callback([addresses, force, act, &exit_code] {
         exit_code = success;
-        if constexpr (std::is_void_v<decltype(act(*addresses))>)
+        if constexpr (may_be_forced)
+            act(*addresses, *force ? WithWorkers::force : WithWorkers::refuse);
+        else if constexpr (std::is_void_v<decltype(act(*addresses))>)
             act(*addresses);
         else
             exit_code = act(*addresses);
@@ -88,7 +96,7 @@ Without ?study= the study of the name "study" is meant.)");
         2, [](const Addresses& a) { tell(copy_study(a[0], a[1])); });
     add(*command, exit_code, "rename", "Give a study another name in the same place",
         "From, to (an address, or the new name alone in the same database)", 2, 2,
-        [](const Addresses& a) { rename_study(a[0], a[1]); });
+        [](const Addresses& a, WithWorkers workers) { rename_study(a[0], a[1], workers); });
     add(*command, exit_code, "merge", "Make a new study of the trials of several with the same space",
         "The studies, then the new one", 2, many, [](const Addresses& a) {
             tell(merge_studies({a.begin(), a.end() - 1}, a.back()));
@@ -98,7 +106,7 @@ Without ?study= the study of the name "study" is meant.)");
             for (const std::string& address : a) tell(compact_study(address));
         });
     add(*command, exit_code, "delete", "Delete studies that nobody works on, all or none", "The studies", 1,
-        many, [](const Addresses& a) { delete_studies(a); });
+        many, [](const Addresses& a, WithWorkers workers) { delete_studies(a, workers); });
 }
 
 }  // namespace attune::program

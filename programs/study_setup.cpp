@@ -60,7 +60,8 @@ StudySetup setup_from_json(const Json& json, const std::string& what, StudySetup
     const JsonObject object(
         json, what,
         {"space", "constraints", "objectives", "outcome_constraints", "strategy", "stopping", "fixed",
-         "parents", "seed", "storage", "duplicates", "resumable", "name", "change_space", "old_trials"});
+         "parents", "seed", "storage", "durability", "heartbeat_seconds", "worker_name", "duplicates",
+         "resumable", "name", "change_space", "old_trials"});
     StudySetup setup = std::move(otherwise);
     for (const char* name :
          {"strategy", "stopping", "fixed", "parents", "seed", "duplicates", "name", "outcome_constraints"})
@@ -82,6 +83,12 @@ StudySetup setup_from_json(const Json& json, const std::string& what, StudySetup
         setup.parents = parents_from_json(object.list("parents"), object.path("parents"));
     setup.seed = object.integer<std::uint64_t>("seed", setup.seed);
     setup.storage = object.text("storage", setup.storage);
+    if (object.has("durability")) setup.durability = durability_from(object.text("durability"));
+    if (object.has("heartbeat_seconds")) setup.heartbeat_seconds = object.number("heartbeat_seconds");
+    if (!(setup.heartbeat_seconds > 0) || !std::isfinite(setup.heartbeat_seconds))
+        throw InvalidOption(object.path("heartbeat_seconds") + " (" + to_string(setup.heartbeat_seconds) +
+                            ") must be above 0");
+    setup.worker_name = object.text("worker_name", setup.worker_name);
     if (object.has("duplicates")) setup.duplicates = duplicates_from_json(object.at("duplicates"));
     setup.resumable = object.flag("resumable", setup.resumable);
     setup.name = object.text("name", setup.name);
@@ -124,6 +131,8 @@ TunerOptions StudySetup::tuner_options() const {
     options.seed = seed;
     options.duplicates = duplicates;
     options.resumable = resumable;
+    options.heartbeat_seconds = heartbeat_seconds;
+    options.worker_name = worker_name;
     options.checkpoint_folder = checkpoints;
     options.checkpoint_quota_bytes = checkpoint_quota_bytes;
     options.change_space = change_space;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attune/stopping/by_name.hpp"
+#include "attune/storage/durability.hpp"
 #include "attune/storage/json_codec.hpp"
 #include "attune/strategy/by_name.hpp"
 #include "attune/tune/options.hpp"
@@ -52,6 +53,9 @@ struct StudySetup {
     std::vector<Parent> parents{};  ///< earlier studies to learn from
     std::uint64_t seed = 0;
     std::string storage = "memory:";
+    Durability durability = default_durability;
+    double heartbeat_seconds = 10;  ///< as TunerOptions::heartbeat_seconds
+    std::string worker_name{};      ///< of this worker, for people
     Duplicates duplicates = Duplicates::forbid();
     bool resumable = false;
     std::string checkpoints{};                 ///< folder of the trials' checkpoints; none where empty

@@ -88,7 +88,7 @@ void enqueue_new(Tuner& tuner, const std::vector<event::Values>& wanted) {
 }
 
 int after_interruption(const Study& study, const TunePlan& plan) {
-    std::cerr << "interrupted: the study is kept in " << plan.journal;
+    std::cerr << "interrupted: the study is kept in " << plan.shown_study;
     if (const auto cut = study.count(TrialState::interrupted); cut > 0)
         std::cerr << " (" << counted(cut, "trial") << " cut off, to be run again)";
     std::cerr << "; run the same command to go on\n";
@@ -100,12 +100,13 @@ int run(const TuneArguments& arguments) {
     if (arguments.check_only) return check_only(plan);
     AnyStrategy strategy = plan.setup.make_strategy();
     AnyStoppingPolicy stopping = plan.setup.make_stopping();
+    if (!arguments.tensorboard.empty()) make_runs_folder(arguments.tensorboard);
+    std::string notice;
+    AnyStorage storage = open_storage(plan.study, plan.setup.durability, notice);
+    tell(notice);
     const Observer runs = arguments.tensorboard.empty()
                               ? Observer{[](const Study&, const Event&) {}}
-                              : tensorboard_runs(arguments.tensorboard, system_seconds());
-    std::string notice;
-    AnyStorage storage = open_storage(plan.journal, notice);
-    tell(notice);
+                              : tensorboard_runs(arguments.tensorboard, system_seconds(), storage.workers());
     const bool live = is_terminal(2) && !arguments.quiet;
     ProgressLine line(std::cerr, {.is_terminal = live,
                                   .width = std::max(20, terminal_width(2)),

@@ -249,15 +249,29 @@ void TuneArguments::add_to(CLI::App& c) {
         ->check(whole_number(1, 1000000))
         ->capture_default_str();
 
-    c.add_option("--study", study, "The journal; one that exists is gone on with (default study.attune)");
+    c.add_option("--study", study,
+                 "Where the study is kept: a journal's file, sqlite:///file.db?study=name or "
+                 "postgresql://user@host/database?study=name; one that exists is gone on with (default "
+                 "study.attune)");
+    c.add_option("--durability", durability,
+                 "What the study survives: none, process_crash, power_loss (the default) or "
+                 "power_loss_with_reports")
+        ->check(one_of({"none", "process_crash", "power_loss", "power_loss_with_reports"}));
+    c.add_option(
+        "--heartbeat", heartbeat,
+        "How often this worker gives a sign of life to others (default 10s); they go on with its trials "
+        "when one and a half of it have passed without");
+    c.add_option("--worker-name", worker_name, "Of this worker, for people who look at the study's workers");
     c.add_flag("--change-space", change_space,
                "Change an existing study's space to this one; its trials stay evidence");
     c.add_option("--old-trials", old_trials,
                  "name=value that the trials before the change are taken to have had; repeatable")
         ->take_all()
         ->allow_extra_args(false);
-    c.add_option("--report", report, "The HTML page at the end (default: the journal's name with .html)");
-    c.add_option("--logs", logs, "Folder for the trials' output (default: the journal's name with .logs)");
+    c.add_option("--report", report,
+                 "The HTML page at the end (default: the journal's name with .html; of a database, its and "
+                 "the study's)");
+    c.add_option("--logs", logs, "Folder for the trials' output (default: as the report, with .logs)");
     c.add_option(
         "--checkpoints", checkpoints,
         "Folder for the trials' checkpoint folders, handed over as {checkpoint_dir} and in "
@@ -332,6 +346,9 @@ StudySetup TuneArguments::setup() const {
     }
     if (!study.empty()) out.storage = study;
     if (out.storage == "memory:" && study.empty()) out.storage = "study.attune";
+    if (!durability.empty()) out.durability = durability_from(durability);
+    if (!heartbeat.empty()) out.heartbeat_seconds = seconds_from(heartbeat, "--heartbeat");
+    if (!worker_name.empty()) out.worker_name = worker_name;
     out.notes["command"] = command_words.empty() ? first_line(command_line) : command_text(command_words);
     out.notes["metrics"] = metrics.text();
     if (!step_metric.empty()) out.notes["step_metric"] = step_metric;

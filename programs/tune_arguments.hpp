@@ -28,7 +28,7 @@ struct TuneArguments {
         enqueued, old_trials, parents, same_task_parents;
     std::string strategy, stopping, duplicates;
     std::optional<std::uint64_t> seed;
-    std::string study;
+    std::string study, durability, heartbeat, worker_name;
     std::string report, logs, checkpoints, checkpoint_quota, tensorboard;
     std::optional<std::int64_t> trials, no_improvement;
     std::string time_limit, trial_time_limit, silence_limit;

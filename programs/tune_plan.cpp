@@ -18,21 +18,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// `path` beside the journal, with another extension.
-fs::path beside(const std::string& journal, const char* extension) {
-    return fs::path(journal).replace_extension(extension);
+StorageAddress kept_study(const std::string& storage) {
+    StorageAddress address = StorageAddress::parse(storage);
+    if (address.kind == StorageAddress::Kind::memory)
+        throw InvalidOption("--study memory: has no place for logs and the report; name a file");
+    return address;
 }
 
-std::string journal_path(const std::string& storage) {
-    constexpr std::string_view scheme = "journal:";
-    if (storage == "memory:")
-        throw InvalidOption("--study memory: has no place for logs and the report; name a file");
-    if (StorageAddress::parse(storage).kind != StorageAddress::Kind::journal)
-        throw InvalidOption("--study '" + storage +
-                            "' is a database; attune tune keeps its study in a journal: name a file "
-                            "(attune studies copy takes it to a database later)");
-    return storage.rfind(scheme, 0) == 0 ? storage.substr(scheme.size()) : storage;
-}
+/// Folder of the trials' output when nobody says: beside the report.
+fs::path logs_beside(const StorageAddress& study) { return report_beside(study).replace_extension(".logs"); }
 
 /// The files that the run reads: nothing may be written over them.
 std::vector<NamedPath> inputs_of(const TuneArguments& arguments, const ScriptOptions& script) {
@@ -47,18 +41,19 @@ std::vector<NamedPath> inputs_of(const TuneArguments& arguments, const ScriptOpt
 
 void check_targets(const TuneArguments& arguments, const TunePlan& plan, const ScriptOptions& script) {
     std::vector<NamedPath> inputs = inputs_of(arguments, script);
-    refuse_same({"--study", plan.journal}, inputs);
-    check_folder_of({"--study", plan.journal});
-    inputs.push_back({"the study", plan.journal});
+    if (const fs::path file = file_of(plan.study); !file.empty()) {
+        refuse_same({"--study", file}, inputs);
+        check_folder_of({"--study", file});
+        inputs.push_back({"the study", file});
+    }
     refuse_same({"--report", plan.report}, inputs);
     check_report_target({"--report", plan.report});
     check_folder_target({"--logs", plan.log_folder});
     check_folder_target({"--checkpoints", arguments.checkpoints});
 }
 
-/// What the journal holds, or nothing where there is none or none of it was finished being made.
-std::optional<Study> existing_study(const std::string& path) {
-    const StorageAddress address = StorageAddress::parse(path);
+/// What is stored there, or nothing where there is none or none of it was finished being made.
+std::optional<Study> existing_study(const StorageAddress& address) {
     if (!storage_exists(address)) return std::nullopt;
     Study study;
     for (const Event& event : open_storage(address, {.read_only = true}).read(0)) study.apply(event);
@@ -104,28 +99,29 @@ std::string sample_command(const TunePlan& plan) {
 TunePlan plan_of(const TuneArguments& arguments) {
     StudySetup setup = arguments.setup();
     ScriptOptions script = arguments.script(setup);
-    const std::string journal = journal_path(setup.storage);
-    script.log_folder = arguments.logs.empty() ? beside(journal, ".logs") : fs::path(arguments.logs);
+    const StorageAddress study = kept_study(setup.storage);
+    script.log_folder = arguments.logs.empty() ? logs_beside(study) : fs::path(arguments.logs);
     TunePlan plan{.setup = std::move(setup),
                   .limits = arguments.limits(),
                   .may_converge = arguments.converged.has_value(),
                   .enqueued = arguments.enqueued_values(),
-                  .journal = journal,
-                  .report = arguments.report.empty() ? beside(journal, ".html") : fs::path(arguments.report),
+                  .study = study,
+                  .shown_study = shown(study),
+                  .report = arguments.report.empty() ? report_beside(study) : fs::path(arguments.report),
                   .log_folder = script.log_folder,
                   .objective = ScriptObjective(script),
                   .shell_word = arguments.shell_word()};
     check_targets(arguments, plan, script);
     plan.objective.command().check_program();
-    plan.setup.fill_in(plan.journal);
-    plan.existing = existing_study(plan.journal);
+    plan.setup.fill_in(study.text());
+    plan.existing = existing_study(study);
     if (plan.existing) {
         adopt_existing(plan);
         arguments.require_constrained(plan.setup);
-        check_same_settings(plan.setup, *plan.existing, plan.journal);
+        check_same_settings(plan.setup, *plan.existing, plan.shown_study);
     }
     check_enqueued(plan);
-    pin(plan.setup.parents, plan.journal);
+    pin(plan.setup.parents, study.kind == StorageAddress::Kind::journal ? study.place : study.text());
     (void)plan.setup.sample();
     // A program that is started again goes on from its checkpoint, or begins anew where it has none.
     plan.setup.resumable = plan.setup.resumable || !plan.setup.checkpoints.empty() ||
@@ -212,7 +208,7 @@ int check_only(const TunePlan& plan) {
               << "strategy: " << plan.setup.strategy.name << ", stopping: " << plan.setup.stopping.name
               << '\n'
               << "a trial would run: " << sample_command(plan) << '\n'
-              << "study: " << plan.journal;
+              << "study: " << plan.shown_study;
     if (plan.existing)
         std::cout << " exists and fits: " << state_counts(*plan.existing) << '\n'
                   << changes_text(plan)

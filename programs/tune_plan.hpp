@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attune/execute/script.hpp"
+#include "attune/storage/open.hpp"
 #include "attune/study/limits.hpp"
 #include "attune/study/study.hpp"
 #include "study_setup.hpp"
@@ -20,11 +21,12 @@ struct TunePlan {
     Limits limits;
     bool may_converge = false;  ///< whether the limits hold one by convergence
     std::vector<event::Values> enqueued;
-    std::string journal;  ///< its path
+    StorageAddress study;
+    std::string shown_study;  ///< its address without passwords
     std::filesystem::path report, log_folder;
     ScriptObjective objective;
     std::string shell_word{};         ///< as TuneArguments::shell_word
-    std::optional<Study> existing{};  ///< what the journal holds already
+    std::optional<Study> existing{};  ///< what the storage holds already
 };
 
 /// Throws under attune::Error where anything is wrong, an existing study that was made with other settings

@@ -7,7 +7,8 @@ packages=(g++ cmake ninja-build ccache pkg-config
   libre2-dev nlohmann-json3-dev zlib1g-dev libjpeg62-turbo-dev libpng-dev
   libsqlite3-dev libpq-dev
   libtorch-dev libopenblas-dev libgloo-dev
-  libcli11-dev doctest-dev librapidcheck-dev libbenchmark-dev)
+  libcli11-dev doctest-dev librapidcheck-dev libbenchmark-dev
+  postgresql)  # the server: tests start throw-away ones
 if [ "${1:-}" = "--tools" ]; then packages+=(clang-format clang-tidy); fi
 # For the fuzzers, which CI runs for seconds.
 if [ "${ATTUNE_CI:-0}" = 1 ]; then packages+=(clang libclang-rt-14-dev); fi
@@ -35,4 +36,11 @@ else
 fi
 echo "Installing: ${missing[*]}"
 $sudo apt-get update -q
+# Tests need the server's programs, not a database of the system's that runs as a service.
+clusters=/etc/postgresql-common/createcluster.d
+if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+  $sudo mkdir -p "$clusters"
+  echo "create_main_cluster = false" | $sudo tee "$clusters/attune.conf" >/dev/null
+  trap '$sudo rm -f "$clusters/attune.conf"' EXIT
+fi
 DEBIAN_FRONTEND=noninteractive $sudo apt-get install -yq --no-install-recommends "${missing[@]}"

@@ -45,14 +45,17 @@ CREATE UNLOGGED TABLE IF NOT EXISTS attune_workers (study bigint NOT NULL, numbe
 )";
 
 std::string shown(const std::string& connection, const std::string& study) {
-    // Between "//user:" and "@" stands the password.
-    std::string text = connection;
-    const auto at = text.find('@'), begin = text.find("//"),
-               colon = text.find(':', begin == std::string::npos ? 0 : begin + 2);
-    if (begin != std::string::npos && at != std::string::npos && colon < at) text.erase(colon, at - colon);
-    if (begin == std::string::npos) text = "postgresql";
+    const std::string text = postgresql::without_passwords(connection);
     return text +
            (study.empty() ? "" : (text.find('?') == std::string::npos ? "?" : "&") + ("study=" + study));
+}
+
+/// Makes the tables where they are missing. Who may not make any can work with those that are there.
+void make_tables(Connection& connection) {
+    const Result there = connection.run(
+        "SELECT count(*) FROM unnest(ARRAY['attune_studies', 'attune_events', 'attune_workers']) name WHERE "
+        "to_regclass(name) IS NOT NULL");
+    if (there.number(0, 0) < 3) connection.run_script(tables);
 }
 
 std::uint64_t new_token() {
@@ -60,6 +63,8 @@ std::uint64_t new_token() {
     return random() >> 1;  // SQL has no unsigned numbers
 }
 
+/// Its table is not logged, so that heartbeats cost the server no log; a crash of the server empties it, and
+/// so does a change to a standby. Workers put their rows back.
 class PostgresqlWorkers final : public WorkerTable {
   public:
     PostgresqlWorkers(const std::string& connection, const std::string& name, std::uint64_t study,
@@ -68,9 +73,10 @@ class PostgresqlWorkers final : public WorkerTable {
 
     std::uint64_t join(const WorkerRow& row, std::uint64_t least) override {
         const std::lock_guard lock(mutex_);
+        // A number must not be given again after a crash of the server: it waits for the disk, once a worker.
         const Result next = connection_.run(
-            "UPDATE attune_studies SET workers=greatest(workers+1, $2::bigint) WHERE id=$1::bigint RETURNING "
-            "workers",
+            "WITH level AS (SELECT set_config('synchronous_commit', 'on', true)) UPDATE attune_studies SET "
+            "workers=greatest(workers+1, $2::bigint) FROM level WHERE id=$1::bigint RETURNING workers",
             {study_, least});
         if (next.rows() == 0) throw StorageError("postgresql: the study was deleted");
         const std::uint64_t number = next.number(0, 0);
@@ -89,6 +95,13 @@ class PostgresqlWorkers final : public WorkerTable {
                        "number=$2::bigint",
                        {study_, number, now_seconds})
                    .changes() == 1;
+    }
+    void put_back(const WorkerRow& row) override {
+        const std::lock_guard lock(mutex_);
+        (void)connection_.run(
+            "INSERT INTO attune_workers SELECT id, $2::bigint, $3::bigint, $4::float8, $5::float8, $6, $7 "
+            "FROM attune_studies WHERE id=$1::bigint ON CONFLICT DO NOTHING",
+            {study_, row.number, row.beats, row.period_seconds, row.latest_seconds, row.process, row.name});
     }
     void remove(std::uint64_t number) override {
         const std::lock_guard lock(mutex_);
@@ -123,13 +136,13 @@ class Postgresql::State {
         : options_((options.validate(), std::move(options))),
           address_(std::move(address)),
           connection_(address_, location(), options_.patience_seconds, "SET client_min_messages=warning") {
-        if (!options_.read_only) {
-            connection_.run_script(tables);
+        if (!options_.read_only) make_tables(connection_);
+        Result found = in_list();
+        if (found.rows() == 0 && !options_.read_only) {
             (void)connection_.run("INSERT INTO attune_studies(name) VALUES ($1) ON CONFLICT DO NOTHING",
                                   {options_.study});
+            found = in_list();
         }
-        const Result found =
-            connection_.run("SELECT id, format FROM attune_studies WHERE name=$1", {options_.study});
         if (found.rows() == 0) throw StorageError(location() + ": holds no study of this name");
         if (found.number(0, 1) != 1)
             throw StorageError(location() + ": has format version " + std::to_string(found.number(0, 1)) +
@@ -156,7 +169,7 @@ class Postgresql::State {
             "turn",
             {id_, expected, std::uint64_t{events.size()}, checksum, Argument::of_bytes(body),
              std::string(parts::needs_flush(events, options_.durability) ? "on" : "off"), token},
-            [&] { return was_done = has(expected, token); });
+            [&] { return was_done = has(expected, events.size(), body, token); });
         return was_done || result.changes() == 1;
     }
 
@@ -220,13 +233,19 @@ class Postgresql::State {
         return found.number(0, 0);
     }
 
-    bool has(std::uint64_t position, std::uint64_t token) {
-        return connection_
-                   .run(
-                       "SELECT 1 FROM attune_events WHERE study=$1::bigint AND position=$2::bigint AND "
-                       "token=$3::bigint",
-                       {id_, position, token})
-                   .rows() > 0;
+    Result in_list() {
+        return connection_.run("SELECT id, format FROM attune_studies WHERE name=$1", {options_.study});
+    }
+
+    /// Whether an append is stored. Its row may have been put together with others meanwhile, and its token
+    /// with it: then the events tell, since those of others differ in their times and workers.
+    bool has(std::uint64_t position, std::size_t count, const std::string& body, std::uint64_t token) {
+        const Result row =
+            connection_.run("SELECT token FROM attune_events WHERE study=$1::bigint AND position=$2::bigint",
+                            {id_, position});
+        if (row.rows() > 0) return row.number(0, 0) == token;
+        const std::vector<Event> events = read(position);
+        return events.size() >= count && to_bytes(std::span(events).first(count)) == body;
     }
 
     PostgresqlOptions options_;
@@ -259,7 +278,7 @@ std::vector<std::string> Postgresql::studies(const std::string& connection) {
 void Postgresql::rename_study(const std::string& connection, const std::string& from, const std::string& to) {
     PostgresqlOptions{.study = to}.validate();
     Connection managed = managing(connection);
-    managed.run_script(tables);
+    make_tables(managed);
     if (managed.run("SELECT 1 FROM attune_studies WHERE name=$1", {to}).rows() != 0)
         throw StorageError(shown(connection, "") + ": holds a study '" + to + "' already");
     if (managed.run("UPDATE attune_studies SET name=$2 WHERE name=$1", {from, to}).changes() != 1)
@@ -268,12 +287,18 @@ void Postgresql::rename_study(const std::string& connection, const std::string& 
 
 void Postgresql::remove_study(const std::string& connection, const std::string& study) {
     Connection managed = managing(connection);
-    managed.run_script(tables);
+    make_tables(managed);
+    (void)managed.run(
+        "DELETE FROM attune_workers WHERE study IN (SELECT id FROM attune_studies WHERE name=$1)", {study});
     if (managed.run("DELETE FROM attune_studies WHERE name=$1", {study}).changes() != 1)
         throw StorageError(shown(connection, "") + ": holds no study '" + study + "'");
 }
 
 bool Postgresql::is_built_in() { return true; }
+
+std::string Postgresql::without_passwords(const std::string& connection) {
+    return postgresql::without_passwords(connection);
+}
 
 #else
 
@@ -294,6 +319,7 @@ std::vector<std::string> Postgresql::studies(const std::string&) { State::refuse
 void Postgresql::rename_study(const std::string&, const std::string&, const std::string&) { State::refuse(); }
 void Postgresql::remove_study(const std::string&, const std::string&) { State::refuse(); }
 bool Postgresql::is_built_in() { return false; }
+std::string Postgresql::without_passwords(const std::string&) { return "postgresql"; }
 
 #endif
 

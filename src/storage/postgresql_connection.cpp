@@ -1,9 +1,12 @@
 #ifdef ATTUNE_HAS_POSTGRESQL
 #include "postgresql_connection.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cctype>
 #include <chrono>
 #include <cstdlib>
+#include <map>
 #include <thread>
 
 #include "attune/error.hpp"
@@ -20,6 +23,55 @@ std::uint64_t big_endian(std::string_view bytes) {
 std::string first_line(const char* message) {
     const std::string text = message == nullptr ? "" : message;
     return text.substr(0, text.find('\n'));
+}
+
+using Settings = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+
+/// Where a password has a slash in it that is not encoded, libpq takes its parts for a port and a database.
+bool is_cut_wrongly(const std::string& address, const PQconninfoOption& option) {
+    if (option.val == nullptr || address.find("://") == std::string::npos) return false;
+    const std::string_view keyword = option.keyword, value = option.val;
+    return (keyword == "port" && value.find_first_not_of("0123456789,") != std::string_view::npos) ||
+           (keyword == "dbname" && value.find('@') != std::string_view::npos);
+}
+
+/// What the address says. Throws StorageError without what libpq quotes, which may be a password.
+Settings parsed(const std::string& address) {
+    char* message = nullptr;
+    Settings settings(PQconninfoParse(address.c_str(), &message), &PQconninfoFree);
+    const std::string why = first_line(message);
+    PQfreemem(message);
+    if (settings == nullptr)
+        throw StorageError("postgresql: the address cannot be read: " +
+                           why.substr(0, why.find_first_of(":\"")));
+    for (const PQconninfoOption* option = settings.get(); option->keyword != nullptr; ++option)
+        if (is_cut_wrongly(address, *option))
+            throw StorageError("postgresql: the address cannot be read: what stands at the place of its " +
+                               std::string(option->keyword) +
+                               " is none; in a password, write / as %2F, @ as %40, : as %3A and % as %25");
+    return settings;
+}
+
+/// What holds where neither the address nor libpq's environment says it: a server or a network that went
+/// silently is found out within half a minute, and then waited for.
+struct Default {
+    const char *keyword, *value, *environment;
+};
+constexpr Default defaults[] = {{"connect_timeout", "10", "PGCONNECT_TIMEOUT"},
+                                {"keepalives_idle", "15", nullptr},
+                                {"keepalives_interval", "5", nullptr},
+                                {"keepalives_count", "3", nullptr},
+                                {"tcp_user_timeout", "30000", nullptr}};
+
+std::string percent_encoded(std::string_view text) {
+    constexpr std::string_view hex = "0123456789ABCDEF", plain = "-._~/";
+    std::string out;
+    for (const unsigned char c : text)
+        if (std::isalnum(c) != 0 || plain.find(static_cast<char>(c)) != std::string_view::npos)
+            out += static_cast<char>(c);
+        else
+            (out += '%') += {hex[c >> 4], hex[c & 15]};
+    return out;
 }
 
 }  // namespace
@@ -43,6 +95,32 @@ Argument Argument::of_bytes(std::string bytes) {
     return out;
 }
 
+std::string without_passwords(const std::string& address) try {
+    const Settings settings = parsed(address);
+    std::map<std::string, std::string> said;
+    for (const PQconninfoOption* option = settings.get(); option->keyword != nullptr; ++option)
+        if (option->val != nullptr && std::string_view(option->dispchar) != "*")
+            said[option->keyword] = percent_encoded(option->val);
+    const auto take = [&](const char* keyword, const std::string& before, const std::string& behind) {
+        const auto found = said.extract(keyword);
+        return found.empty() ? "" : before + found.mapped() + behind;
+    };
+    std::string text = "postgresql://" + take("user", "", "@");
+    // Folders of sockets and lists of hosts have a place behind the question mark only.
+    if (const auto host = said.find("host");
+        host == said.end() || host->second.find_first_of("/%") == std::string::npos)
+        text += take("host", "", "") + take("port", ":", "");
+    text += "/" + take("dbname", "", "");
+    char before = '?';
+    for (const auto& [keyword, value] : said) {
+        text += before + keyword + "=" + value;
+        before = '&';
+    }
+    return text;
+} catch (const StorageError&) {
+    return "postgresql";
+}
+
 Connection::Connection(std::string address, std::string name, double patience_seconds, std::string on_connect)
     : address_(std::move(address)),
       name_(std::move(name)),
@@ -63,26 +141,47 @@ bool Connection::lost(const Result& result) {
     return ++unsaid_ <= most;
 }
 
-/// Waits for a server that is away. What is wrong with the address itself is refused at once.
+void Connection::begin_connecting() {
+    const Settings settings = parsed(address_);
+    std::vector<const char*> keywords, values;
+    const auto say = [&](const char* keyword, const char* value) {
+        keywords.push_back(keyword);
+        values.push_back(value);
+    };
+    for (const PQconninfoOption* option = settings.get(); option->keyword != nullptr; ++option)
+        if (option->val != nullptr) say(option->keyword, option->val);
+    for (const auto& [keyword, value, environment] : defaults) {
+        const bool is_said =
+            std::find(keywords.begin(), keywords.end(), std::string_view(keyword)) != keywords.end();
+        if (!is_said && (environment == nullptr || std::getenv(environment) == nullptr)) say(keyword, value);
+    }
+    say(nullptr, nullptr);
+    connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 0));
+}
+
+/// Waits for a server that is away. What is wrong with the address itself is refused at once; a name that was
+/// found before is looked up again.
 void Connection::connect() {
     using Clock = std::chrono::steady_clock;
     const auto begin = Clock::now();
     for (auto pause = std::chrono::milliseconds(20);;
          pause = std::min(pause * 2, std::chrono::milliseconds(1000))) {
-        connection_.reset(PQconnectdb(address_.c_str()));
+        begin_connecting();
         if (PQstatus(connection_.get()) == CONNECTION_OK) {
             PQsetNoticeProcessor(
                 connection_.get(), [](void*, const char*) {}, nullptr);
             const Result prepared(PQexec(connection_.get(), on_connect_.c_str()));
             const auto status = PQresultStatus(prepared.raw());
+            was_connected_ = was_connected_ || status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
             if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return;
             if (!lost(prepared)) fail(first_line(PQerrorMessage(connection_.get())));
         }
         const std::string why = first_line(PQerrorMessage(connection_.get()));
-        const bool hopeless = why.find("does not exist") != std::string::npos ||
-                              why.find("authentication failed") != std::string::npos ||
-                              why.find("could not translate host name") != std::string::npos ||
-                              why.find("invalid ") != std::string::npos;
+        const bool hopeless =
+            why.find("does not exist") != std::string::npos ||
+            why.find("authentication failed") != std::string::npos ||
+            (!was_connected_ && why.find("could not translate host name") != std::string::npos) ||
+            why.find("invalid ") != std::string::npos;
         if (hopeless || std::chrono::duration<double>(Clock::now() - begin).count() > patience_seconds_)
             fail(why.empty() ? "cannot be connected to" : why);
         std::this_thread::sleep_for(pause);

@@ -42,6 +42,9 @@ struct Argument {
     bool binary = false;
 };
 
+/// The address without passwords, however they are given; "postgresql" alone where libpq cannot read it.
+[[nodiscard]] std::string without_passwords(const std::string& address);
+
 /// A connection that comes back when the server does. One thread at a time. Failures are StorageErrors.
 class Connection {
   public:
@@ -62,12 +65,14 @@ class Connection {
   private:
     [[noreturn]] void fail(const std::string& message) const;
     void connect();
+    void begin_connecting();
     [[nodiscard]] bool lost(const Result& result);
 
     std::string address_;
     std::string name_;
     double patience_seconds_;
     std::string on_connect_;
+    bool was_connected_ = false;
     int unsaid_ = 0;  ///< failures in a row that the server said nothing about
     /// An owner from the first, since a constructor that throws runs no destructor.
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, &PQfinish};

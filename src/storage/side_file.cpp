@@ -131,18 +131,26 @@ std::uint64_t SideFile::join(const WorkerRow& row, std::uint64_t least) {
     return guarded([&] {
         const HeldLock turn(file(), FileLock::table, path_.string());
         WorkerRow joining = row;
-        const auto given = slot(number_slot);
-        joining.number = least;
-        if (given && given->size() == 8)
-            joining.number = std::max(joining.number, bytes::fixed_at<std::uint64_t>(*given, 0) + 1);
-        std::string content;
-        bytes::put_fixed(content, joining.number);
-        put_slot(number_slot, std::move(content));
-        std::uint64_t index = first_worker;
-        for (auto taken = slot(index); taken && !taken->empty(); taken = slot(index)) ++index;
-        put_slot(index, row_text(joining));
+        joining.number = std::max(least, given_number() + 1);
+        put_row(joining);
         return joining.number;
     });
+}
+
+/// The highest number that is known to have been given; 0 where the file was lost.
+std::uint64_t SideFile::given_number() {
+    const auto given = slot(number_slot);
+    return given && given->size() == 8 ? bytes::fixed_at<std::uint64_t>(*given, 0) : 0;
+}
+
+/// Into a free slot. Its number counts as given.
+void SideFile::put_row(const WorkerRow& row) {
+    std::string content;
+    bytes::put_fixed(content, std::max(row.number, given_number()));
+    put_slot(number_slot, std::move(content));
+    std::uint64_t index = first_worker;
+    for (auto taken = slot(index); taken && !taken->empty(); taken = slot(index)) ++index;
+    put_slot(index, row_text(row));
 }
 
 bool SideFile::beat(std::uint64_t number, double now_seconds) {
@@ -156,6 +164,13 @@ bool SideFile::beat(std::uint64_t number, double now_seconds) {
         row->latest_seconds = now_seconds;
         put_slot(*index, row_text(*row));
         return true;
+    });
+}
+
+void SideFile::put_back(const WorkerRow& row) {
+    guarded([&] {
+        const HeldLock turn(file(), FileLock::table, path_.string());
+        if (!slot_of(row.number)) put_row(row);
     });
 }
 

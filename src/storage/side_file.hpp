@@ -22,8 +22,8 @@ struct FlushNote {
 
 /// The small file beside a journal ("study.attune-workers") that is changed in place: how far the journal is
 /// known to be flushed, and the rows of its workers. It is flushed only where it claims less than before, and
-/// it may be lost at any time: then some flushes are made twice, workers join anew, and a last record that is
-/// damaged may be taken for one that was cut off.
+/// it may be lost at any time: then some flushes are made twice, workers put their rows back, and a last record
+/// that is damaged may be taken for one that was cut off.
 ///
 /// It is made of slots of 256 bytes with a checksum each; one that is damaged or half written counts as
 /// empty. Thread-safe.
@@ -43,6 +43,7 @@ class SideFile final : public WorkerTable {
 
     std::uint64_t join(const WorkerRow& row, std::uint64_t least) override;
     bool beat(std::uint64_t number, double now_seconds) override;
+    void put_back(const WorkerRow& row) override;
     void remove(std::uint64_t number) override;
     std::vector<WorkerRow> rows() override;
     bool is_shared_by_processes() const override { return true; }
@@ -53,6 +54,8 @@ class SideFile final : public WorkerTable {
     File& file();
     std::optional<std::string> slot(std::uint64_t index);
     void put_slot(std::uint64_t index, std::string content);
+    std::uint64_t given_number();
+    void put_row(const WorkerRow& row);
     std::optional<std::uint64_t> slot_of(std::uint64_t number);
 
     std::mutex mutex_;

@@ -84,6 +84,21 @@ class SqliteWorkers final : public WorkerTable {
             .step();
         return database_.changes() == 1;
     }
+    void put_back(const WorkerRow& row) override {
+        const std::lock_guard lock(mutex_);
+        (void)database_
+            .prepare(
+                "INSERT INTO workers SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM studies WHERE id=?1 "
+                "ON CONFLICT DO NOTHING")
+            .bind(1, study_)
+            .bind(2, row.number)
+            .bind(3, row.beats)
+            .bind(4, row.period_seconds)
+            .bind(5, row.latest_seconds)
+            .bind_text(6, row.process)
+            .bind_text(7, row.name)
+            .step();
+    }
     void remove(std::uint64_t number) override {
         const std::lock_guard lock(mutex_);
         (void)database_.prepare("DELETE FROM workers WHERE study=?1 AND number=?2")

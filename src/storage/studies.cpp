@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <map>
 #include <utility>
 
 #include "attune/error.hpp"
+#include "attune/storage/detail/process_identity.hpp"
 #include "attune/storage/journal.hpp"
 #include "attune/storage/postgresql.hpp"
 #include "attune/storage/sqlite.hpp"
@@ -52,6 +52,14 @@ StudySummary summary_of(const StorageAddress& address) {
     return out;
 }
 
+/// The address as it was written, but for passwords.
+std::string shown(const std::string& text) {
+    StorageAddress address = StorageAddress::parse(text);
+    if (address.kind != Kind::postgresql) return text;
+    address.place = Postgresql::without_passwords(address.place);
+    return address.text();
+}
+
 StorageAddress existing(const std::string& text) {
     StorageAddress address = StorageAddress::parse(text);
     if (storage_exists(address)) return address;
@@ -59,7 +67,7 @@ StorageAddress existing(const std::string& text) {
     std::error_code ignored;
     if (address.kind != Kind::sqlite || fs::exists(address.place, ignored))
         for (const std::string& name : studies_in(address)) names += (names.empty() ? "" : ", ") + name;
-    throw InvalidState(text + ": no study is stored there" +
+    throw InvalidState(shown(text) + ": no study is stored there" +
                        (names.empty() ? "" : "; the database has: " + names));
 }
 
@@ -77,8 +85,8 @@ std::vector<StorageAddress> existing_once(const std::vector<std::string>& texts,
         StorageAddress address = existing(text);
         for (std::size_t i = 0; i < out.size(); ++i)
             if (same_study(out[i], address))
-                throw InvalidOption(fmt::format("{}: {} is named twice{}", action, text,
-                                                texts[i] == text ? "" : ", first as " + texts[i]));
+                throw InvalidOption(fmt::format("{}: {} is named twice{}", action, shown(text),
+                                                texts[i] == text ? "" : ", first as " + shown(texts[i])));
         out.push_back(std::move(address));
     }
     return out;
@@ -92,7 +100,7 @@ bool holds_nothing(const StorageAddress& address) {
 
 StorageAddress free_place(const std::string& text, const StorageAddress& address) {
     if (storage_exists(address) && !holds_nothing(address))
-        throw InvalidState(text + ": a study is stored there already");
+        throw InvalidState(shown(text) + ": a study is stored there already");
     return address;
 }
 
@@ -109,18 +117,23 @@ StorageAddress renamed(const StorageAddress& source, const std::string& to) {
     return address;
 }
 
-/// Workers whose heartbeat is younger than two of their periods.
+/// Throws InvalidState for workers but those whose process has ended on this machine: clocks are not
+/// compared, and whether those elsewhere live only their heartbeats tell, in time.
 void refuse_where_workers_are(const StorageAddress& address) {
     const auto table = open_storage(address).workers();
     if (table == nullptr) return;
-    const double now =
-        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-    for (const WorkerRow& row : table->rows())
-        if (std::abs(now - row.latest_seconds) < 2 * row.period_seconds)
-            throw InvalidState(address.text() + ": worker " + std::to_string(row.number) +
-                               " gave a heartbeat " +
-                               std::to_string(static_cast<int>(now - row.latest_seconds)) +
-                               " s ago; end the workers first, or wait until it is taken for dead");
+    for (const WorkerRow& row : table->rows()) {
+        const detail::ProcessState process = detail::process_state(row.process);
+        if (process == detail::ProcessState::gone) continue;
+        const std::string worker = fmt::format("{}: worker {}{} ", shown(address.text()), row.number,
+                                               row.name.empty() ? "" : " (" + row.name + ")");
+        if (process == detail::ProcessState::alive)
+            throw InvalidState(worker + "is at it, a process of this machine; end it first, or force it");
+        throw InvalidState(
+            worker +
+            "joined from elsewhere and has not left: whether it lives is not known here; end it "
+            "first, or force it where it is known to be gone");
+    }
 }
 
 void remove(const StorageAddress& address) {
@@ -139,7 +152,7 @@ void store(std::span<const Event> events, const StorageAddress& address) {
     if (address.kind == Kind::journal) return Journal::store(address.place, events);
     if (address.kind == Kind::sqlite) return Sqlite::store(address.place, {.study = address.study}, events);
     if (!open_storage(address).append(events, 0))
-        throw InvalidState(address.text() + ": somebody else writes there");
+        throw InvalidState(shown(address.text()) + ": somebody else writes there");
 }
 
 // ---------------------------------------------------------------- merging
@@ -153,13 +166,17 @@ class Merge {
         out_.push_back(created);
     }
 
-    void take(const std::vector<Event>& events, const std::string& source) {
+    /// `study` is what the events make.
+    void take(const std::vector<Event>& events, const Study& study, const std::string& source) {
         source_ = source;
         numbers_.clear();
         for (const Event& event : events)
             std::visit([&](const auto& body) { take(event.time_seconds, body); }, event.body);
         for (const auto& [old, trial] : numbers_)
             if (trial.running) out_.push_back({latest_, event::Interrupted{trial.number, {}}});
+        for (const auto& [index, configuration] : study.enqueued())
+            out_.push_back({latest_, event::Enqueued{configuration}});
+        is_first_ = false;
     }
 
   private:
@@ -196,12 +213,20 @@ class Merge {
     }
     template <class Body>
     void take(double time, Body body) {
+        if constexpr (std::is_same_v<Body, event::Attribute>)
+            if (body.trial < 0 && is_first_) return add(time, std::move(body));
         if constexpr (requires { body.trial; }) {
             const auto found = numbers_.find(body.trial);
             if (found == numbers_.end()) return;  // of the study itself, or of none
             body.trial = found->second.number;
             if constexpr (std::is_same_v<Body, event::Interrupted>) found->second.running = false;
-            if constexpr (std::is_same_v<Body, event::Resumed>) found->second.running = true;
+            if constexpr (std::is_same_v<Body, event::Resumed>) {
+                found->second.running = true;
+                body.view = 0;  // nothing to be asked for again
+                body.role = "merged";
+                body.fit.clear();
+                body.worker = 0;
+            }
             if constexpr (std::is_same_v<Body, event::Finished>) found->second.running = false;
             add(time, std::move(body));
         }
@@ -211,6 +236,7 @@ class Merge {
     SearchSpace space_;  ///< the latest in out_
     std::string source_;
     std::map<std::int64_t, Renumbered> numbers_;
+    bool is_first_ = true;
     std::int64_t next_ = 0;
     double latest_ = 0;
 };
@@ -257,14 +283,14 @@ std::string copy_study(const std::string& from, const std::string& to) {
 
 void store_study(std::span<const Event> events, const std::string& to) { store(events, free_place(to)); }
 
-void rename_study(const std::string& from, const std::string& to) {
+void rename_study(const std::string& from, const std::string& to, WithWorkers workers) {
     const StorageAddress source = existing(from), target = free_place(to, renamed(source, to));
     const bool same_place =
         source.kind == target.kind && (source.kind == Kind::journal || source.place == target.place);
     if (!same_place)
-        throw InvalidState(from + " and " + to +
+        throw InvalidState(shown(from) + " and " + shown(to) +
                            ": are not in the same place; copy the study, then delete it");
-    refuse_where_workers_are(source);
+    if (workers == WithWorkers::refuse) refuse_where_workers_are(source);
     if (source.kind == Kind::sqlite) return Sqlite::rename_study(source.place, source.study, target.study);
     if (source.kind == Kind::postgresql)
         return Postgresql::rename_study(source.place, source.study, target.study);
@@ -289,13 +315,13 @@ std::string merge_studies(const std::vector<std::string>& from, const std::strin
         const std::string& source = from[i];
         const auto events = read_all(sources[i], notices);
         const Study study = folded(events);
-        if (!study.is_created()) throw InvalidState(source + ": holds no study yet");
+        if (!study.is_created()) throw InvalidState(shown(source) + ": holds no study yet");
         if (!merge) {
             first = study;
             merge.emplace(merged, events.front());
         }
-        check_mergeable(first, study, source);
-        merge->take(events, source);
+        check_mergeable(first, study, shown(source));
+        merge->take(events, study, shown(source));
     }
     (void)folded(merged);  // it must be a study before it is stored
     store(merged, target);
@@ -311,21 +337,21 @@ std::string compact_study(const std::string& text) {
         journal.compact();
         return journal.notice();
     } else {
-        refuse_where_workers_are(address);
         Postgresql(address.place, {.study = address.study}).compact();
     }
     return {};
 }
 
-void delete_study(const std::string& text) { delete_studies({text}); }
+void delete_study(const std::string& text, WithWorkers workers) { delete_studies({text}, workers); }
 
-void delete_studies(const std::vector<std::string>& texts) {
+void delete_studies(const std::vector<std::string>& texts, WithWorkers workers) {
     const std::vector<StorageAddress> addresses = existing_once(texts, "delete");
-    for (const StorageAddress& address : addresses) refuse_where_workers_are(address);
+    for (const StorageAddress& address : addresses)
+        if (workers == WithWorkers::refuse) refuse_where_workers_are(address);
     std::string gone;
     for (std::size_t i = 0; i < addresses.size(); ++i) try {
             remove(addresses[i]);
-            gone += (gone.empty() ? "" : ", ") + texts[i];
+            gone += (gone.empty() ? "" : ", ") + shown(texts[i]);
         } catch (const StorageError& error) {
             throw StorageError(error.what() + (gone.empty() ? "" : "; deleted before: " + gone));
         }

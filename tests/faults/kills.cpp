@@ -3,7 +3,8 @@
 // on with.
 //   fault_kills [--storage journal|sqlite|postgresql] [--workers 8] [--kills 1000] [--heartbeat 2] [--seed 1]
 // With --kills 0 nobody is killed: the workers run --trials together, and a PostgreSQL server is restarted
-// meanwhile. Prints JSON; ends with 1 where something was lost, doubled or stuck.
+// after a quarter of them and crashes after half. Prints JSON; ends with 1 where something was lost, doubled
+// or stuck, a trial of the dead lay about for two heartbeats, or one of the living was taken.
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -20,6 +21,7 @@
 #include <sstream>
 #include <thread>
 
+#include "attune/error.hpp"
 #include "attune/storage/open.hpp"
 #include "attune/study/study.hpp"
 #include "faults/process.hpp"
@@ -43,12 +45,12 @@ struct Findings {
     int kills = 0;
     long acknowledged = 0, trials = 0, interrupted = 0, late = 0;
     long lost = 0, doubled = 0, stuck = 0, refused = 0;
+    int restarts = 0, restarts_amid = 0;  ///< of the server, and those with trials before and behind them
     double longest_reclaim_seconds = 0;
-    /// One worker alone has nobody who could go on with its trial before it is started again.
     [[nodiscard]] bool fine(const Settings& settings) const {
-        const bool in_time =
-            settings.workers == 1 || longest_reclaim_seconds < 2 * settings.heartbeat_seconds;
-        return lost + doubled + stuck + refused == 0 && in_time;
+        const bool in_time = longest_reclaim_seconds < 2 * settings.heartbeat_seconds;
+        const bool taken = settings.kills == 0 && interrupted > 0;
+        return lost + doubled + stuck + refused == 0 && in_time && !taken && restarts_amid == restarts;
     }
 };
 
@@ -85,12 +87,21 @@ class Round {
         check(findings);
     }
 
-    /// All at once, to the end. `meanwhile` is called while they are at work.
-    void crowd(int trials, const std::function<void()>& meanwhile, Findings& findings) {
-        const std::string limit = std::to_string(trials);
+    /// All at once, to the end. `restart` is called in the ways named, one after another, while they are at
+    /// work: each after another quarter of the trials.
+    void crowd(const std::vector<std::string>& ways, const std::function<void(const std::string&)>& restart,
+               Findings& findings) {
+        const std::string limit = std::to_string(settings_.trials);
         std::vector<pid_t> workers;
-        for (int i = 0; i < settings_.workers; ++i) workers.push_back(start(limit.c_str()));
-        meanwhile();
+        for (int i = 0; i < settings_.workers; ++i)
+            workers.push_back(start(limit.c_str(), ways.empty() ? "" : "random"));
+        for (const std::string& way : ways) {
+            ++findings.restarts;
+            while (begun() < settings_.trials * findings.restarts / 4)
+                std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            restart(way);
+            findings.restarts_amid += begun() < settings_.trials ? 1 : 0;
+        }
         for (const pid_t worker : workers) {
             int status = 0;
             ::waitpid(worker, &status, 0);
@@ -100,9 +111,21 @@ class Round {
     }
 
   private:
-    pid_t start(const char* trials) {
-        return test::start_beside(
-            "fault_worker", {address_, acknowledged_, std::to_string(settings_.heartbeat_seconds), trials});
+    /// With a strategy its trials take a while.
+    pid_t start(const char* trials, const std::string& strategy = "") {
+        std::vector<std::string> words{address_, acknowledged_, std::to_string(settings_.heartbeat_seconds),
+                                       trials};
+        if (!strategy.empty()) words.push_back(strategy);
+        return test::start_beside("fault_worker", std::move(words));
+    }
+
+    /// Trials begun so far; none while the study is not made yet.
+    int begun() try {
+        const auto events = open_storage(address_, {.read_only = true}).read(0);
+        return static_cast<int>(std::ranges::count_if(
+            events, [](const Event& event) { return std::holds_alternative<event::Suggested>(event.body); }));
+    } catch (const StorageError&) {
+        return 0;
     }
 
     void check(Findings& findings) {
@@ -174,14 +197,15 @@ int run(const Settings& settings) {
                    ? "sqlite:///" + (folder.path() / "s.db").string() + "?study=" + name
                    : server->address() + "&study=" + name;
     };
-    const auto restart = [&] {
-        if (!server) return;
-        std::this_thread::sleep_for(std::chrono::seconds(2));
-        server->go_down();
-        (void)server->go_up();
-    };
-    if (settings.kills == 0)
-        Round(settings, address_of("crowd"), folder.path()).crowd(settings.trials, restart, findings);
+    if (settings.kills == 0) {
+        const std::vector<std::string> ways =
+            on_server ? std::vector<std::string>{"fast", "immediate"} : std::vector<std::string>{};
+        const auto restart = [&](const std::string& way) {
+            server->go_down(way);
+            (void)server->go_up();
+        };
+        Round(settings, address_of("crowd"), folder.path()).crowd(ways, restart, findings);
+    }
     constexpr int kills_a_study = 50;  // so that loading it does not become most of the time
     for (int study = 0; findings.kills < settings.kills; ++study) {
         Round(settings, address_of("s" + std::to_string(study)), folder.path())
@@ -199,6 +223,8 @@ int run(const Settings& settings) {
                                         {"doubled", findings.doubled},
                                         {"stuck", findings.stuck},
                                         {"workers_that_ended_with_an_error", findings.refused},
+                                        {"restarts_of_the_server", findings.restarts},
+                                        {"restarts_amid_trials", findings.restarts_amid},
                                         {"longest_reclaim_seconds", findings.longest_reclaim_seconds},
                                         {"heartbeat_seconds", settings.heartbeat_seconds},
                                         {"fine", fine}}

@@ -1,6 +1,7 @@
 // One worker of a study, made to be killed: it writes what was acknowledged to a file of its own.
 //   fault_worker ADDRESS ACKNOWLEDGED HEARTBEAT_SECONDS TRIALS [STRATEGY]
-// With a strategy each report takes a while, so that trials are under way when it is killed.
+// With a strategy each report takes a while, so that trials are under way when it is killed. On a server
+// reports wait for the disk too, since it may crash.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -39,7 +40,10 @@ int work(char** arguments, const std::string& strategy) {
     (void)space.categorical("kind", {"a", "b", "c"});
     const Acknowledged acknowledged(arguments[2]);
     const std::chrono::milliseconds pause(strategy.empty() ? 0 : 50);
-    attune::Tuner tuner{space, attune::minimize("y"), attune::open_storage(arguments[1]),
+    const auto address = attune::StorageAddress::parse(arguments[1]);
+    const bool on_server = address.kind == attune::StorageAddress::Kind::postgresql;
+    const auto level = on_server ? attune::Durability::power_loss_with_reports : attune::default_durability;
+    attune::Tuner tuner{space, attune::minimize("y"), attune::open_storage(address, {.durability = level}),
                         attune::StrategyRegistry::standard().make(strategy.empty() ? "random" : strategy, {}),
                         attune::TunerOptions{.seed = 3, .heartbeat_seconds = std::atof(arguments[3])}};
     acknowledged.line("opened");

@@ -70,6 +70,31 @@ TEST_CASE(
     CHECK(count(events_of(folder.path() / "exported" / "trial-00000"), "accuracy") == 3);
 }
 
+TEST_CASE("--tensorboard: of several workers each writes its own trials, so that no point is there twice") {
+    const TemporaryFolder folder;
+    std::vector<Attune> workers;
+    std::vector<pid_t> children;
+    const auto run_of = [&](std::size_t trial) {
+        return folder.path() / "runs" / ("trial-0000" + std::to_string(trial));
+    };
+    for (const char* name : {"one", "two"}) {
+        const fs::path own = folder.path() / name;
+        fs::create_directory(own);
+        prepare(own);
+        put(own / "train.sh", waiting_trainer);
+        children.push_back(workers.emplace_back(own).start(
+            tune_arguments({"--trials", "2", "--study", "../study.attune", "--tensorboard", "../runs",
+                            "--stopping", "off"})));
+        const fs::path run = run_of(children.size() - 1);
+        for (int look = 0; look < 3000 && events_of(run).find("accuracy") == std::string::npos; ++look)
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    put(folder.path() / "one" / "go", "");
+    put(folder.path() / "two" / "go", "");
+    for (const pid_t child : children) CHECK(Attune::wait(child) == 0);
+    for (const std::size_t trial : {0U, 1U}) CHECK(count(events_of(run_of(trial)), "accuracy") == 3);
+}
+
 TEST_CASE("--tensorboard: a folder that cannot be made is refused before anything runs") {
     const TemporaryFolder folder;
     prepare(folder.path());

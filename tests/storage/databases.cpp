@@ -282,10 +282,8 @@ TEST_CASE("whole studies are listed, copied, renamed, merged, compacted and dele
     CHECK(study.trial(3).role == "merged");
 
     const auto worker = open_storage(a).workers();
-    const double now =
-        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-    const auto number = worker->join({.latest_seconds = now}, 1);
-    check_error<InvalidState>([&] { delete_study(a); }, {"a.attune", "worker 1 gave a heartbeat"});
+    const auto number = worker->join({}, 1);
+    check_error<InvalidState>([&] { delete_study(a); }, {"a.attune", "worker 1 joined from elsewhere"});
     worker->remove(number);
     check_error<InvalidOption>(
         [&] {

@@ -1,9 +1,13 @@
+#include <dlfcn.h>
 #include <doctest/doctest.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <stdexcept>
@@ -19,6 +23,21 @@
 // say.
 
 using namespace attune;
+
+namespace {
+
+constexpr std::string_view own_name = "attune-test.invalid";
+std::atomic<int> lookups_that_fail{0};
+
+}  // namespace
+
+// Every lookup of this process comes by here: one name is this machine, unless it cannot be told for a while.
+extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
+    static const auto real = reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+    if (node == nullptr || node != own_name) return real(node, service, hints, result);
+    if (lookups_that_fail > 0) return --lookups_that_fail, EAI_AGAIN;
+    return real("127.0.0.1", service, hints, result);
+}
 
 namespace {
 
@@ -92,6 +111,21 @@ int listen_at(const std::string& path) {
     return listener;
 }
 
+/// At a port of this machine, which is told.
+int listen_on_network(int& port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    auto* const general = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof(address);
+    if (listener < 0 || ::bind(listener, general, size) != 0 || ::listen(listener, 4) != 0 ||
+        ::getsockname(listener, general, &size) != 0)
+        throw std::runtime_error("cannot listen at a port");
+    port = ntohs(address.sin_port);
+    return listener;
+}
+
 /// Answers a question for one truth value, by no.
 void answer_no(Client& client) {
     client.hear('S');
@@ -133,4 +167,41 @@ TEST_CASE(
     server.join();
     ::close(listener);
     CHECK(trouble.empty());
+}
+
+TEST_CASE("a server whose name cannot be looked up for a moment is waited for, if it was found before") {
+    if (!Postgresql::is_built_in()) return test::count_skip("PostgreSQL", "libpq is missing");
+    int port = 0;
+    const int listener = listen_on_network(port);
+    std::string trouble;
+    std::jthread server([&] {
+        try {
+            {
+                Client first(listener);
+                first.hear('Q');
+                first.say(done("SET") + ready);
+                first.hear('S');
+                lookups_that_fail = 2;
+            }
+            Client second(listener);
+            second.hear('Q');
+            second.say(done("SET") + ready);
+            answer_no(second);
+            second.hear('X');
+        } catch (const std::exception& error) {
+            trouble = error.what();
+        }
+    });
+    const std::string address = "postgresql://somebody@" + std::string(own_name) + ":" +
+                                std::to_string(port) + "/anything?sslmode=disable&gssencmode=disable";
+    CHECK(Postgresql::studies(address).empty());
+    CHECK(lookups_that_fail == 0);
+    ::shutdown(listener, SHUT_RDWR);
+    server.join();
+    ::close(listener);
+    CHECK(trouble.empty());
+    lookups_that_fail = 1;  // never found: the address is taken for wrong at once
+    CHECK_THROWS_WITH_AS((void)Postgresql::studies(address),
+                         doctest::Contains("could not translate host name"), StorageError);
+    CHECK(lookups_that_fail == 0);
 }

@@ -90,6 +90,11 @@ class PostgresqlServer {
         }
         return count;
     }
+    /// Runs statements as the superuser.
+    [[nodiscard]] bool execute(const std::string& sql) const {
+        return run("psql -h " + folder_ + " -U postgres -v ON_ERROR_STOP=1 -c \"" + sql + "\"");
+    }
+    [[nodiscard]] std::string folder() const { return folder_; }
     bool go_up() {
         return run("pg_ctl -D " + folder_ + "/data -l " + folder_ +
                    "/log -w -o \"-c listen_addresses='' -c " + "unix_socket_directories=" + folder_ +

@@ -25,9 +25,12 @@ struct PostgresqlOptions {
 ///
 /// A row for every append, with a checksum, in tables whose names begin with "attune_"; an append is one
 /// statement. A server that is restarted is waited for, and an append whose answer was lost is looked up
-/// before it is repeated, so that it never counts twice. Reports at the levels below
-/// power_loss_with_reports are committed without waiting for the disk: a crash of the server, unlike one of
-/// the client, may take those of its last moments.
+/// before it is repeated, so that it never counts twice. Where the address (or PGCONNECT_TIMEOUT) says
+/// nothing else, connecting is given 10 s (`connect_timeout`), and a connection over TCP that went silent is
+/// given up after 30 s (`keepalives_...`, `tcp_user_timeout`). Tables are made where they are missing; a role
+/// that may not make any can work with those that are there, given SELECT, INSERT, UPDATE and DELETE. Reports
+/// at the levels below power_loss_with_reports are committed without waiting for the disk: a crash of the
+/// server, unlike one of the client, may take those of its last moments.
 ///
 /// Move-only; one thread at a time. Throws StorageError; where Attune was built without libpq, always.
 class Postgresql {
@@ -44,7 +47,7 @@ class Postgresql {
     [[nodiscard]] std::vector<Event> read(std::uint64_t from);
     /// The workers' table, in the same database; for looking at it where the study is read only.
     [[nodiscard]] std::shared_ptr<WorkerTable> workers();
-    /// Puts the events into few large rows. Events and their positions stay the same.
+    /// Puts the events into few large rows, while others go on. Events and their positions stay the same.
     void compact();
     /// The connection without passwords, and the study.
     [[nodiscard]] std::string location() const;
@@ -54,6 +57,9 @@ class Postgresql {
     static void rename_study(const std::string& connection, const std::string& from, const std::string& to);
     /// Throws StorageError where it is missing.
     static void remove_study(const std::string& connection, const std::string& study);
+
+    /// The connection as an address that may be shown: without passwords, however they are given.
+    [[nodiscard]] static std::string without_passwords(const std::string& connection);
 
     /// Whether Attune was built with libpq.
     [[nodiscard]] static bool is_built_in();

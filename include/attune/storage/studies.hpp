@@ -34,27 +34,36 @@ void store_study(std::span<const Event> events, const std::string& to);
 /// Copies all events, workers not. Throws InvalidState where something is stored at `to` already.
 std::string copy_study(const std::string& from, const std::string& to);
 
+/// What is done where a study that is to be renamed or deleted has workers. Those whose process has ended on
+/// this machine are none; of one elsewhere nobody knows at once whether it lives.
+enum class WithWorkers {
+    refuse,  ///< throws InvalidState, naming one
+    force,   ///< goes ahead; the next call of a worker that lives throws StorageError
+};
+
 /// Gives a study another address in the same place: another file name, another name in the same database,
 /// where the name alone will do.
 /// Throws InvalidState where workers are at it, where `to` is taken, and for addresses in two places.
-void rename_study(const std::string& from, const std::string& to);
+void rename_study(const std::string& from, const std::string& to, WithWorkers workers = WithWorkers::refuse);
 
 /// Makes a new study at `to` of the trials of several, none of them named twice (InvalidOption). Present
 /// spaces and objectives must be the same (InvalidState lists the differences); changes of the spaces stay,
 /// and what a later study states for old trials holds for those of all. Trials keep values, reports, results
 /// and times and get new numbers; their role becomes "merged", and a replay passes over them. What was not
-/// finished becomes interrupted.
+/// finished becomes interrupted. The queues of enqueued configurations come one behind the other; name,
+/// settings and notes of the study itself are those of the first one.
 std::string merge_studies(const std::vector<std::string>& from, const std::string& to);
 
-/// Rewrites a study so that it takes less room and loads faster; events and their positions stay the same.
+/// Rewrites a study so that it takes less room and loads faster, also while others work on it; events and
+/// their positions stay the same.
 std::string compact_study(const std::string& address);
 
 /// Deletes a study. Throws InvalidState where workers are at it.
-void delete_study(const std::string& address);
+void delete_study(const std::string& address, WithWorkers workers = WithWorkers::refuse);
 
 /// Deletes several studies: all are checked before the first is deleted, so that one that is refused (as by
 /// delete_study, or named twice: InvalidOption) keeps all. Where deleting fails midway, the StorageError says
 /// which ones are gone.
-void delete_studies(const std::vector<std::string>& addresses);
+void delete_studies(const std::vector<std::string>& addresses, WithWorkers workers = WithWorkers::refuse);
 
 }  // namespace attune

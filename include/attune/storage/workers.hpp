@@ -25,15 +25,20 @@ struct WorkerRow {
 /// since a power loss ends the workers too.
 ///
 /// A worker joins, gives heartbeats while it has trials and leaves; one whose beats stand still for longer
-/// than others allow is taken for dead by them and removed. Thread-safe, and independent of the storage's own
-/// calls, so that heartbeats do not wait for them. All members throw StorageError.
+/// than others allow is taken for dead by them and removed. The table may be lost while its workers live (a
+/// database server that crashes, a file that is deleted): they put their rows back. Thread-safe, and
+/// independent of the storage's own calls, so that heartbeats do not wait for them. All members throw
+/// StorageError.
 class WorkerTable {
   public:
     virtual ~WorkerTable() = default;
     /// Adds a row and gives its number, which is at least `least` and was never given before.
     virtual std::uint64_t join(const WorkerRow& row, std::uint64_t least) = 0;
-    /// Counts a heartbeat; false where the row is gone: others took the worker for dead.
+    /// Counts a heartbeat; false where the row is gone: others took the worker for dead, or the table was
+    /// lost.
     virtual bool beat(std::uint64_t number, double now_seconds) = 0;
+    /// Puts a row that is gone back as it is given, under its number; does nothing where it is there.
+    virtual void put_back(const WorkerRow& row) = 0;
     /// Takes a row out: a worker its own, others that of a worker that is dead.
     virtual void remove(std::uint64_t number) = 0;
     [[nodiscard]] virtual std::vector<WorkerRow> rows() = 0;
@@ -57,6 +62,11 @@ class MemoryWorkers final : public WorkerTable {
         ++row->beats;
         row->latest_seconds = now_seconds;
         return true;
+    }
+    void put_back(const WorkerRow& row) override {
+        const std::lock_guard lock(mutex_);
+        if (find(row.number) == rows_.end()) rows_.push_back(row);
+        next_ = std::max(next_, row.number + 1);
     }
     void remove(std::uint64_t number) override {
         const std::lock_guard lock(mutex_);

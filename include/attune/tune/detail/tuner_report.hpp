@@ -82,6 +82,8 @@ ATTUNE_BODY void Tuner::interrupt(std::int64_t number) {
     const std::lock_guard lock(mutex_);
     const auto claim = claim_on(number);
     const TrialRecord& trial = study_.trial(number);
+    // Not in hand here any more, such as one that was told after it was lost: another worker may run it.
+    if (!claim && !trial.finished() && trial.worker != 0) return;
     const bool paused = trial.state == TrialState::paused || trial.decision == Decision::pause;
     if (!lost(number) && !trial.finished() && paused) {
         (void)pause(number, {});

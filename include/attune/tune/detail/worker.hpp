@@ -1,20 +1,24 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "attune/error.hpp"
+#include "attune/storage/detail/process_identity.hpp"
 #include "attune/storage/workers.hpp"
-#include "attune/tune/detail/process_identity.hpp"
 
 namespace attune::detail {
 
@@ -22,8 +26,10 @@ namespace attune::detail {
 /// the others, and leaves when it ends.
 ///
 /// Others are judged by what is seen of them here, not by their clocks: one whose heartbeats stand still for
-/// one and a half of its periods is dead, and so is one whose process is gone from this machine. In memory,
-/// where workers cannot die alone, only simulated clocks judge. Thread-safe.
+/// one and a half of its periods is dead, and so is one whose process is gone from this machine. Silence
+/// counts only while this worker can look: what keeps it from the storage keeps others from their heartbeats.
+/// One whose row is missing is silent, since a crash of the server takes all rows; each worker puts its own
+/// back. In memory, where workers cannot die alone, only simulated clocks judge. Thread-safe.
 class Worker {
   public:
     enum class State { alive, dead, uncertain };
@@ -72,8 +78,12 @@ class Worker {
         const double now = now_();
         if (row_.number == 0 || now - beaten_seconds_ < row_.period_seconds / 2) return;
         beaten_seconds_ = now;
-        // Taken for dead by others: the trials in hand may be lost, further ones get a new number.
-        if (!table_->beat(row_.number, wall_seconds())) row_.number = 0;
+        reach([&] {
+            row_.latest_seconds = wall_seconds();
+            ++row_.beats;  // others see it move, whatever became of the row
+            if (!table_->beat(row_.number, row_.latest_seconds)) table_->put_back(row_);
+        });
+        if (looked_seconds_) *looked_seconds_ += now_() - now;
     }
 
     /// What is known of another worker. Looks at the table, but not more often than it can have changed.
@@ -81,14 +91,21 @@ class Worker {
         if (table_ == nullptr) return State::dead;
         const std::lock_guard lock(mutex_);
         if (number == row_.number) return State::alive;
-        const auto found = seen_.find(number);
-        if (found == seen_.end() || now_() - looked_seconds_ >= row_.period_seconds / 8) look_at_all();
-        return judged(number);
+        if (!seen_.contains(number) || !looked_seconds_ ||
+            now_() - *looked_seconds_ >= row_.period_seconds / 8)
+            look_at_all();
+        // Of one that was never seen nothing is known, so it is given as long as this worker would be.
+        const WorkerRow missing{.number = number, .period_seconds = row_.period_seconds};
+        return judged(
+            seen_.try_emplace(number, Seen{.row = missing, .since_seconds = watched_seconds_}).first->second);
     }
 
     /// Takes the row of a dead worker out.
     void bury(std::uint64_t number) {
-        if (table_ != nullptr && number != 0) table_->remove(number);
+        if (table_ == nullptr || number == 0) return;
+        const std::lock_guard lock(mutex_);
+        seen_.erase(number);
+        table_->remove(number);
     }
 
     [[nodiscard]] double period_seconds() const { return row_.period_seconds; }
@@ -97,7 +114,7 @@ class Worker {
     struct Seen {
         WorkerRow row;
         ProcessState process = ProcessState::unknown;
-        double since_seconds = 0;  ///< when this count of beats was first seen
+        double since_seconds = 0;  ///< when this count of beats was first seen, by watched_seconds_
         bool has_beaten = false;   ///< while it was watched
         bool present = false;
     };
@@ -109,32 +126,57 @@ class Worker {
         return std::chrono::duration<double>(system_clock::now().time_since_epoch()).count();
     }
 
+    /// Calls the table. After a failure it is not known since when it would have failed: the time up to the
+    /// next look that succeeds does not count as watched.
+    template <class Call>
+    void reach(Call&& call) try {
+        call();
+    } catch (const Error&) {
+        looked_seconds_.reset();
+        throw;
+    }
+
+    /// Nor does time count in which nobody looked as often as the thread does, be it that the process stood
+    /// still or that a call waited for the storage.
+    void count_watched(double now) {
+        if (!looked_seconds_) return;
+        const double longest = by_itself_ ? row_.period_seconds / 2 : std::numeric_limits<double>::infinity();
+        watched_seconds_ += std::min(now - *looked_seconds_, longest);
+    }
+
     void look_at_all() {
-        const double now = looked_seconds_ = now_();
+        const double begin = now_();
+        std::vector<WorkerRow> rows;
+        reach([&] { rows = table_->rows(); });
+        count_watched(begin);
+        looked_seconds_ = now_();
         for (auto& [number, seen] : seen_) seen.present = false;
-        for (WorkerRow& row : table_->rows()) {
+        for (WorkerRow& row : rows) {
             auto [at, is_new] = seen_.try_emplace(row.number);
             Seen& seen = at->second;
             if (is_new || seen.row.beats != row.beats) {
-                seen.since_seconds = now;
+                seen.since_seconds = watched_seconds_;
                 seen.has_beaten = !is_new;
             }
             seen.row = std::move(row);
-            seen.process = process_state(seen.row.process);
             seen.present = true;
         }
-        std::erase_if(seen_, [](const auto& entry) { return !entry.second.present; });
+        for (auto& [number, seen] : seen_) seen.process = process_state(seen.row.process);
     }
 
-    State judged(std::uint64_t number) const {
-        const auto found = seen_.find(number);
-        if (found == seen_.end()) return State::dead;  // it left, or somebody buried it
-        if (!judges_by_time_) return State::alive;
-        const Seen& seen = found->second;
+    State judged(const Seen& seen) const {
+        if (!judges_by_time_) return seen.present ? State::alive : State::dead;  // it left
         if (seen.process == ProcessState::gone ||
-            looked_seconds_ - seen.since_seconds > 1.5 * seen.row.period_seconds)
+            watched_seconds_ - seen.since_seconds > 1.5 * seen.row.period_seconds)
             return State::dead;
-        return seen.process == ProcessState::alive || seen.has_beaten ? State::alive : State::uncertain;
+        const bool is_seen = seen.process == ProcessState::alive || seen.has_beaten;
+        return is_seen && seen.present ? State::alive : State::uncertain;
+    }
+
+    /// Whatever keeps the tuner from looking meanwhile.
+    void watch() {
+        const std::lock_guard lock(mutex_);
+        look_at_all();
     }
 
     void beat_until(const std::stop_token& stop) {
@@ -145,6 +187,7 @@ class Worker {
             if (signal.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) return;
             try {
                 beat();
+                watch();
                 look_();
             } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the next call of the tuner meets it too
             }
@@ -159,7 +202,8 @@ class Worker {
     bool judges_by_time_;
     std::function<void()> look_;
     std::map<std::uint64_t, Seen> seen_;
-    double looked_seconds_ = 0;
+    std::optional<double> looked_seconds_{};  ///< at the latest look that succeeded, if nothing failed since
+    double watched_seconds_ = 0;              ///< how long the table was watched
     double beaten_seconds_ = 0;
     std::jthread thread_;
 };

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 namespace attune::detail {
@@ -33,9 +36,12 @@ inline const std::string& process_scope() {
     return scope;
 }
 
+inline std::string process_status(const std::string& process) {
+    return system_text("/proc/" + process + "/stat");
+}
+
 /// When the process began, in the kernel's ticks; empty where there is none, or only its remains.
-inline std::string process_start(const std::string& process) {
-    const std::string status = system_text("/proc/" + process + "/stat");
+inline std::string process_start(const std::string& status) {
     const auto name_end = status.rfind(") ");  // the name may hold anything
     if (name_end == std::string::npos) return {};
     std::size_t at = name_end + 2;
@@ -51,11 +57,17 @@ inline std::string process_start(const std::string& process) {
 inline std::string process_identity() {
     const std::string& scope = process_scope();
     const std::string number = std::to_string(::getpid());
-    const std::string start = process_start(number);
+    const std::string start = process_start(process_status(number));
     return scope.empty() || start.empty() ? std::string{} : scope + number + "/" + start;
 }
 
 enum class ProcessState { alive, gone, unknown };
+
+/// Whether there is a process of this number, be it another user's.
+inline bool process_exists(const std::string& process) {
+    const long number = std::strtol(process.c_str(), nullptr, 10);
+    return number > 0 && (::kill(static_cast<pid_t>(number), 0) == 0 || errno == EPERM);
+}
 
 /// What the operating system knows of a process; nothing where it runs elsewhere.
 inline ProcessState process_state(const std::string& identity) {
@@ -63,8 +75,11 @@ inline ProcessState process_state(const std::string& identity) {
     if (scope.empty() || identity.compare(0, scope.size(), scope) != 0) return ProcessState::unknown;
     const auto slash = identity.find('/', scope.size());
     if (slash == std::string::npos) return ProcessState::unknown;
-    const std::string start = process_start(identity.substr(scope.size(), slash - scope.size()));
-    return start == identity.substr(slash + 1) ? ProcessState::alive : ProcessState::gone;
+    const std::string process = identity.substr(scope.size(), slash - scope.size());
+    const std::string status = process_status(process);
+    // /proc may hide the processes of other users (its mount option hidepid).
+    if (status.empty()) return process_exists(process) ? ProcessState::alive : ProcessState::gone;
+    return process_start(status) == identity.substr(slash + 1) ? ProcessState::alive : ProcessState::gone;
 }
 
 }  // namespace attune::detail
