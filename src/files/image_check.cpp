@@ -187,7 +187,7 @@ bool ImageSetReport::is_clean() const {
 std::string ImageSetReport::text(std::size_t most) const {
     std::string text;
     const auto remark = [](const ImageRemark& entry) { return entry.path.string() + ": " + entry.remark; };
-    add_lines(text, "damaged pictures", damaged, most,
+    add_lines(text, "pictures that cannot be read", damaged, most,
               [](const SkippedFile& file) { return file.path.string() + ": " + file.reason; });
     add_lines(text, "groups of equal pictures", duplicates, most, [](const DuplicateImages& found) {
         std::vector<std::string> names;

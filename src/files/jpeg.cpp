@@ -72,6 +72,7 @@ bool read_header(JpegReader& reader, const unsigned char* bytes, unsigned long s
     jpeg_mem_src(&reader.info, bytes, size);
     jpeg_save_markers(&reader.info, JPEG_APP0 + 1, 0xFFFF);  // where EXIF data is
     jpeg_read_header(&reader.info, TRUE);
+    if (reader.info.jpeg_color_space == JCS_UNKNOWN) ERREXIT(&reader.info, JERR_CONVERSION_NOTIMPL);
     reader.info.out_color_space = reader.info.num_components == 4 ? JCS_CMYK : JCS_RGB;
     reader.info.dct_method = JDCT_ISLOW;
     reader.info.do_fancy_upsampling = TRUE;
@@ -120,8 +121,26 @@ int orientation_of(const JpegReader& reader) {
     return 1;
 }
 
+/// A whole file of a kind that is not read is not called damaged.
 ImageProblem problem_of(const JpegReader& reader) {
-    return ImageProblem("is a damaged or truncated JPEG: " + std::string(reader.message));
+    const int components = reader.info.num_components;
+    switch (reader.errors.msg_code) {
+        case JERR_BAD_PRECISION:
+            return ImageProblem("is a JPEG of " + std::to_string(reader.info.data_precision) +
+                                " bits a channel; 8 are read");
+        case JERR_CONVERSION_NOTIMPL:
+        case JERR_BAD_J_COLORSPACE:
+            return ImageProblem("is a JPEG of " + std::to_string(components) +
+                                (components == 1 ? " channel" : " channels") +
+                                " whose colours are not known; grey, colour and CMYK are read");
+        case JERR_SOF_UNSUPPORTED:
+        case JERR_ARITH_NOTIMPL:
+        case JERR_NOTIMPL:
+        case JERR_NOT_COMPILED:
+            return ImageProblem("is a JPEG of a kind that is not read: " + std::string(reader.message));
+        default:
+            return ImageProblem("is a damaged or truncated JPEG: " + std::string(reader.message));
+    }
 }
 
 /// Asks for the smallest of the sizes 1, 1/2, 1/4 and 1/8 whose shorter side is long enough, and computes it.

@@ -21,6 +21,10 @@ struct Match {
     std::string_view rest;
 };
 
+/// Names come from files that may be anyone's; no network has so many layers, and sums and products of
+/// smaller numbers fit a long.
+constexpr long largest_number = 1'000'000;
+
 std::optional<Match> match(std::string_view pattern, std::string_view name) {
     Match result;
     while (!pattern.empty()) {
@@ -32,7 +36,7 @@ std::optional<Match> match(std::string_view pattern, std::string_view name) {
             const auto digits = std::find_if_not(name.begin(), name.end(), is_digit) - name.begin();
             long value = 0;
             const auto [end, error] = std::from_chars(name.data(), name.data() + digits, value);
-            if (digits == 0 || error != std::errc{}) return std::nullopt;
+            if (digits == 0 || error != std::errc{} || value > largest_number) return std::nullopt;
             result.numbers[static_cast<std::size_t>(pattern[1] - 'a')] = value;
             name.remove_prefix(static_cast<std::size_t>(digits));
             pattern.remove_prefix(3);
@@ -56,14 +60,19 @@ std::optional<Term> term_of(std::string_view text) {
     Term term;
     const auto* at = text.data();
     const auto* end = at + text.size();
-    if (at != end && is_digit(*at)) at = std::from_chars(at, end, term.factor).ptr;
-    if (at == end || !is_letter(*at)) return std::nullopt;
+    if (at != end && is_digit(*at)) {
+        const auto [stop, error] = std::from_chars(at, end, term.factor);
+        if (error != std::errc{}) return std::nullopt;
+        at = stop;
+    }
+    if (at == end || !is_letter(*at) || term.factor > largest_number) return std::nullopt;
     term.letter = *at++;
     if (at == end) return term;
     if (*at != '+' && *at != '-') return std::nullopt;
     const long sign = *at++ == '+' ? 1 : -1;
+    if (at == end || !is_digit(*at)) return std::nullopt;
     const auto [stop, error] = std::from_chars(at, end, term.addend);
-    if (error != std::errc{} || stop != end) return std::nullopt;
+    if (error != std::errc{} || stop != end || term.addend > largest_number) return std::nullopt;
     term.addend *= sign;
     return term;
 }

@@ -62,6 +62,12 @@ Index read_index(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::vector<std::string> shards_of_index(const std::filesystem::path& path) {
+    std::vector<std::string> names;
+    for (const auto& [name, tensors] : read_index(path).tensors_of_file) names.push_back(name);
+    return names;
+}
+
 TensorFile read_sharded_safetensors(const std::filesystem::path& path) {
     auto index = read_index(path);
     TensorFile result;

@@ -11,6 +11,7 @@
 #include "attune/files/sharded_safetensors.hpp"
 #include "attune/files/torch_file.hpp"
 #include "byte_source.hpp"
+#include "json_index.hpp"
 
 namespace attune {
 namespace {
@@ -84,17 +85,6 @@ bool holds_npy_first(const detail::ByteSource& source) {
            source.text_at(30, static_cast<std::size_t>(length)).ends_with(".npy");
 }
 
-/// Whether the file begins as the index of a sharded file does: with a brace, spaces aside. (A safetensors
-/// file would then have a header of more than its 100 MB.)
-bool is_json_object(const detail::ByteSource& source) {
-    const auto start =
-        source.text_at(0, static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), 64)));
-    const auto first = start.find_first_not_of(" \t\r\n");
-    if (first == std::string::npos || start[first] != '{') return false;
-    const auto second = start.find_first_not_of(" \t\r\n", first + 1);
-    return second != std::string::npos && (start[second] == '"' || start[second] == '}');
-}
-
 void strip_wrappers(TensorFile& file) {
     const auto shared = [&](const std::string& prefix) {
         return std::all_of(file.tensors.begin(), file.tensors.end(), [&](const auto& entry) {
@@ -113,6 +103,15 @@ void strip_wrappers(TensorFile& file) {
 
 }  // namespace
 
+bool detail::is_json_object(const ByteSource& source) {
+    const auto start =
+        source.text_at(0, static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), 64)));
+    const auto first = start.find_first_not_of(" \t\r\n");
+    if (first == std::string::npos || start[first] != '{') return false;
+    const auto second = start.find_first_not_of(" \t\r\n", first + 1);
+    return second != std::string::npos && (start[second] == '"' || start[second] == '}');
+}
+
 TensorFile read_weights(const std::filesystem::path& path) {
     const detail::ByteSource source(path);
     if (source.size() == 0) source.fail("is empty: a weights file is needed");
@@ -121,7 +120,7 @@ TensorFile read_weights(const std::filesystem::path& path) {
     // An array of NumPy, or a zip archive whose first entry is one.
     if (start.starts_with("\x93NUMPY")) return read_npy(path);
     if (start.starts_with("PK\x03\x04") && holds_npy_first(source)) return read_npz(path);
-    if (is_json_object(source)) return read_sharded_safetensors(path);
+    if (detail::is_json_object(source)) return read_sharded_safetensors(path);
     // The ninth byte is a compression method in a zip archive and part of the signature in a pickle, never a
     // brace.
     if (start.size() == 9 && start[8] == '{') return read_safetensors(path);

@@ -8,9 +8,12 @@
 
 #include "attune/error.hpp"
 #include "attune/files/atomic_file.hpp"
+#include "attune/files/name_map.hpp"
 #include "attune/files/sha256.hpp"
+#include "attune/files/sharded_safetensors.hpp"
 #include "attune/files/weights.hpp"
 #include "byte_source.hpp"
+#include "json_index.hpp"
 
 namespace attune {
 namespace {
@@ -99,6 +102,16 @@ class Fields {
     std::set<std::string> left_;
 };
 
+WeightsShard shard_of(const json& object, const std::string& where) {
+    WeightsShard shard;
+    Fields fields(object, where);
+    fields.take("name", shard.name, true);
+    fields.take("sha256", shard.sha256, true);
+    fields.take("bytes", shard.bytes, true);
+    fields.finish();
+    return shard;
+}
+
 WeightsRecord record_of(const json& object, const std::string& where) {
     WeightsRecord record;
     Fields fields(object, where);
@@ -110,7 +123,7 @@ WeightsRecord record_of(const json& object, const std::string& where) {
     fields.take("model", record.model);
     fields.take("names", record.names);
     if (const auto* inner = fields.object("preprocessing")) {
-        auto& p = record.preprocessing;
+        auto& p = record.preprocessing.emplace();
         Fields parts(*inner, where + ", preprocessing");
         parts.take("image_size", p.image_size);
         parts.take("resize_size", p.resize_size);
@@ -119,26 +132,65 @@ WeightsRecord record_of(const json& object, const std::string& where) {
         parts.take("std", p.std);
         parts.finish();
     }
+    if (const auto* shards = fields.object("shards")) {
+        if (!shards->is_array()) refuse(where, "has shards that are no list");
+        for (const auto& shard : *shards)
+            record.shards.push_back(
+                shard_of(shard, where + ", shard " + std::to_string(record.shards.size() + 1)));
+    }
     fields.finish();
     return record;
 }
 
 json to_json(const WeightsRecord& record) {
-    const auto& p = record.preprocessing;
     json object{{"path", record.path},
                 {"sha256", record.sha256},
                 {"bytes", record.bytes},
                 {"licence", record.licence},
-                {"source", record.source},
-                {"preprocessing",
-                 {{"image_size", p.image_size},
-                  {"resize_size", p.resize_size},
-                  {"interpolation", p.interpolation},
-                  {"mean", p.mean},
-                  {"std", p.std}}}};
+                {"source", record.source}};
+    if (const auto& p = record.preprocessing)
+        object["preprocessing"] = {{"image_size", p->image_size},
+                                   {"resize_size", p->resize_size},
+                                   {"interpolation", p->interpolation},
+                                   {"mean", p->mean},
+                                   {"std", p->std}};
     if (!record.model.empty()) object["model"] = record.model;
     if (!record.names.empty()) object["names"] = record.names;
+    for (const auto& shard : record.shards)
+        object["shards"].push_back({{"name", shard.name}, {"sha256", shard.sha256}, {"bytes", shard.bytes}});
     return object;
+}
+
+void check_sha256(const std::string& text, const std::string& entry) {
+    if (!is_sha256(text))
+        refuse(entry, "has the SHA-256 '" + text.substr(0, 80) +
+                          "'; 64 hexadecimal digits in lower case are needed");
+}
+
+void verify_file(const std::filesystem::path& path, std::uint64_t recorded_bytes,
+                 const std::string& recorded) {
+    const auto bytes = detail::ByteSource(path).size();
+    if (bytes != recorded_bytes)
+        refuse(path.string(), "has " + std::to_string(bytes) + " bytes; its manifest says " +
+                                  std::to_string(recorded_bytes));
+    const auto hash = sha256_of_file(path);
+    if (hash != recorded)
+        refuse(path.string(), "has the SHA-256 " + hash + "; its manifest says " + recorded);
+}
+
+/// The file with the zoo's names, where the record says that it has another library's.
+TensorFile with_names_of(const WeightsRecord& record, TensorFile file, const std::string& path) {
+    if (record.names.empty()) return file;
+    const auto map = name_map(record.names, record.model);
+    if (!map)
+        refuse(path, "has names of '" + record.names.substr(0, 80) +
+                         "' by its manifest, for which there is no "
+                         "map to the model '" +
+                         record.model.substr(0, 80) + "'");
+    if (!map->fits(file))
+        refuse(path, "has entries that are no names of '" + record.names + "' for the model '" +
+                         record.model + "', as its manifest says");
+    return map->rename(std::move(file));
 }
 
 void check(const std::vector<WeightsRecord>& records, const std::string& where) {
@@ -147,10 +199,9 @@ void check(const std::vector<WeightsRecord>& records, const std::string& where) 
         const auto entry = where + ": the file '" + record.path.substr(0, 200) + "'";
         if (!stays_below(record.path)) refuse(entry, "is no path below the manifest's folder");
         if (!paths.insert(record.path).second) refuse(entry, "is listed twice");
-        if (!is_sha256(record.sha256))
-            refuse(entry, "has the SHA-256 '" + record.sha256.substr(0, 80) +
-                              "'; 64 hexadecimal digits in lower case are needed");
-        for (const double deviation : record.preprocessing.std)
+        check_sha256(record.sha256, entry);
+        for (const auto& shard : record.shards) check_sha256(shard.sha256, entry + ", a shard");
+        for (const double deviation : record.preprocessing.value_or(WeightsPreprocessing{}).std)
             if (!(deviation > 0)) refuse(entry, "has a std that is not above 0");
     }
 }
@@ -214,19 +265,21 @@ std::filesystem::path WeightsManifest::file_of(const WeightsRecord& record) cons
 
 void WeightsManifest::verify(const WeightsRecord& record) const {
     const auto path = file_of(record);
-    const auto bytes = detail::ByteSource(path).size();
-    if (bytes != record.bytes)
-        refuse(path.string(),
-               "has " + std::to_string(bytes) + " bytes; its manifest says " + std::to_string(record.bytes));
-    const auto hash = sha256_of_file(path);
-    if (hash != record.sha256)
-        refuse(path.string(), "has the SHA-256 " + hash + "; its manifest says " + record.sha256);
+    verify_file(path, record.bytes, record.sha256);
+    if (!detail::is_json_object(detail::ByteSource(path))) return;
+    for (const auto& name : shards_of_index(path)) {
+        const auto found = std::ranges::find(record.shards, name, &WeightsShard::name);
+        if (found == record.shards.end())
+            refuse(path.string(), "names the file '" + name.substr(0, 200) + "', which its manifest lacks");
+        verify_file(path.parent_path() / name, found->bytes, found->sha256);
+    }
 }
 
 TensorFile WeightsManifest::load(std::string_view path_or_model) const {
     const auto& found = record(path_or_model);
     verify(found);
-    return state_dict_of(read_weights(file_of(found)));
+    const auto path = file_of(found);
+    return with_names_of(found, state_dict_of(read_weights(path)), path.string());
 }
 
 void WeightsManifest::write(const std::string& name) const {
@@ -245,6 +298,11 @@ WeightsRecord describe_weights(const std::filesystem::path& folder, const std::s
     record.path = path;
     record.bytes = detail::ByteSource(folder / path).size();
     record.sha256 = sha256_of_file(folder / path);
+    if (!detail::is_json_object(detail::ByteSource(folder / path))) return record;
+    const auto place = (folder / path).parent_path();
+    for (const auto& name : shards_of_index(folder / path))
+        record.shards.push_back(
+            {name, sha256_of_file(place / name), detail::ByteSource(place / name).size()});
     return record;
 }
 

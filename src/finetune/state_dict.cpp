@@ -15,6 +15,7 @@
 #include "state_names.hpp"
 #include "tensor_source.hpp"
 #include "train/auxiliary_heads.hpp"
+#include "zoo/position_grid.hpp"
 
 namespace attune {
 namespace {
@@ -176,6 +177,47 @@ StateDictReport load(torch::nn::Module& module, const Sources& file, const LoadO
     return std::move(plan.report);
 }
 
+/// The entries of a file, with positions of pictures of another size interpolated for the network.
+class FittedPositions {
+  public:
+    FittedPositions(const Network& network, const TensorFile& file, const LoadOptions& options) {
+        const auto parameters = network.named_parameters();
+        const auto* wanted = parameters.find(detail::position_grid_name);
+        for (const auto& source : sources_of(file)) {
+            const bool is_grid =
+                wanted != nullptr && renamed(source.name, options) == detail::position_grid_name;
+            if (is_grid && resize(source, wanted->sizes().vec())) {
+                sources_.push_back({source.name, resized_.dtype, resized_.shape, resized_.bytes});
+                file_image_size_ = image_size_in(network, file, options);
+            } else {
+                sources_.push_back(source);
+            }
+        }
+    }
+    FittedPositions(const FittedPositions&) = delete;
+    FittedPositions& operator=(const FittedPositions&) = delete;
+
+    [[nodiscard]] const Sources& sources() const { return sources_; }
+
+    /// Side of the pictures of a file whose positions were interpolated.
+    [[nodiscard]] std::optional<std::int64_t> file_image_size() const { return file_image_size_; }
+
+  private:
+    /// Whether the entry is a grid of another size than is wanted.
+    bool resize(const Source& source, const std::vector<std::int64_t>& wanted) {
+        const auto places = detail::places_of(wanted), offered = detail::places_of(source.shape);
+        if (!places || !offered || places == offered || source.shape[2] != wanted[2] ||
+            !is_real(source.dtype))
+            return false;
+        resized_ = to_tensor_data(detail::resized_positions(tensor_of(source), *places));
+        return true;
+    }
+
+    TensorData resized_;
+    Sources sources_;
+    std::optional<std::int64_t> file_image_size_;
+};
+
 }  // namespace
 
 bool detail::has_auxiliary_heads(const TensorFile& file, const Network& network, const LoadOptions& options) {
@@ -238,6 +280,8 @@ std::string StateDictReport::summary() const {
     if (const auto names = rest(dropped); !names.empty()) text += "; dropped: " + names_text(names);
     if (const auto names = rest(kept); !names.empty())
         text += "; not in the file and kept: " + names_text(names);
+    if (file_image_size)
+        text += fmt::format("; positions of pictures of {0} x {0} pixels interpolated", *file_image_size);
     return new_head ? text + "; " + head_text(*new_head) : text;
 }
 
@@ -251,6 +295,20 @@ StateDictReport load_state_dict(torch::nn::Module& module, const MappedSafetenso
     return load(module, sources_of(file), options);
 }
 
+std::optional<std::int64_t> image_size_in(const Network& network, const TensorFile& file,
+                                          const LoadOptions& options) {
+    const auto parameters = network.named_parameters();
+    if (!parameters.contains(detail::position_grid_name) || !parameters.contains(detail::patch_name))
+        return {};
+    for (const auto& [name, data] : file.tensors) {
+        if (renamed(name, options) != detail::position_grid_name) continue;
+        const auto places = detail::places_of(data.shape);
+        if (!places) return std::nullopt;
+        return *places * parameters[detail::patch_name].size(2);
+    }
+    return std::nullopt;
+}
+
 StateDictReport load_pretrained(Network& network, const TensorFile& file, std::int64_t classes,
                                 LoadOptions options) {
     if (classes < 1) throw InvalidOption(fmt::format("classes is {}; a head needs at least 1", classes));
@@ -258,12 +316,20 @@ StateDictReport load_pretrained(Network& network, const TensorFile& file, std::i
     const auto head = network.head_name() + ".";
     options.ignore.push_back(head);
     options.allow_missing.push_back(head);
-    if (!detail::has_auxiliary_heads(file, network, options)) network.drop_auxiliary_heads();
+    const bool has_auxiliary_heads = detail::has_auxiliary_heads(file, network, options);
     for (const auto& auxiliary : network.auxiliary_heads()) {
         options.ignore.push_back(auxiliary.name + ".");
-        options.allow_missing.push_back(auxiliary.name + ".");
+        options.allow_missing.push_back(has_auxiliary_heads ? auxiliary.name + "."
+                                                            : detail::prefix_of(auxiliary));
     }
-    auto report = load_state_dict(network, file, options);
+    const FittedPositions positions(network, file, options);
+    auto report = load(network, positions.sources(), options);
+    report.file_image_size = positions.file_image_size();
+    // Only now, since a file that is refused leaves the network whole.
+    if (!has_auxiliary_heads) {
+        std::erase_if(report.kept, [&](const auto& name) { return detail::is_auxiliary(network, name); });
+        network.drop_auxiliary_heads();
+    }
     report.new_head = NewHead{network.head_name(), classes, {}};
     for (const auto& [name, data] : file.tensors)
         if (renamed(name, options) == head + "weight" && !data.shape.empty())

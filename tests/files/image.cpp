@@ -251,6 +251,17 @@ TEST_CASE("pictures that cannot be taken are named") {
     CHECK(read_image(path, 1200).width == 40);
     CHECK(problem("GIF89a").find("no JPEG or PNG") != std::string::npos);
     CHECK(problem("").find("empty") != std::string::npos);
+    // Whole files of a kind that is not read are not called damaged.
+    CHECK(problem(encode_jpeg(8, 8, 2, std::vector<unsigned char>(128, 1)))
+              .ends_with(
+                  "is a JPEG of 2 channels whose colours are not known; grey, colour and CMYK are read"));
+    CHECK_THROWS_AS((void)read_image_info(path), FileError);
+    std::string deep = encode_jpeg(8, 8, 1, std::vector<unsigned char>(64, 1));
+    deep[deep.find("\xFF\xC0") + 4] = 12;
+    CHECK(problem(deep).ends_with("is a JPEG of 12 bits a channel; 8 are read"));
+    std::string lossless = encode_jpeg(8, 8, 1, std::vector<unsigned char>(64, 1));
+    lossless[lossless.find("\xFF\xC0") + 1] = '\xC3';
+    CHECK(problem(lossless).find("is a JPEG of a kind that is not read") != std::string::npos);
     // A picture of 65500 x 65500 pixels in a few bytes of header is refused before anything is allocated.
     std::string large = encode_jpeg(8, 8, 1, std::vector<unsigned char>(64, 1));
     const std::size_t frame = large.find("\xFF\xC0");

@@ -12,8 +12,8 @@
 
 namespace attune::test {
 
-/// A JPEG of `components` channels (1 grey, 3 RGB, 4 inverted CMYK as Adobe programs write it), rows as
-/// given.
+/// A JPEG of `components` channels (1 grey, 2 of no known colours, 3 RGB, 4 inverted CMYK as Adobe programs
+/// write it), rows as given.
 inline std::string encode_jpeg(unsigned width, unsigned height, int components,
                                std::vector<unsigned char> pixels, bool progressive = false) {
     jpeg_compress_struct info{};
@@ -26,7 +26,8 @@ inline std::string encode_jpeg(unsigned width, unsigned height, int components,
     info.image_width = width;
     info.image_height = height;
     info.input_components = components;
-    info.in_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
+    constexpr J_COLOR_SPACE spaces[] = {JCS_GRAYSCALE, JCS_UNKNOWN, JCS_RGB, JCS_CMYK};
+    info.in_color_space = spaces[components - 1];
     jpeg_set_defaults(&info);
     if (components == 4) jpeg_set_colorspace(&info, JCS_YCCK);
     jpeg_set_quality(&info, 98, TRUE);

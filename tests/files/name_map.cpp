@@ -40,6 +40,10 @@ TEST_CASE("rules capture numbers and rests, and the first that fits counts") {
         CHECK_FALSE(map.apply(other).has_value());
     // A number that fits no integer is no number.
     CHECK_FALSE(map.apply("b99999999999999999999999.w").has_value());
+    // Nor is one that no network counts to: twice the largest long would be no long.
+    CHECK_FALSE(map.apply("stages.9223372036854775807.down.bias").has_value());
+    CHECK_FALSE(map.apply("stages.1000001.down.bias").has_value());
+    CHECK(mapped(map, "stages.1000000.blocks.0.gamma") == "features.2000001.0.scale");
 }
 
 TEST_CASE("rules that are written wrongly are refused") {
@@ -55,6 +59,9 @@ TEST_CASE("rules that are written wrongly are refused") {
                                   {"a{x}", "b{y}"},
                                   {"a{x}", "b{x"},
                                   {"a{x}", "b{x*2}"},
+                                  {"a{x}", "b{9223372036854775807x}"},
+                                  {"a{x}", "b{99999999999999999999x}"},
+                                  {"a{x}", "b{x-9223372036854775807}"},
                                   {"a{x}", "b{}"}})
         CHECK_THROWS_AS(NameMap({rule}), InvalidOption);
 }

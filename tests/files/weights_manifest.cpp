@@ -36,7 +36,7 @@ struct Sample {
         record.licence = "MIT";
         record.source = "made here";
         record.model = "resnet20";
-        record.preprocessing.image_size = 32;
+        record.preprocessing = WeightsPreprocessing{.image_size = 32};
         WeightsManifest(folder.path(), {record}).write("weights.json");
     }
 
@@ -77,7 +77,8 @@ TEST_CASE("a manifest finds, verifies and loads its files") {
     const auto& record = manifest.record("resnet20");
     CHECK(record.path == "net.safetensors");
     CHECK(record.licence == "MIT");
-    CHECK(record.preprocessing.image_size == 32);
+    REQUIRE(record.preprocessing.has_value());
+    CHECK(record.preprocessing->image_size == 32);
     CHECK(record.sha256 == sha256_of_file(sample.folder.path() / "net.safetensors"));
     CHECK(manifest.load("net.safetensors").find("w") != nullptr);
     CHECK(holds(error_of([&] { (void)manifest.record("vgg11"); }), "net.safetensors (resnet20)"));
@@ -97,6 +98,52 @@ TEST_CASE("every load verifies size and hash") {
     CHECK(holds(error_of([&] { (void)manifest.load("resnet20"); }), "cannot be opened"));
 }
 
+TEST_CASE("the files that an index names are verified with it") {
+    const TemporaryFolder folder;
+    const auto at = [&](const std::string& name) { return folder.path() / name; };
+    for (const char* name : {"a", "b"}) {
+        TensorFile file;
+        file.tensors.emplace_back(name, TensorData{DType::u8, {1}, {std::byte{7}}});
+        write_safetensors(at(std::string(name) + ".safetensors"), file);
+    }
+    write_text(at("net.index.json"), R"({"weight_map": {"a": "a.safetensors", "b": "b.safetensors"}})");
+    const auto described = describe_weights(folder.path(), "net.index.json");
+    REQUIRE(described.shards.size() == 2);
+    CHECK_FALSE(described.preprocessing.has_value());
+    CHECK(described.shards[1].name == "b.safetensors");
+    CHECK(described.shards[1].sha256 == sha256_of_file(at("b.safetensors")));
+    WeightsManifest(folder.path(), {described}).write("weights.json");
+    const auto manifest = WeightsManifest::read(at("weights.json"));
+    CHECK(manifest.load("net.index.json").find("b") != nullptr);
+
+    auto bytes = read_text(at("b.safetensors"));
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    write_text(at("b.safetensors"), bytes);
+    const auto message = error_of([&] { (void)manifest.load("net.index.json"); });
+    CHECK(message.starts_with(at("b.safetensors").string()));
+    CHECK(holds(message, "SHA-256"));
+    auto lacking = described;
+    lacking.shards.pop_back();
+    CHECK(holds(error_of([&] { WeightsManifest(folder.path(), {lacking}).verify(lacking); }),
+                "names the file 'b.safetensors', which its manifest lacks"));
+}
+
+TEST_CASE("entries get the zoo's names where the manifest says whose names they have") {
+    const TemporaryFolder folder;
+    TensorFile file;
+    file.tensors.emplace_back("blocks.3.attn.qkv.bias", TensorData{DType::u8, {1}, {std::byte{7}}});
+    write_safetensors(folder.path() / "net.safetensors", file);
+    auto record = describe_weights(folder.path(), "net.safetensors");
+    record.names = "timm";
+    const auto load = [&](const std::string& model) {
+        record.model = model;
+        return WeightsManifest(folder.path(), {record}).load("net.safetensors");
+    };
+    CHECK(load("vit_b_16").find("encoder.layers.encoder_layer_3.self_attention.in_proj_bias") != nullptr);
+    CHECK(holds(error_of([&] { (void)load("resnet50"); }), "no map to the model 'resnet50'"));
+    CHECK(holds(error_of([&] { (void)load("convnext_tiny"); }), "no names of 'timm'"));
+}
+
 TEST_CASE("a manifest that breaks a rule is refused, with path, entry and rule") {
     const Sample sample;
     CHECK(holds(sample.error([](json& j) { j["attune_weights"] = 2; }), "version 2"));
@@ -110,6 +157,15 @@ TEST_CASE("a manifest that breaks a rule is refused, with path, entry and rule")
     CHECK(
         holds(sample.error([](json& j) { j["files"][0]["path"] = "/net"; }), "below the manifest's folder"));
     CHECK(holds(sample.error([](json& j) { j["files"][0]["sha256"] = "AB"; }), "64 hexadecimal digits"));
+    CHECK(holds(sample.error([](json& j) {
+        j["files"][0]["shards"] = {{{"name", "x"}, {"sha256", "AB"}, {"bytes", 1}}};
+    }),
+                "a shard: has the SHA-256 'AB'"));
+    CHECK(holds(sample.error([](json& j) { j["files"][0]["shards"] = 1; }), "shards that are no list"));
+    CHECK(holds(sample.error([](json& j) {
+        j["files"][0]["shards"] = {{{"name", "x"}}};
+    }),
+                "shard 1: lacks the key sha256"));
     CHECK(holds(sample.error([](json& j) { j["files"].push_back(j["files"][0]); }), "listed twice"));
     CHECK(holds(sample.error([](json& j) { j["files"][0]["preprocessing"]["mean"] = {1, 2}; }), "mean"));
     CHECK(holds(sample.error([](json& j) { j["files"][0]["preprocessing"]["std"] = {1, 0, 1}; }), "above 0"));

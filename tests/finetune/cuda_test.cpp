@@ -14,6 +14,7 @@
 #include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/fit.hpp"
 #include "attune/finetune/train/process_group.hpp"
+#include "attune/finetune/train/range_test.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
 #include "finetune/support/fitted.hpp"
 #include "support/doctest_torch.hpp"
@@ -142,6 +143,40 @@ TEST_CASE("half precision learns, on a device too") {
             CHECK(torch::isfinite(parameter).all().item<bool>());
         }
     }
+}
+
+TEST_CASE("half precision leaves out what overflows once, and ends where nothing else comes") {
+    if (without_cuda()) return;
+    const TrainingSet set{striped_images(90)};
+    auto recipe = sgd_recipe();
+    recipe.precision = Precision::float16;
+    recipe.epochs = 40;
+    recipe.batch_size = 8;
+    TinyNetwork diverging(3);
+    recipe.learning_rate = 1e12;
+    const auto result = fit(diverging, set, recipe, {.device = "cuda"});
+    CHECK(result.end == FitEnd::not_finite);
+    CHECK(result.steps >= 30);
+    CHECK(result.epochs_run < recipe.epochs);
+}
+
+TEST_CASE("a range test leaves a network where it was, and a teacher goes where its student is") {
+    if (without_cuda()) return;
+    const TrainingSet set{striped_images(60)};
+    TinyNetwork network(5);
+    network.to(torch::kCUDA);
+    const auto before = values_of(network);
+    (void)learning_rate_range_test(network, set, sgd_recipe(), {.steps = 6}, {.device = "cuda"});
+    for (const auto& [name, value] : values_of(network)) {
+        CHECK(value.is_cuda());
+        CHECK(torch::equal(value, before.at(name)));
+    }
+    auto recipe = sgd_recipe();
+    recipe.distillation_weight = 0.5;
+    TrainingSet taught = set;
+    taught.teacher = std::make_shared<TinyNetwork>(3);
+    check_like_processor(taught, recipe, 2e-2);
+    for (const auto& parameter : taught.teacher->parameters()) CHECK(parameter.is_cpu());
 }
 
 TEST_CASE("a training on a device goes on from its checkpoint") {

@@ -178,6 +178,37 @@ TEST_CASE("groups stay together in splits and folds, and shares are met as group
     CHECK_THROWS_AS((void)grouped_split(labels, std::vector<std::string>{"x"}, rows, {}, 1), InvalidOption);
 }
 
+TEST_CASE("no fold of groups is empty, and folds are balanced by class and in all") {
+    const auto fold_sizes = [](std::int64_t classes, std::int64_t groups_each, std::int64_t folds,
+                               std::uint64_t seed) {
+        std::vector<std::int64_t> labels;
+        std::vector<std::string> groups, names;
+        for (std::int64_t k = 0; k < classes; ++k) {
+            names.push_back(fmt::format("c{}", k));
+            for (std::int64_t g = 0; g < groups_each; ++g)
+                labels.push_back(k), groups.push_back(fmt::format("{}/{}", k, g));
+        }
+        SplitRows all;
+        for (std::int64_t row = 0; row < std::ssize(labels); ++row) all.train.push_back(row);
+        const ImageData data(torch::zeros({std::ssize(labels), 3, 8, 8}, torch::kUInt8), labels, names, {},
+                             all, {.image_size = 8});
+        std::vector<std::size_t> sizes;
+        for (const auto& fold : cross_validation(data.with_groups(groups), folds, seed)) {
+            sizes.push_back(fold.split().validation.size());
+            for (std::int64_t k = 0; k < classes; ++k)
+                CHECK(count_of(fold.split().validation, labels, k) <= (groups_each + folds - 1) / folds);
+        }
+        std::ranges::sort(sizes);
+        return sizes;
+    };
+    for (std::uint64_t seed = 0; seed < 5; ++seed) {
+        CHECK(fold_sizes(10, 3, 5, seed) == std::vector<std::size_t>{6, 6, 6, 6, 6});
+        CHECK(fold_sizes(2, 4, 5, seed) == std::vector<std::size_t>{1, 1, 2, 2, 2});
+        CHECK(fold_sizes(3, 2, 5, seed) == std::vector<std::size_t>{1, 1, 1, 1, 2});
+        CHECK_THROWS_WITH_AS(fold_sizes(2, 1, 2, seed), doctest::Contains("too few groups"), InvalidOption);
+    }
+}
+
 TEST_CASE("pictures that are read on demand are the same, with any threads and any memory") {
     const test::TemporaryFolder folder;
     for (int i = 0; i < 24; ++i) {
@@ -321,6 +352,13 @@ TEST_CASE("pictures in two parts, two labels for one and classes that a part lac
     CHECK(remarks[0].find("p3 (as p0), p4 (as p0), p5 (as p0)") != std::string::npos);
     CHECK(remarks[1].find("1 picture of the test part is in the train part too") != std::string::npos);
     CHECK(remarks[2].find("1 picture of the test part is in the validation part too") != std::string::npos);
+
+    const auto grouped = remarked(
+        data(labels, {{0, 1, 2}, {7, 8, 9}, {}}).with_groups({"p", "q", "", "", "", "", "", "q", "", "p"}));
+    REQUIRE(grouped.size() == 1);
+    CHECK(grouped[0] ==
+          "2 groups of the validation part have pictures in the train part too, so accuracy there flatters: "
+          "p, q");
 
     const auto contradicting = remarked(data(labels, {{0, 1, 2, 3, 4, 5}, {}, {}}));
     REQUIRE(contradicting.size() == 1);  // row 3 has row 0's label

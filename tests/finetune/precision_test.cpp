@@ -74,6 +74,22 @@ TEST_CASE("the scale of half-precision gradients falls where they overflow and g
     CHECK(scale.scale == 8);
 }
 
+TEST_CASE("a scale under which nothing becomes finite is exhausted before it vanishes") {
+    auto weight = torch::zeros({1}).requires_grad_(true);
+    const std::vector<OptimizerGroup> groups{{{weight}, 1, 0}};
+    GradientScale scale;
+    int left_out = 0;
+    for (; !scale.is_exhausted() && left_out < 1000; ++left_out) {
+        weight.mutable_grad() = torch::full({1}, std::numeric_limits<float>::quiet_NaN());
+        CHECK_FALSE(scale.unscale(groups));
+    }
+    CHECK(left_out == 30);  // 2^16 to below 1e-4
+    CHECK(scale.scale > 0);
+    scale.back_off();
+    CHECK(scale.is_exhausted());
+    CHECK(scale.good_updates == 0);
+}
+
 TEST_CASE("a range test names a rate and leaves no trace") {
     const OneThread one;
     const TrainingSet set{test::striped_images(90)};
@@ -110,6 +126,13 @@ TEST_CASE("a range test names a rate and leaves no trace") {
     CHECK(again.losses == seen.losses);
     CHECK_THROWS_AS(learning_rate_range_test(network, set, recipe, {.lowest = 1, .highest = 0.5}),
                     InvalidOption);
+    // Of the schedule nothing holds: neither the momentum that it moves nor what thaws when.
+    recipe.schedule.kind = ScheduleKind::one_cycle;
+    recipe.schedule.lowest_momentum = 0.1;
+    recipe.thaw_every_epochs = 1;
+    const auto scheduled =
+        learning_rate_range_test(network, set, recipe, {.lowest = 1e-5, .highest = 1000, .steps = 60});
+    CHECK(scheduled.losses == seen.losses);
 }
 
 TEST_CASE("what a network draws itself is a function of the recipe's seed") {

@@ -208,6 +208,43 @@ TEST_CASE("stochastic weight averaging keeps the mean of the epochs and makes it
           doctest::Approx(result.validation_loss).epsilon(1e-4));
 }
 
+TEST_CASE("a fit that is cancelled leaves weights with their own batch statistics, no means of epochs") {
+    const OneThread one;
+    const TrainingSet set{test::striped_images(60)};
+    auto recipe = quick_recipe(0);
+    recipe.epochs = 5;
+    recipe.restore_best = false;
+    const auto cancelled = [&] {
+        std::stop_source source;
+        FitOptions options{.stop = source.get_token()};
+        options.on_update = [&](const UpdateReport& report) {
+            if (report.step == 9) source.request_stop();
+        };
+        TinyNetwork network(3);
+        CHECK(fitted(network, set, recipe, options).end == FitEnd::cancelled);
+        return values_of(network);
+    };
+    const auto plain = cancelled();
+    recipe.swa_from = 0.2;
+    CHECK(distance_between(plain, cancelled()) == 0);
+}
+
+TEST_CASE("low-rank corrections are not trained with what is about weights") {
+    const auto refused = [](const char* name, auto set) {
+        Recipe recipe;
+        recipe.lora_rank = 2;
+        CHECK_NOTHROW(recipe.validate());
+        set(recipe);
+        CHECK_THROWS_WITH_AS(recipe.validate(), doctest::Contains(name), InvalidOption);
+        recipe.lora_rank = 0;
+        CHECK_NOTHROW(recipe.validate());
+    };
+    refused("recipe.l1", [](Recipe& recipe) { recipe.l1 = 0.1; });
+    refused("recipe.l2_pretrained", [](Recipe& recipe) { recipe.l2_pretrained = 0.1; });
+    refused("recipe.ema_decay", [](Recipe& recipe) { recipe.ema_decay = 0.9; });
+    refused("recipe.swa_from", [](Recipe& recipe) { recipe.swa_from = 0.5; });
+}
+
 TEST_CASE("a recipe's stochastic depth is the network's, less towards the first branch") {
     /// Its second stage is the residual branch that may be left out.
     class Residual : public TinyNetwork {

@@ -93,11 +93,10 @@ const std::map<std::string, std::function<void(Recipe&)>>& recipes() {
              r.schedule.warm_up_epochs = 1;
              r.thaw_rise_epochs = 0.5;
          }},
-        {"low rank, momentum that moves, averages",
+        {"low rank, momentum that moves",
          [](Recipe& r) {
              r.frozen_stages = 1;
              r.lora_rank = 2;
-             r.ema_decay = 0.5;
              r.optimizer = OptimizerKind::radam;
              r.schedule.kind = ScheduleKind::one_cycle;
              r.schedule.lowest_momentum = 0.6;

@@ -11,6 +11,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/zoo/model_zoo.hpp"
+#include "attune/finetune/zoo/vit.hpp"
 
 using namespace attune;
 
@@ -222,6 +223,51 @@ TEST_CASE("pretrained weights go under a fresh head") {
     CHECK_FALSE(torch::equal(entry_of(*target, "classifier.1.weight"),
                              entry_of(*source, "classifier.1.weight").slice(0, 0, 6)));
     CHECK_THROWS_AS(load_pretrained(*target, state_dict(*source), 0), InvalidOption);
+}
+
+TEST_CASE("a file that is refused leaves auxiliary heads where they are") {
+    auto network = ModelZoo::standard().make("googlenet", 3);
+    auto file = state_dict(*network);
+    std::erase_if(file.tensors, [](const auto& entry) { return entry.first.starts_with("aux"); });
+    auto damaged = file;
+    erase(damaged, "conv1.conv.weight");
+    CHECK_THROWS_AS(load_pretrained(*network, damaged, 2), FileError);
+    CHECK(network->auxiliary_heads().size() == 2);
+    CHECK(network->classes() == 3);
+    const auto report = load_pretrained(*network, file, 2);
+    CHECK(report.fits());
+    CHECK(report.kept == std::vector<std::string>{"fc.weight", "fc.bias"});
+    CHECK(network->auxiliary_heads().empty());
+    CHECK_FALSE(network->named_parameters().contains("aux1.fc2.weight"));
+}
+
+TEST_CASE("weights of a vision transformer fit pictures of other sizes") {
+    const auto transformer = [](std::int64_t side) {
+        return vit({.image_size = side, .patch = 8, .layers = 1, .heads = 2, .width = 8, .hidden = 16}, 5);
+    };
+    const auto source = transformer(32);
+    const auto file = state_dict(*source);
+    const auto target = transformer(16);
+    target->set_image_size(48);
+    CHECK(image_size_in(*target, file) == 32);
+    const auto report = load_pretrained(*target, file, 3);
+    CHECK(report.fits());
+    CHECK(report.file_image_size == 32);
+    CHECK(report.summary().find("positions of pictures of 32 x 32 pixels interpolated") != std::string::npos);
+    CHECK(target->input.image_size == 48);
+    CHECK(target->forward(torch::zeros({1, 3, 48, 48})).size(1) == 3);
+    source->set_image_size(48);
+    CHECK(
+        torch::equal(entry_of(*target, "encoder.pos_embedding"), entry_of(*source, "encoder.pos_embedding")));
+
+    const auto same = transformer(32);
+    CHECK_FALSE(load_pretrained(*same, file, 3).file_image_size.has_value());
+    auto odd = file;
+    for (auto& [name, data] : odd.tensors)
+        if (name == "encoder.pos_embedding") data.shape = {1, 8, 17};  // no square grid
+    CHECK_FALSE(image_size_in(*target, odd).has_value());
+    CHECK_THROWS_AS(load_pretrained(*target, odd, 3), FileError);
+    CHECK_FALSE(image_size_in(*make("resnet20", 10), file).has_value());
 }
 
 TEST_CASE("a trunk without a head is complete") {

@@ -43,6 +43,61 @@ std::size_t files_in(const std::filesystem::path& folder) {
 
 }  // namespace
 
+TEST_CASE("making a task's network leaves the host's random numbers as they were") {
+    FineTuningTask task{.model = "resnet20", .data = test::striped_images(60, 2, 32)};
+    torch::manual_seed(9);
+    const auto expected = torch::rand({4});
+    torch::manual_seed(9);
+    const auto first = task.make_network();
+    CHECK(torch::equal(torch::rand({4}), expected));
+    const auto second = task.make_network();
+    CHECK(torch::equal(test::all_values(*first), test::all_values(*second)));
+    task.preprocessing = WeightsPreprocessing{.mean = {0.1, 0.2, 0.3}, .std = {0.5, 0.6, 0.7}};
+    CHECK(task.make_network()->input.mean == task.preprocessing->mean);
+    CHECK(task.make_network()->input.std == task.preprocessing->std);
+    task.recipe.seed = 2;
+    CHECK_FALSE(torch::equal(test::all_values(*first), test::all_values(*task.make_network())));
+}
+
+TEST_CASE("a task on grey pictures trains and saves a network of one channel") {
+    const test::TemporaryFolder folder;
+    auto pixels =
+        test::striped_images(60, 2, 32).pixels().narrow(1, 0, 1).expand({60, 3, 32, 32}).contiguous();
+    const auto like = test::striped_images(60, 2, 32);
+    FineTuningTask task{.model = "resnet20",
+                        .data = {pixels, like.labels(), like.classes(), {}, like.split(), like.framing()},
+                        .input_channels = 1};
+    const auto colour = FineTuningTask{.model = "resnet20", .data = task.data}.make_network();
+    const auto grey = task.make_network();
+    CHECK(grey->named_parameters()["conv1.weight"].size(1) == 1);
+    // Where all channels have the same statistics, grey pictures give what they gave in colour.
+    for (auto* network : {colour.get(), grey.get()}) {
+        network->input.mean = {0.5, 0.5, 0.5};
+        network->input.std = {0.25, 0.25, 0.25};
+    }
+    const auto& rows = task.data.split().test;
+    CHECK(torch::allclose(compute_logits(*grey, task.data, rows), compute_logits(*colour, task.data, rows),
+                          1e-4, 1e-4));
+    Recipe recipe;
+    recipe.frozen_stages = 0;
+    recipe.epochs = 3;
+    const auto result = fit(*grey, {task.data}, recipe);
+    CHECK(result.end == FitEnd::completed);
+    CHECK(result.history.back().numbers.at("train_loss") < result.history.front().numbers.at("train_loss"));
+    save_model(folder.path() / "grey.safetensors", *grey,
+               {.architecture = "resnet20",
+                .classes = task.data.classes(),
+                .framing = task.data.framing(),
+                .recipe = recipe.to_text()});
+    const auto loaded = load_model(folder.path() / "grey.safetensors");
+    CHECK(loaded.network->input.channels == 1);
+    const std::vector<std::int64_t> first{rows.front()};
+    CHECK(loaded.predict(task.data.picture(first[0])).logits[0] ==
+          doctest::Approx(compute_logits(*grey, task.data, first)[0][0].item<double>()));
+    grey->set_input_channels(4);
+    CHECK_THROWS_WITH_AS(fit(*grey, {task.data}, recipe), doctest::Contains("4 channels"), InvalidOption);
+}
+
 TEST_CASE("parameters of a space set the options of a recipe that have their names") {
     SearchSpace space;
     space.continuous("learning_rate", 1e-5, 1.0);

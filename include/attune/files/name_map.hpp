@@ -13,8 +13,9 @@ namespace attune {
 /// How one library's names of parameters become another's.
 ///
 /// A rule is a pattern and what takes its place. In a pattern `{s}` (any single letter) stands for a whole
-/// number and a `*` at the end for whatever follows; in the replacement `{s}`, `{s+1}`, `{2s}` and `{2s+1}`
-/// give numbers that depend on it, and `*` the same rest. The first rule that fits a name counts.
+/// number of at most a million and a `*` at the end for whatever follows; in the replacement `{s}`, `{s+1}`,
+/// `{2s}` and `{2s+1}` give numbers that depend on it, and `*` the same rest. The first rule that fits a name
+/// counts.
 class NameMap {
   public:
     struct Rule {

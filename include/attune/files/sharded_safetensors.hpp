@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "attune/files/tensor_data.hpp"
 
@@ -15,5 +17,8 @@ namespace attune {
 /// files outside its folder; tensors that its file has not, and tensors of a file that the index does not
 /// name. Thread-safe.
 [[nodiscard]] TensorFile read_sharded_safetensors(const std::filesystem::path& index);
+
+/// The names of those files, ascending. Throws FileError for an index that is refused for itself.
+[[nodiscard]] std::vector<std::string> shards_of_index(const std::filesystem::path& index);
 
 }  // namespace attune

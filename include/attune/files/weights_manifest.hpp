@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,13 @@ struct WeightsPreprocessing {
     std::array<double, 3> std{0.229, 0.224, 0.225};
 };
 
+/// One of the files that the index of a sharded weights file names.
+struct WeightsShard {
+    std::string name;    ///< in the folder of the index
+    std::string sha256;  ///< 64 hexadecimal digits
+    std::uint64_t bytes = 0;
+};
+
 /// What is known of one weights file.
 struct WeightsRecord {
     std::string path;    ///< relative to the manifest's folder
@@ -29,16 +37,19 @@ struct WeightsRecord {
     std::string source;   ///< where it came from
     std::string model{};  ///< the network's name in the zoo; may be empty
     std::string names{};  ///< of the entries, where they are not the network's own: a name map such as "timm"
-    WeightsPreprocessing preprocessing{};
+    std::optional<WeightsPreprocessing> preprocessing{};  ///< where it is known
+    std::vector<WeightsShard> shards{};  ///< where the file is an index (see read_sharded_safetensors)
 };
 
 /// A list of weights files with what is known of them, and the only door to them: every load verifies size
-/// and SHA-256 first. Nothing is downloaded. Thread-safe but for the assignment.
+/// and SHA-256 first, of an index with those of the files that it names. Nothing is downloaded. Thread-safe
+/// but for the assignment.
 class WeightsManifest {
   public:
     /// Reads a manifest: a JSON object with `attune_weights` (the format's version, 1) and `files`, a list of
-    /// objects with path, sha256, bytes, licence and source, perhaps model, names and preprocessing (with
-    /// image_size, resize_size, interpolation, mean and std). Throws FileError that begins with the path and
+    /// objects with path, sha256, bytes, licence and source, perhaps model, names, preprocessing (with
+    /// image_size, resize_size, interpolation, mean and std) and shards (a list of objects with name, sha256
+    /// and bytes). Throws FileError that begins with the path and
     /// names the entry and the rule: keys missing, unknown or of another type, paths that leave the folder or
     /// occur twice, hashes of another form, files above 16 MiB.
     [[nodiscard]] static WeightsManifest read(const std::filesystem::path& path);
@@ -56,10 +67,13 @@ class WeightsManifest {
     /// Where the file of a record lies.
     [[nodiscard]] std::filesystem::path file_of(const WeightsRecord& record) const;
 
-    /// Throws FileError where the file is missing or its size or hash is not the recorded one.
+    /// Throws FileError where the file, or one that it names as an index, is missing, its size or hash is not
+    /// the recorded one, or the record lacks it.
     void verify(const WeightsRecord& record) const;
 
-    /// `verify`, then `state_dict_of(read_weights(...))`.
+    /// `verify`, then `state_dict_of(read_weights(...))`, with the zoo's names where the record says whose
+    /// names the entries have (WeightsRecord::names). Throws FileError also where there is no such map for
+    /// the record's model, or it does not fit all entries.
     [[nodiscard]] TensorFile load(std::string_view path_or_model) const;
 
     /// Writes it into its folder under `name`, atomically. Throws FileError.
@@ -70,8 +84,8 @@ class WeightsManifest {
     std::vector<WeightsRecord> records_;
 };
 
-/// A record for `path` below `folder`, with its size and hash; the rest is for the caller to fill in. Throws
-/// FileError.
+/// A record for `path` below `folder`, with size and hash, of an index also those of the files that it names;
+/// the rest is for the caller to fill in. Throws FileError.
 [[nodiscard]] WeightsRecord describe_weights(const std::filesystem::path& folder, const std::string& path);
 
 }  // namespace attune

@@ -81,6 +81,8 @@ struct StateDictReport {
     std::vector<std::string>
         kept;  ///< not in the file, left as it was on request, or a counter old files lack
     std::optional<NewHead> new_head{};  ///< of load_pretrained; its entries are also among dropped or kept
+    /// Of load_pretrained: side in pixels of the pictures of a file whose positions were interpolated.
+    std::optional<std::int64_t> file_image_size{};
 
     /// Whether nothing is missing, unexpected or mismatched.
     [[nodiscard]] bool fits() const noexcept;
@@ -95,10 +97,10 @@ class MappedSafetensors;
 
 /// Copies the entries of `file` into the parameters and buffers of `module`, which stay where they are
 /// (device, type, requires_grad); f16, bf16, f32 and f64 are converted. `num_batches_tracked`, which files
-/// from before PyTorch 0.4.1 lack, and what Swin transformers compute of relative positions may be missing. Throws FileError where `options.strict` and the file does
-/// not fit: the message counts and names what does not, both shapes with it, and says which network of the
-/// zoo the file looks like; the module is unchanged. The same where `options.finite` and a value that would
-/// be loaded is not finite.
+/// from before PyTorch 0.4.1 lack, and what Swin transformers compute of relative positions may be missing.
+/// Throws FileError where `options.strict` and the file does not fit: the message counts and names what does
+/// not, both shapes with it, and says which network of the zoo the file looks like; the module is unchanged.
+/// The same where `options.finite` and a value that would be loaded is not finite.
 StateDictReport load_state_dict(torch::nn::Module& module, const TensorFile& file,
                                 const LoadOptions& options = {});
 StateDictReport load_state_dict(torch::nn::Module& module, const MappedSafetensors& file,
@@ -107,10 +109,18 @@ StateDictReport load_state_dict(torch::nn::Module& module, const MappedSafetenso
 /// Loads a pretrained file into everything but the head, strictly, and puts a fresh head for `classes`
 /// classes on top. The head's entries in the file are reported as dropped; a file without a head is accepted,
 /// and the report says so (nothing dropped). Auxiliary heads get a fresh layer for the classes likewise; a
-/// file without any leaves the network without them. `options.strict` is taken as true. Throws as
-/// `load_state_dict` does and InvalidOption for fewer than one class; the network is then unchanged.
+/// file without any leaves the network without them. Positions (of vision transformers) for pictures of
+/// another size than the network's are interpolated, as set_image_size does. `options.strict` is taken as
+/// true. Throws as `load_state_dict` does and InvalidOption for fewer than one class; the network is then
+/// unchanged.
 StateDictReport load_pretrained(Network& network, const TensorFile& file, std::int64_t classes,
                                 LoadOptions options = {});
+
+/// Side in pixels of the pictures that a file's weights are for, where the network has parameters for each
+/// place of a picture (vision transformers) and the file has them; nothing for others. Of `options` the
+/// renaming counts.
+[[nodiscard]] std::optional<std::int64_t> image_size_in(const Network& network, const TensorFile& file,
+                                                        const LoadOptions& options = {});
 
 /// The network of the zoo whose names and shapes `file` shares most of, or "" where none shares half of them.
 /// Builds candidates one by one, nearest number of parameters first, until one fits but for the head; torch's

@@ -281,6 +281,7 @@ std::int64_t ImageData::stored_size() const {
     return on_demand() ? detail::stored_side(framing()) : pictures_->pixels.size(2);
 }
 const Framing& ImageData::framing() const { return store_->framing; }
+bool ImageData::is_oriented() const { return store_->is_oriented; }
 const std::vector<std::int64_t>& ImageData::labels() const { return store_->labels; }
 const std::vector<std::string>& ImageData::classes() const { return store_->classes; }
 const std::vector<std::string>& ImageData::groups() const { return store_->groups; }

@@ -25,6 +25,7 @@ struct ImageData::Store {
     std::vector<std::string> names;
     std::vector<std::string> groups;
     Framing framing;
+    bool is_oriented = false;
     std::vector<SkippedFile> skipped;
 };
 

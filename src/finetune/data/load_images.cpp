@@ -115,6 +115,7 @@ ImageData load_image_data(const ImageListing& listing, const DataOptions& option
     store->classes = kept.classes;
     store->skipped = kept.skipped;
     store->framing = options.framing;
+    store->is_oriented = options.apply_orientation;
     auto pictures = std::make_shared<ImageData::Pictures>();
     if (options.on_demand)
         pictures->reader = std::make_unique<detail::PictureReader>(std::move(paths), options);

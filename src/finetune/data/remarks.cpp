@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "attune/space/detail/counted.hpp"
 
@@ -48,6 +50,26 @@ void add_shared_pictures(const ImageData& data, const PictureDigests& digests, S
                                   pairs.size() == 1 ? "is" : "are", to_string(a), pairs_text(data, pairs)));
 }
 
+/// Of a split that was given: one that is drawn keeps groups together.
+void add_shared_groups(const ImageData& data, Split a, Split b, std::vector<std::string>& remarks) {
+    if (data.groups().empty()) return;
+    const auto names_in = [&](Split part) {
+        std::set<std::string> names;
+        for (const auto row : data.split().of(part))
+            names.insert(data.groups()[static_cast<std::size_t>(row)]);
+        names.erase("");  // a picture of its own
+        return names;
+    };
+    const auto first = names_in(a), second = names_in(b);
+    std::vector<std::string> both;
+    std::ranges::set_intersection(first, second, std::back_inserter(both));
+    if (both.empty()) return;
+    remarks.push_back(
+        fmt::format("{} of the {} part {} pictures in the {} part too, so accuracy there flatters: {}",
+                    detail::counted(both.size(), "group"), to_string(b), both.size() == 1 ? "has" : "have",
+                    to_string(a), first_few(both)));
+}
+
 void add_contradictions(const ImageData& data, const PictureDigests& digests,
                         std::vector<std::string>& remarks) {
     Pairs pairs = equal_pictures(data, Split::train, Split::train, digests);
@@ -68,8 +90,10 @@ std::vector<std::string> remarks_on(const ImageData& data, const PictureDigests&
     for (const Split part : {Split::validation, Split::test}) {
         add_missing_classes(data, part, remarks);
         add_shared_pictures(data, digests, Split::train, part, remarks);
+        add_shared_groups(data, Split::train, part, remarks);
     }
     add_shared_pictures(data, digests, Split::validation, Split::test, remarks);
+    add_shared_groups(data, Split::validation, Split::test, remarks);
     add_contradictions(data, digests, remarks);
     return remarks;
 }

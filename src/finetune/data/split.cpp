@@ -103,15 +103,17 @@ std::vector<Group> groups_of(std::span<const std::int64_t> labels, std::span<con
     return groups;
 }
 
-/// Deals groups to parts of these shares (their sum is 1), each to the part that lacks most of its classes;
-/// a class with as many groups as there are parts is in all of them.
+/// Deals groups to parts of these shares (their sum is 1), each to the part that lacks most of its classes
+/// and among equals to the one that lacks most images; a class with as many groups as there are parts is in
+/// all of them.
 class Dealing {
   public:
     Dealing(const std::vector<Group>& groups, const std::vector<double>& shares)
         : groups_(groups),
           shares_(shares),
           totals_(groups.empty() ? 0 : groups[0].counts.size()),
-          held_(shares.size(), std::vector<double>(totals_.size())) {
+          held_(shares.size(), std::vector<double>(totals_.size())),
+          filled_(shares.size()) {
         for (const auto& group : groups)
             for (std::size_t k = 0; k < totals_.size(); ++k) totals_[k] += group.counts[k];
     }
@@ -120,11 +122,12 @@ class Dealing {
         for (const auto& group : groups_) {
             std::size_t best = shares_.size();
             for (std::size_t part = 0; part < shares_.size(); ++part)
-                if (shares_[part] > 0 && (best == shares_.size() || cost(group, part) < cost(group, best)))
+                if (shares_[part] > 0 && (best == shares_.size() || is_better(group, part, best)))
                     best = part;
             place_.push_back(best);
-            for (std::size_t k = 0; k < totals_.size(); ++k) held_[best][k] += group.counts[k];
+            put(group, best, 1);
         }
+        for (bool moved = true; moved;) moved = even_out();
         for (std::size_t k = 0; k < totals_.size(); ++k)
             for (std::size_t part = 0; part < shares_.size(); ++part)
                 if (shares_[part] > 0 && held_[part][k] == 0) fill(part, k);
@@ -148,6 +151,39 @@ class Dealing {
         return change;
     }
 
+    /// Counts a group in (sign 1) or out (-1) of a part.
+    void put(const Group& group, std::size_t part, double sign) {
+        for (std::size_t k = 0; k < totals_.size(); ++k) held_[part][k] += sign * group.counts[k];
+        filled_[part] += sign * static_cast<double>(group.rows.size()) / shares_[part];
+    }
+
+    /// Classes decide; where they do not, a part that would otherwise stay small or empty takes the group.
+    [[nodiscard]] bool is_better(const Group& group, std::size_t part, std::size_t best) const {
+        const double difference = cost(group, part) - cost(group, best);
+        if (std::abs(difference) > rounding) return difference < 0;
+        return filled_[part] < filled_[best];
+    }
+
+    /// Moves groups from large to smaller parts of the same share where that changes nothing for the classes;
+    /// whether any moved.
+    bool even_out() {
+        bool moved = false;
+        for (std::size_t i = 0; i < groups_.size(); ++i)
+            for (std::size_t part = 0; part < shares_.size(); ++part) {
+                const auto& group = groups_[i];
+                const auto from = place_[i];
+                const double size = static_cast<double>(group.rows.size()) / shares_[from];
+                if (shares_[part] != shares_[from] || filled_[part] + size > filled_[from] - rounding)
+                    continue;
+                put(group, from, -1);
+                const bool goes = cost(group, part) <= cost(group, from) + rounding;
+                if (goes) place_[i] = part;
+                put(group, place_[i], 1);
+                moved |= goes;
+            }
+        return moved;
+    }
+
     /// Moves a group of class k to the part, from the part that has most of the class, where that leaves it
     /// some of each class; the smallest such group.
     void fill(std::size_t part, std::size_t k) {
@@ -160,10 +196,8 @@ class Dealing {
         for (std::size_t i = 0; i < groups_.size(); ++i)
             if (groups_[i].counts[k] > 0 && can_leave(i) && is_better(i)) found = i;
         if (found == groups_.size()) return;
-        for (std::size_t c = 0; c < totals_.size(); ++c) {
-            held_[place_[found]][c] -= groups_[found].counts[c];
-            held_[part][c] += groups_[found].counts[c];
-        }
+        put(groups_[found], place_[found], -1);
+        put(groups_[found], part, 1);
         place_[found] = part;
     }
 
@@ -174,15 +208,33 @@ class Dealing {
         return true;
     }
 
+    static constexpr double rounding = 1e-9;
+
     const std::vector<Group>& groups_;
     const std::vector<double>& shares_;
     std::vector<double> totals_;             ///< by class
     std::vector<std::vector<double>> held_;  ///< by part, then by class
+    std::vector<double> filled_;             ///< by part: its images, over its share
     std::vector<std::size_t> place_;         ///< by group: its part
 };
 
 std::vector<Rows> deal(const std::vector<Group>& groups, const std::vector<double>& shares) {
     return Dealing(groups, shares).run();
+}
+
+/// Whole groups may leave a small class nothing to be learnt from.
+void require_classes(const ImageData& data, const Rows& before, const Rows& after, const char* what) {
+    std::vector<bool> was(data.classes().size()), is(data.classes().size());
+    const auto label_of = [&](std::int64_t row) {
+        return static_cast<std::size_t>(data.labels()[static_cast<std::size_t>(row)]);
+    };
+    for (const auto row : before) was[label_of(row)] = true;
+    for (const auto row : after) is[label_of(row)] = true;
+    for (std::size_t label = 0; label < was.size(); ++label)
+        if (was[label] && !is[label])
+            throw InvalidOption(
+                fmt::format("{} has too few groups of images for {}: none is left to train on",
+                            class_text(static_cast<std::int64_t>(label), data.classes()), what));
 }
 
 std::vector<SplitRows> grouped_folds(const ImageData& data, const Rows& rows, std::int64_t folds,
@@ -198,6 +250,7 @@ std::vector<SplitRows> grouped_folds(const ImageData& data, const Rows& rows, st
         for (std::size_t part = 0; part < parts.size(); ++part)
             append(part == fold ? splits[fold].validation : splits[fold].train, parts[part].begin(),
                    parts[part].end());
+    for (const auto& split : splits) require_classes(data, rows, split.train, "folds");
     return splits;
 }
 
@@ -250,24 +303,6 @@ SplitRows grouped_split(std::span<const std::int64_t> labels, std::span<const st
     return split;
 }
 
-namespace {
-
-/// Whole groups may leave a small class nothing to be learnt from.
-void require_classes(const ImageData& data, const Rows& before, const Rows& after) {
-    std::vector<bool> was(data.classes().size()), is(data.classes().size());
-    const auto label_of = [&](std::int64_t row) {
-        return static_cast<std::size_t>(data.labels()[static_cast<std::size_t>(row)]);
-    };
-    for (const auto row : before) was[label_of(row)] = true;
-    for (const auto row : after) is[label_of(row)] = true;
-    for (std::size_t label = 0; label < was.size(); ++label)
-        if (was[label] && !is[label])
-            throw InvalidOption(class_text(static_cast<std::int64_t>(label), data.classes()) +
-                                " has too few groups of images for a split: none is left to train on");
-}
-
-}  // namespace
-
 ImageData complete_split(const ImageData& data, const SplitShares& shares, std::uint64_t seed) {
     SplitRows split = data.split();
     SplitShares missing = shares;
@@ -277,7 +312,7 @@ ImageData complete_split(const ImageData& data, const SplitShares& shares, std::
     SplitRows made = data.groups().empty()
                          ? stratified_split(data.labels(), split.train, missing, seed, data.classes())
                          : grouped_split(data.labels(), data.groups(), split.train, missing, seed);
-    require_classes(data, split.train, made.train);
+    require_classes(data, split.train, made.train, "a split");
     split.train = std::move(made.train);
     if (!made.validation.empty()) split.validation = std::move(made.validation);
     if (!made.test.empty()) split.test = std::move(made.test);

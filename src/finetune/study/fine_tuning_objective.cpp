@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "../train/network_randomness.hpp"
 #include "../train/training_inputs.hpp"
 #include "attune/finetune/freeze.hpp"
 #include "attune/finetune/network.hpp"
@@ -19,13 +20,6 @@
 
 namespace attune {
 namespace {
-
-// Building a network draws from torch's default generator. Under one lock and from one seed the draw is the
-// same for every trial.
-std::mutex& building_mutex() {
-    static std::mutex mutex;
-    return mutex;
-}
 
 constexpr const char* accuracy_name = "validation_accuracy";
 constexpr const char* loss_name = "validation_loss";
@@ -45,17 +39,20 @@ FineTuningScore score_of(const TrialRecord& trial) {
 }  // namespace
 
 NetworkPtr FineTuningTask::make_network() const {
-    const std::lock_guard lock(building_mutex());
-    torch::manual_seed(recipe.seed);
-    NetworkPtr network;
-    if (weights == nullptr) {
-        network = zoo.make(model, data.class_count());
-    } else {
-        network = zoo.make_unset(model, zoo.entry(model).classes);
-        load_pretrained(*network, *weights, data.class_count());
-    }
+    // Building a network draws from torch's default generator, which is the host's: from one seed the draw is
+    // the same for every trial.
+    const detail::SeededGenerator generator(recipe.seed, torch::kCPU);
+    const NetworkPtr network = weights == nullptr ? zoo.make(model, data.class_count())
+                                                  : zoo.make_unset(model, zoo.entry(model).classes);
+    // Before the weights come, which may be for pictures of a third size.
     const auto side = data.framing().image_size;
     if (!network->input.accepts(side, side)) network->set_image_size(side);
+    if (weights != nullptr) load_pretrained(*network, *weights, data.class_count());
+    if (preprocessing) {
+        network->input.mean = preprocessing->mean;
+        network->input.std = preprocessing->std;
+    }
+    if (input_channels != network->input.channels) network->set_input_channels(input_channels);
     return network;
 }
 
@@ -84,6 +81,7 @@ ModelCard FineTuningObjective::card(const Recipe& recipe, std::int64_t trial, Fi
     card.architecture = task_.model;
     card.classes = task_.data.classes();
     card.framing = task_.data.framing();
+    card.apply_orientation = task_.data.is_oriented();
     card.views = recipe.test_views;
     card.recipe = recipe.to_text();
     card.notes = {{"trial", std::to_string(trial)},

@@ -12,13 +12,12 @@ namespace {
 
 constexpr std::uint64_t auxiliary_purpose = 0x617578;
 
-/// What the parameters of an auxiliary head begin with.
+}  // namespace
+
 std::string prefix_of(const AuxiliaryHead& head) {
     const auto dot = head.name.find('.');
     return (dot == std::string::npos ? head.name : head.name.substr(0, dot)) + ".";
 }
-
-}  // namespace
 
 bool is_auxiliary(const Network& network, const std::string& name) {
     return std::ranges::any_of(network.auxiliary_heads(),

@@ -12,6 +12,9 @@
 
 namespace attune::detail {
 
+/// What the parameters of an auxiliary head begin with.
+[[nodiscard]] std::string prefix_of(const AuxiliaryHead& head);
+
 /// Whether a parameter or buffer belongs to an auxiliary head: features do not depend on it.
 [[nodiscard]] bool is_auxiliary(const Network& network, const std::string& name);
 

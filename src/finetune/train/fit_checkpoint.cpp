@@ -137,6 +137,7 @@ json to_json(const FitProgress& progress) {
     return {{"epoch", progress.epoch},
             {"update", progress.update},
             {"loss_sum", exact(progress.loss_sum)},
+            {"samples_left_out", progress.samples_left_out},
             {"ended", progress.ended},
             {"watched_best", exact(progress.patience.watched_best)},
             {"improved_in", progress.patience.improved_in},
@@ -154,6 +155,7 @@ FitProgress progress_of(const json& text) {
     progress.epoch = text.at("epoch");
     progress.update = text.at("update");
     progress.loss_sum = number(text.at("loss_sum"));
+    progress.samples_left_out = text.value("samples_left_out", 0.0);  // which older checkpoints lack
     progress.ended = text.at("ended");
     progress.patience = {number(text.at("watched_best")), text.at("improved_in").get<std::int64_t>()};
     progress.learning_rate = number(text.at("learning_rate"));

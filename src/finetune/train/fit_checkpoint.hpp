@@ -15,10 +15,11 @@ namespace attune::detail {
 
 /// Where a fit stands between two updates: all that it knows beside its tensors.
 struct FitProgress {
-    std::int64_t epoch = 1;   ///< the running one
-    std::int64_t update = 0;  ///< of the running epoch that is next
-    double loss_sum = 0;      ///< of the running epoch, over samples
-    bool ended = false;       ///< the last epoch is behind it
+    std::int64_t epoch = 1;       ///< the running one
+    std::int64_t update = 0;      ///< of the running epoch that is next
+    double loss_sum = 0;          ///< of the running epoch, over samples
+    double samples_left_out = 0;  ///< of the running epoch: those of losses that were not finite
+    bool ended = false;           ///< the last epoch is behind it
     Patience patience;
     double learning_rate = 0;  ///< of the last update
     double gradient_scale = 1;

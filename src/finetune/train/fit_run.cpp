@@ -24,6 +24,7 @@
 #include "joint_batch.hpp"
 #include "judging.hpp"
 #include "network_randomness.hpp"
+#include "stage_output.hpp"
 
 namespace attune::detail {
 namespace {
@@ -147,6 +148,7 @@ void FitRun::check() const {
 
 /// Of the pictures that the network is to see in training and validation.
 void FitRun::check_sizes() const {
+    require_channels(network_);
     const auto size = recipe_.image_size > 0 ? recipe_.image_size : data_.image_size();
     require_side(network_, size);
     for (const auto& view : recipe_.test_views)
@@ -199,6 +201,7 @@ void FitRun::run_epochs() {
         if (!run_epoch()) break;
         at_.update = 0;
         at_.loss_sum = 0;
+        at_.samples_left_out = 0;
         if (at_.epoch == recipe_.epochs) break;
         if (writes_checkpoints() && clock_seconds() - saved_ >= options_.checkpoint_spacing_seconds) {
             ++at_.epoch;  // what is saved is the beginning of the next one
@@ -237,10 +240,11 @@ bool FitRun::run_epoch() {
                             result_.steps % options_.checkpoint_every_steps == 0;
         if (is_due && writes_checkpoints()) save();
         const double loss = run_update();
-        if (!std::isfinite(loss)) return end_not_finite("training", loss);
+        if (!step_->may_go_on(loss))
+            return std::isfinite(loss) ? end_exhausted() : end_not_finite("training", loss);
     }
     result_.epochs_run = at_.epoch;
-    result_.last_train_loss = at_.loss_sum / static_cast<double>(plan_->samples());
+    result_.last_train_loss = at_.loss_sum / (static_cast<double>(plan_->samples()) - at_.samples_left_out);
     return conclude_epoch();
 }
 
@@ -260,7 +264,10 @@ double FitRun::run_update() {
     });
     ++result_.steps;
     if (options_.on_update) options_.on_update({result_.steps - 1, loss, at_.learning_rate});
-    if (!std::isfinite(loss)) return loss;
+    if (!std::isfinite(loss)) {
+        at_.samples_left_out += samples;
+        return loss;
+    }
     at_.loss_sum += loss * samples;
     if (average_ && recipe_.ema_decay > 0) average_->update();
     return loss;
@@ -303,6 +310,7 @@ bool FitRun::conclude_epoch() {
     end(FitEnd::paused, fmt::format("paused by the callback after epoch {}", at_.epoch));
     at_.update = 0;
     at_.loss_sum = 0;
+    at_.samples_left_out = 0;
     ++at_.epoch;
     return false;
 }
@@ -375,12 +383,21 @@ bool FitRun::end_not_finite(const char* what, double loss) {
                            at_.epoch, result_.steps, at_.learning_rate));
 }
 
+bool FitRun::end_exhausted() {
+    return end(
+        FitEnd::not_finite,
+        fmt::format("the gradients were not finite down to a scale of {} in epoch {}, update {} (learning "
+                    "rate {})",
+                    step_->scale().scale, at_.epoch, result_.steps, at_.learning_rate));
+}
+
 /// The weights that the recipe keeps, and what is known of them.
 void FitRun::settle_weights() {
     const bool has_end = result_.end != FitEnd::cancelled && result_.end != FitEnd::not_finite;
-    if (average_ && recipe_.swa_from > 0 && average_->updates() > 0) {
+    const bool means = recipe_.swa_from > 0;
+    // Means need batch statistics of their own, which take a pass over the data: not for a fit broken off.
+    if (means && has_end && average_->updates() > 0) {
         average_->swap();
-        if (!has_end) return;
         if (!inputs_) begin_epoch();
         renew_statistics();
         if (!data_.split().validation.empty()) keep(measure(false));
@@ -388,7 +405,7 @@ void FitRun::settle_weights() {
     }
     if (recipe_.restore_best && result_.best_epoch > 0)
         best_->put_back();
-    else if (average_)
+    else if (average_ && !means)
         average_->swap();
     if (has_end) judge_kept_weights();
 }

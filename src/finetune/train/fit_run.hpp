@@ -68,6 +68,7 @@ class FitRun {
     void judge_kept_weights();
     bool end(FitEnd how, std::string message);
     bool end_not_finite(const char* what, double loss);
+    bool end_exhausted();
 
     Network& network_;
     const TrainingSet& set_;

@@ -20,8 +20,7 @@ bool GradientScale::unscale(const std::vector<OptimizerGroup>& groups) {
         }
     const bool finite = all_finite.empty() || torch::stack(all_finite).all().item<bool>();
     if (!finite) {
-        scale *= backoff;
-        good_updates = 0;
+        back_off();
         return false;
     }
     if (++good_updates >= growth_interval) {
@@ -29,6 +28,11 @@ bool GradientScale::unscale(const std::vector<OptimizerGroup>& groups) {
         good_updates = 0;
     }
     return true;
+}
+
+void GradientScale::back_off() {
+    scale *= backoff;
+    good_updates = 0;
 }
 
 }  // namespace attune

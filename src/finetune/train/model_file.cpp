@@ -56,10 +56,17 @@ json to_json(const ModelCard& card, const InputSpec& input) {
               {"channels", input.channels},
               {"mean", input.mean},
               {"std", input.std}}},
+            {"apply_orientation", card.apply_orientation},
             {"views", views},
             {"recipe", card.recipe},
             {"notes", card.notes},
             {"attune_version", version()}};
+}
+
+void require_known_targets(const ModelCard& card) try {
+    (void)card.targets();
+} catch (const UnknownName& error) {
+    throw InvalidOption(std::string("model card: ") + error.what());
 }
 
 ModelCard card_of(const json& text) {
@@ -70,11 +77,14 @@ ModelCard card_of(const json& text) {
     card.framing = {framing.at("image_size"), resize_mode_from_name(framing.at("mode")),
                     framing.at("resize_ratio"), framing.at("margin")};
     card.framing.validate();
+    card.apply_orientation =
+        text.value("apply_orientation", false);  // which older files lack, and did not do
     card.views.clear();
     for (const auto& view : text.at("views")) card.views.push_back(view_of(view));
     if (card.views.empty()) throw InvalidOption("views must name at least one view");
     card.recipe = text.at("recipe").get<std::map<std::string, std::string>>();
     card.notes = text.at("notes").get<std::map<std::string, std::string>>();
+    require_known_targets(card);
     return card;
 }
 
@@ -93,6 +103,7 @@ void require_fit(const Network& network, const ModelCard& card) {
     if (card.architecture.empty()) throw InvalidOption("model card: architecture must be named");
     if (card.views.empty()) throw InvalidOption("model card: views must name at least one view");
     for (const auto& view : card.views) view.validate();
+    require_known_targets(card);
     if (network.classes() != std::ssize(card.classes))
         throw InvalidOption("model card: " + detail::counted(card.classes.size(), "class", "classes") +
                             " for a network of " + std::to_string(network.classes()));
@@ -111,7 +122,17 @@ json parse_card(const std::filesystem::path& path, const TensorFile& file) {
     return text;
 }
 
+std::vector<double> values_of(const torch::Tensor& values) {
+    const auto flat = values.contiguous();
+    return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
+}
+
 }  // namespace
+
+TargetKind ModelCard::targets() const {
+    const auto found = recipe.find("targets");
+    return found == recipe.end() ? TargetKind::classes : target_kind_from_name(found->second);
+}
 
 ImagePrediction LoadedModel::predict(const Image& image) const {
     const ImageData data(frame_image(image, card.framing).unsqueeze(0), {0}, card.classes, {}, {},
@@ -119,15 +140,25 @@ ImagePrediction LoadedModel::predict(const Image& image) const {
     const std::array<std::int64_t, 1> row{0};
     EvaluateOptions options;
     options.views = card.views;
-    const auto logits = compute_logits(*network, data, row, options)[0].to(torch::kFloat64).contiguous();
-    const auto probabilities = logits.softmax(0).contiguous();
+    const auto logits = compute_logits(*network, data, row, options)[0].to(torch::kFloat64);
     ImagePrediction result;
-    result.logits.assign(logits.data_ptr<double>(), logits.data_ptr<double>() + logits.numel());
-    result.probabilities.assign(probabilities.data_ptr<double>(),
-                                probabilities.data_ptr<double>() + probabilities.numel());
+    result.targets = card.targets();
+    result.logits = values_of(logits);
+    if (result.targets == TargetKind::numbers) {
+        result.numbers = result.logits;
+        return result;
+    }
+    const bool one_of_several = result.targets == TargetKind::classes;
+    result.probabilities = values_of(one_of_several ? logits.softmax(0) : logits.sigmoid());
     result.label = argmax_rows({result.probabilities, logits.numel()})[0];
     result.class_name = card.classes[static_cast<std::size_t>(result.label)];
+    for (std::size_t k = 0; !one_of_several && k < result.probabilities.size(); ++k)
+        if (result.probabilities[k] >= 0.5) result.labels.push_back(static_cast<std::int64_t>(k));
     return result;
+}
+
+ImagePrediction LoadedModel::predict(const std::filesystem::path& file) const {
+    return predict(read_image(file, ReadImageOptions{.apply_orientation = card.apply_orientation}));
 }
 
 void save_model(const std::filesystem::path& path, Network& network, const ModelCard& card) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -25,12 +26,16 @@ void require(bool holds, const char* name, double value, const char* rule) {
     if (!holds) throw InvalidOption(fmt::format("range test {} {} must be {}", name, value, rule));
 }
 
-/// Everything about a network that a training may change, put back at the end. The network itself is asked
-/// for a head of the old size first, so that names and shapes are those of the copies.
+/// Everything about a network that a training may change, put back at the end: where it computes first, since
+/// a fit leaves it on the CPU. The network itself is asked for a head of the old size, so that names and
+/// shapes are those of the copies.
 class Restored {
   public:
     explicit Restored(Network& network)
-        : network_(network), classes_(network.classes()), training_(network.is_training()) {
+        : network_(network),
+          device_(network.parameters().front().device()),
+          classes_(network.classes()),
+          training_(network.is_training()) {
         for (const auto& item : network.named_parameters())
             parameters_.push_back({item.key(), item.value().detach().clone(), item.value().requires_grad()});
         for (const auto& item : network.named_buffers())
@@ -40,8 +45,20 @@ class Restored {
         const std::lock_guard lock(generator_.mutex());
         generator_state_ = generator_.get_state();
     }
+    /// Where an exception is on its way, another one must not follow it.
     ~Restored() {
+        try {
+            if (!done_) now();
+        } catch (const std::exception&) {
+        }
+    }
+    Restored(const Restored&) = delete;
+    Restored& operator=(const Restored&) = delete;
+
+    void now() {
+        done_ = true;
         const torch::NoGradGuard no_gradients;
+        network_.to(device_);
         if (network_.classes() != classes_) network_.replace_head(classes_);
         auto parameters = network_.named_parameters();
         for (const auto& kept : parameters_) {
@@ -61,8 +78,6 @@ class Restored {
         const std::lock_guard lock(generator_.mutex());
         generator_.set_state(generator_state_);
     }
-    Restored(const Restored&) = delete;
-    Restored& operator=(const Restored&) = delete;
 
   private:
     struct Kept {
@@ -72,6 +87,7 @@ class Restored {
     };
 
     Network& network_;
+    torch::Device device_;
     std::int64_t classes_;
     bool training_;
     std::vector<Kept> parameters_;
@@ -79,6 +95,7 @@ class Restored {
     std::vector<bool> modes_;
     at::Generator generator_ = at::detail::getDefaultCPUGenerator();  ///< a fresh head draws from it
     torch::Tensor generator_state_;
+    bool done_ = false;
 };
 
 /// The losses' running mean, rid of its start at 0.
@@ -128,13 +145,15 @@ RangeTest learning_rate_range_test(Network& network, const TrainingSet& set, con
                                    const RangeTestOptions& test, const FitOptions& options) {
     test.validate();
     recipe.validate();
-    const Restored restored(network);
+    Restored restored(network);
     Recipe trial = recipe;
     trial.learning_rate = 1;  // the factor is the rate
     trial.ema_decay = 0;
     trial.swa_from = 0;
     trial.patience = 0;
     trial.restore_best = false;
+    trial.schedule = Schedule();  // whose momentum would move too
+    trial.thaw_every_epochs = 0;
     TrainingSet train = set;
     SplitRows split;
     split.train = set.data.split().train;
@@ -158,6 +177,7 @@ RangeTest learning_rate_range_test(Network& network, const TrainingSet& set, con
         if (options.stop.stop_requested()) source.request_stop();
         if (!std::isfinite(report.loss)) {
             seen.diverged = true;
+            source.request_stop();
             return;
         }
         seen.learning_rates.push_back(report.learning_rate);
@@ -167,6 +187,7 @@ RangeTest learning_rate_range_test(Network& network, const TrainingSet& set, con
         if (seen.diverged || std::ssize(seen.losses) == test.steps) source.request_stop();
     };
     (void)fit(network, train, trial, stepwise);
+    restored.now();
     if (seen.losses.empty())
         throw InvalidState("the loss of the range test's first update is not finite: no rate can be told");
     conclude(seen);

@@ -137,14 +137,26 @@ void validate_optimizer(const Recipe& recipe) {
     if (recipe.optimizer == OptimizerKind::lbfgs) validate_line_search(recipe);
     require(finite_from(recipe.l1, 0), "l1", recipe.l1, "at least 0");
     require(finite_from(recipe.l2_pretrained, 0), "l2_pretrained", recipe.l2_pretrained, "at least 0");
-    require(recipe.l2_pretrained == 0 || recipe.lora_rank == 0, "l2_pretrained", recipe.l2_pretrained,
-            "0 with lora_rank, whose corrections are no weights");
     require(below_one(recipe.ema_decay), "ema_decay", recipe.ema_decay, "in [0, 1)");
     require(below_one(recipe.swa_from), "swa_from", recipe.swa_from, "in [0, 1)");
     require(recipe.swa_from == 0 || recipe.ema_decay == 0, "swa_from", recipe.swa_from,
             "0 where ema_decay averages the weights");
     validate_details(recipe.optimizer_details);
     recipe.schedule.validate();
+}
+
+/// What is about weights and would be done to the factors of their corrections.
+void validate_low_rank(const Recipe& recipe) {
+    require(recipe.lora_rank >= 0, "lora_rank", recipe.lora_rank, "at least 0");
+    require(finite_from(recipe.lora_alpha, 0), "lora_alpha", recipe.lora_alpha, "at least 0");
+    if (recipe.lora_rank == 0) return;
+    const auto off = [](const char* name, double value) {
+        require(value == 0, name, value, "0 with lora_rank, whose factors are no weights");
+    };
+    off("l1", recipe.l1);
+    off("l2_pretrained", recipe.l2_pretrained);
+    off("ema_decay", recipe.ema_decay);
+    off("swa_from", recipe.swa_from);
 }
 
 void validate_length(const Recipe& recipe) {
@@ -229,9 +241,8 @@ void Recipe::validate() const {
         require(*frozen_share >= 0 && *frozen_share <= 1, "frozen_share", *frozen_share, "in [0, 1]");
     require(thaw_every_epochs >= 0, "thaw_every_epochs", thaw_every_epochs, "at least 0");
     require(finite_from(thaw_rise_epochs, 0), "thaw_rise_epochs", thaw_rise_epochs, "at least 0");
-    require(lora_rank >= 0, "lora_rank", lora_rank, "at least 0");
-    require(finite_from(lora_alpha, 0), "lora_alpha", lora_alpha, "at least 0");
     validate_optimizer(*this);
+    validate_low_rank(*this);
     validate_length(*this);
     validate_data(*this);
 }

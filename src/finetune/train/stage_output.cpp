@@ -1,13 +1,34 @@
 #include "stage_output.hpp"
 
+#include <fmt/format.h>
+
+#include "attune/error.hpp"
 #include "autocast.hpp"
 
 namespace attune::detail {
+namespace {
+
+/// Of one channel the mean, which gives grey pictures as they are.
+torch::Tensor for_channels(const torch::Tensor& colours, const Network& network) {
+    require_channels(network);
+    return network.input.channels == 1 ? colours.mean(1, /*keepdim=*/true) : colours;
+}
+
+}  // namespace
+
+void require_channels(const Network& network) {
+    const auto channels = network.input.channels;
+    if (channels != 1 && channels != 3)
+        throw InvalidOption(
+            fmt::format("the network takes images of {} channels; pictures are given to networks of 1 (grey) "
+                        "or 3 (colour)",
+                        channels));
+}
 
 torch::Tensor on_device_as_input(const torch::Tensor& pixels, const Network& network) {
     const auto device = network.parameters().front().device();
-    if (device.is_cpu()) return normalise(pixels, network.input);
-    return normalise(pixels.to(device, /*non_blocking=*/true), network.input);
+    const auto there = device.is_cpu() ? pixels : pixels.to(device, /*non_blocking=*/true);
+    return for_channels(normalise(there, network.input), network);
 }
 
 torch::Tensor network_input(const Network& network, const torch::Tensor& pixels, const View& view,

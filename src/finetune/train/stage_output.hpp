@@ -11,8 +11,12 @@
 /// What frozen stages give, computed the same way whether it is kept or not.
 namespace attune::detail {
 
+/// Throws InvalidOption for a network of another number of input channels than 1 and 3.
+void require_channels(const Network& network);
+
 /// Pictures (N x 3 x S x S in [0, 255]) normalised for `network`, on its device: they travel as they are
-/// stored, since bytes are a quarter of floats.
+/// stored, since bytes are a quarter of floats. A network of one channel sees the mean of the normalised
+/// colours. Throws as require_channels does.
 [[nodiscard]] torch::Tensor on_device_as_input(const torch::Tensor& pixels, const Network& network);
 
 /// Pictures (N x 3 x S x S bytes) through a view, as the network takes them, on its device.

@@ -60,7 +60,8 @@ torch::Device device_of(const Network& network) { return network.parameters().fr
 }  // namespace
 
 void require_side(const Network& network, std::int64_t side) {
-    network.check_images(torch::empty({1, 3, side, side}, torch::TensorOptions(torch::kUInt8)));
+    network.check_images(
+        torch::empty({1, network.input.channels, side, side}, torch::TensorOptions(torch::kUInt8)));
 }
 
 bool reads_features(FeatureCache& cache, const Recipe& recipe, std::size_t cut) {
@@ -128,7 +129,7 @@ EvaluateOptions TrainingInputs::evaluate_options(bool quick) const {
     return options;
 }
 
-Teacher::Teacher(const TrainingSet& set, const Recipe& recipe, std::int64_t cache_bytes)
+Teacher::Teacher(const TrainingSet& set, const Recipe& recipe, const FitOptions& options)
     : network_(set.teacher),
       recipe_(recipe),
       views_(sized(views_of(recipe.augmentation), recipe.image_size)) {
@@ -141,11 +142,13 @@ Teacher::Teacher(const TrainingSet& set, const Recipe& recipe, std::int64_t cach
     const auto size = recipe.image_size > 0 ? recipe.image_size : data.image_size();
     require_side(*network_, size);
     network_->eval();
-    if (!recipe.augmentation.cacheable() || cache_bytes == 0) return;
+    visit_.emplace(*network_, device_named(options.device));
+    if (!recipe.augmentation.cacheable() || options.own_cache_bytes == 0) return;
     SplitRows split;
     split.train = data.split().train;
-    features_ = std::make_shared<FeatureCache>(network_, data.with_split(std::move(split)),
-                                               FeatureCacheOptions{.memory_limit_bytes = cache_bytes});
+    features_ =
+        std::make_shared<FeatureCache>(network_, data.with_split(std::move(split)),
+                                       FeatureCacheOptions{.memory_limit_bytes = options.own_cache_bytes});
     if (!features_->fits(network_->stages().size(), views_)) features_ = nullptr;
 }
 

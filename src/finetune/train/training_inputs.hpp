@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "attune/finetune/network.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/fit.hpp"
+#include "device.hpp"
 #include "pictures_ahead.hpp"
 
 namespace attune::detail {
@@ -88,13 +90,15 @@ class TrainingInputs {
 /// Logits of a teacher for the very pictures that a training shows.
 class Teacher {
   public:
-    /// Keeps the teacher's features where the augmentation has few views and they fit in so many bytes.
-    Teacher(const TrainingSet& set, const Recipe& recipe, std::int64_t cache_bytes);
+    /// Keeps the teacher's features where the augmentation has few views and they fit in the fit's own bytes.
+    /// While it lives the teacher is on the fit's device.
+    Teacher(const TrainingSet& set, const Recipe& recipe, const FitOptions& options);
 
     [[nodiscard]] torch::Tensor logits(const ShownPixels& shown) const;
 
   private:
     std::shared_ptr<Network> network_;
+    std::optional<Visit> visit_;
     const Recipe& recipe_;
     std::vector<View> views_;
     std::shared_ptr<FeatureCache> features_;

@@ -56,7 +56,7 @@ TrainingStep::TrainingStep(Network& network, const TrainingSet& set, const Recip
       dropout_{recipe.seed, dropout_purpose} {
     if (optimizer_ == nullptr) throw InvalidOption("FitOptions::make_optimizer gave no optimizer");
     if (optimizer_->needs_closure()) require_plain_gradients(recipe);
-    if (recipe.distillation_weight > 0) teacher_.emplace(set, recipe, options.own_cache_bytes);
+    if (recipe.distillation_weight > 0) teacher_.emplace(set, recipe, options);
     if (recipe.l2_pretrained == 0) return;
     for (const auto& group : optimizer_->groups()) {
         pretrained_.emplace_back();
@@ -237,8 +237,15 @@ double TrainingStep::run(const std::vector<std::span<const std::int64_t>>& batch
         parts.push_back(backward(batch));
     }
     mean = joint_mean(parts);
-    if (std::isfinite(mean)) update();
+    if (std::isfinite(mean))
+        update();
+    else if (recipe_.precision == Precision::float16)
+        scale_.back_off();
     return mean;
+}
+
+bool TrainingStep::may_go_on(double loss) const {
+    return recipe_.precision == Precision::float16 ? !scale_.is_exhausted() : std::isfinite(loss);
 }
 
 /// Adds the gradients of a batch; its part of the mean loss.

@@ -35,7 +35,8 @@ class TrainingStep {
     void set_inputs(const TrainingInputs* inputs, std::size_t first_stage);
 
     /// An update from one or several batches (gradients of these are those of their union), with the groups'
-    /// learning rates as they are set. Returns the mean loss; where that is not finite nothing has moved.
+    /// learning rates as they are set. Returns the mean loss; where that is not finite nothing has moved, and
+    /// in float16 the gradients' scale is less the next time.
     /// `step` keys the random draws. With a process group: of joint batches, the mean over all processes.
     /// `meanwhile` is called once, when the last batch's pictures are read.
     double run(const std::vector<std::span<const std::int64_t>>& batches, std::int64_t epoch,
@@ -43,6 +44,10 @@ class TrainingStep {
 
     /// Of a joint batch: those whose pictures this process needs.
     [[nodiscard]] std::vector<std::int64_t> rows_to_read(std::span<const std::int64_t> joint) const;
+
+    /// Whether a training may go on after an update of this mean loss. In float16 a number may be too large
+    /// for the format once: only a scale that is exhausted is a verdict.
+    [[nodiscard]] bool may_go_on(double loss) const;
 
     /// Whether a process of the group was told to stop, as the last update exchanged it.
     [[nodiscard]] bool heard_stop() const { return heard_stop_; }

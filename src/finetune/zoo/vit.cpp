@@ -1,6 +1,5 @@
 #include "attune/finetune/zoo/vit.hpp"
 
-#include <torch/nn/functional/upsampling.h>
 #include <torch/nn/init.h>
 
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 #include "attune/error.hpp"
 #include "attune/finetune/matrix_holder.hpp"
 #include "attune/finetune/zoo/staged_network.hpp"
+#include "position_grid.hpp"
 #include "transformer_layers.hpp"
 
 namespace attune {
@@ -115,7 +115,10 @@ class ViT : public LinearHeadNetwork {
                 "image size is {0} x {0}; this vision transformer takes multiples of its patch of {1} pixels",
                 side, options_.patch));
         const auto places = side / options_.patch;
-        if (places * places + 1 != positions_.size(1)) resize_positions(places);
+        if (places * places + 1 != positions_.size(1)) {
+            positions_.mutable_grad().reset();
+            positions_.set_data(detail::resized_positions(positions_, places));
+        }
         input.image_size = side;
         input.minimum_size = side;
     }
@@ -134,27 +137,6 @@ class ViT : public LinearHeadNetwork {
                                  std::sqrt(1 / static_cast<double>(3 * options_.patch * options_.patch)));
         embed_->bias.zero_();
         positions_.normal_(0, 0.02);
-    }
-
-    void resize_positions(std::int64_t places) {
-        torch::NoGradGuard no_grad;
-        const auto old =
-            static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(positions_.size(1) - 1))));
-        const auto grid = positions_.slice(1, 1)
-                              .reshape({1, old, old, options_.width})
-                              .permute({0, 3, 1, 2})
-                              .to(torch::kFloat32);
-        namespace functional = torch::nn::functional;
-        const auto resized =
-            functional::interpolate(grid, functional::InterpolateFuncOptions()
-                                              .size(std::vector<std::int64_t>{places, places})
-                                              .mode(torch::kBicubic)
-                                              .align_corners(true));
-        const auto rest = resized.permute({0, 2, 3, 1})
-                              .reshape({1, places * places, options_.width})
-                              .to(positions_.scalar_type());
-        positions_.mutable_grad().reset();
-        positions_.set_data(torch::cat({positions_.slice(1, 0, 1), rest}, 1));
     }
 
     ViTOptions options_;

@@ -106,6 +106,8 @@ class ImageData {
     [[nodiscard]] std::int64_t stored_size() const;  ///< S
     [[nodiscard]] std::int64_t image_size() const { return framing().image_size; }
     [[nodiscard]] const Framing& framing() const;
+    /// Whether files were turned as their EXIF data says (DataOptions::apply_orientation).
+    [[nodiscard]] bool is_oriented() const;
     [[nodiscard]] const std::vector<std::int64_t>& labels() const;
     [[nodiscard]] const std::vector<std::string>& classes() const;
     [[nodiscard]] std::int64_t class_count() const;

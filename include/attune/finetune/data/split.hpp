@@ -35,7 +35,8 @@ struct SplitShares {
                                       const SplitShares& shares, std::uint64_t seed);
 
 /// What a training needs of a split: keeps the parts that are there and draws the missing ones (validation
-/// always, test where shares.test > 0) from the training rows; by groups where the data has them.
+/// always, test where shares.test > 0) from the training rows; by groups where the data has them. Throws
+/// InvalidOption as the two above do, and for a class that would be left without training rows.
 [[nodiscard]] ImageData complete_split(const ImageData& data, const SplitShares& shares, std::uint64_t seed);
 
 /// `count` training rows of each class, drawn by seed; validation and test rows stay. A class with fewer rows
@@ -43,7 +44,10 @@ struct SplitShares {
 [[nodiscard]] ImageData few_shot(const ImageData& data, std::int64_t count, std::uint64_t seed);
 
 /// Stratified folds for cross-validation: copy f has the f-th part of the training and validation rows as
-/// validation rows. At least two folds. Data with groups keep each group in one fold.
+/// validation rows. Data with groups keep each group in one fold, balanced by class and, where that leaves a
+/// choice, by number of images; no fold is empty, but a class with fewer groups than there are folds lacks in
+/// some (see remarks_on). Throws InvalidOption for fewer than two folds, a class with fewer images than folds
+/// or, with groups, fewer groups than folds or a class whose images are all of one group.
 [[nodiscard]] std::vector<ImageData> cross_validation(const ImageData& data, std::int64_t folds,
                                                       std::uint64_t seed);
 

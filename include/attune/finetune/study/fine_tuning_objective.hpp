@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "attune/files/tensor_data.hpp"
+#include "attune/files/weights_manifest.hpp"
 #include "attune/finetune/data/image_data.hpp"
 #include "attune/finetune/train/feature_cache.hpp"
 #include "attune/finetune/train/fit.hpp"
@@ -33,9 +34,15 @@ struct FineTuningTask {
     std::shared_ptr<FeatureCache> features{};  ///< outputs of frozen stages; null: none are shared
     /// Where trials train that train more than a head on shared features (FitOptions::device).
     std::string device = "cpu";
+    /// Whose mean and std normalise pictures for the weights, such as a manifest's; none: the network's own.
+    std::optional<WeightsPreprocessing> preprocessing{};
+    /// Of the network: 3, or 1 for grey pictures, whose first convolution then gets the sum of its weights
+    /// over the colours (Network::set_input_channels).
+    std::int64_t input_channels = 3;
     std::filesystem::path models_folder{};  ///< where the models of the best trials are kept; empty: nowhere
 
-    /// A network for the task: pretrained where there are weights, with a fresh head for the data's classes.
+    /// A network for the task: pretrained where there are weights, with a fresh head for the data's classes;
+    /// drawn from the recipe's seed. Torch's default generator is left as it was.
     [[nodiscard]] NetworkPtr make_network() const;
 };
 

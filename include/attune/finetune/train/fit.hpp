@@ -63,12 +63,15 @@ struct UpdateReport {
 using EpochCallback = std::function<EpochAnswer(const EpochReport&)>;
 
 enum class FitEnd {
-    completed,   ///< all epochs
-    patience,    ///< no improvement for `patience` epochs
-    stopped,     ///< the callback said so
-    paused,      ///< the callback said so, and the checkpoint is written
-    cancelled,   ///< the stop token said so; the checkpoint, where there is one, is of the last update
-    not_finite,  ///< the loss became NaN or infinite: such a configuration is bad, not an error
+    completed,  ///< all epochs
+    patience,   ///< no improvement for `patience` epochs
+    stopped,    ///< the callback said so
+    paused,     ///< the callback said so, and the checkpoint is written
+    cancelled,  ///< the stop token said so; the checkpoint, where there is one, is of the last update
+    /// The loss became NaN or infinite: such a configuration is bad, not an error. In float16, where a number
+    /// may be too large for the format once, updates of such losses and gradients are left out, until no
+    /// scale (see GradientScale) helps.
+    not_finite,
 };
 
 [[nodiscard]] std::string to_string(FitEnd end);
@@ -99,9 +102,9 @@ struct FitOptions {
     /// A schedule of one's own in place of the recipe's: the factor on all learning rates, at least 0.
     std::function<double(const ScheduleMoment&)> learning_rate_factor{};
 
-    /// Where the network computes, such as "cuda:0" (it is brought back to the CPU at the end); features are
-    /// computed there too where the cache's network is. What is computed on a device is the same from run to
-    /// run to rounding only.
+    /// Where the network computes, such as "cuda:0" (it is brought back to the CPU at the end), and a teacher
+    /// beside it (then back where it was); features are computed there too where the cache's network is. What
+    /// is computed on a device is the same from run to run to rounding only.
     std::string device = "cpu";
 
     /// Other processes that train the same network, by the same recipe and on the same data, with this one:
@@ -150,6 +153,9 @@ struct FitResult {
 ///
 /// Numbers are learnt in units of their spread over the training rows, which the head's weights are rid of at
 /// the end. Labels and numbers need a head that is one linear layer, numbers one with a bias.
+///
+/// A network of one input channel (Network::set_input_channels) is shown the mean of the normalised colours,
+/// so grey pictures as they are; one of other than 1 and 3 channels is refused.
 ///
 /// Throws InvalidOption for a recipe that cannot be used with this network and data, InvalidState for
 /// features or a checkpoint that were made of other weights, images or recipes, FileError for a checkpoint

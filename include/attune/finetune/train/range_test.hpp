@@ -29,10 +29,11 @@ struct RangeTest {
     [[nodiscard]] double suggested() const;
 };
 
-/// Trains with a rate that grows from update to update, as the recipe says otherwise (schedule, epochs and
-/// averages excepted), and puts network and modes back as they were, bit for bit; also where an exception
-/// passes. The rates are the recipe's `learning_rate`, so that head multiplier and layer-wise decay hold.
-/// Throws as fit() does. Thread safety: as fit().
+/// Trains with a rate that grows from update to update, as the recipe says otherwise (schedule, with the
+/// momentum that it moves, step-by-step thawing, epochs and averages excepted), and puts network and modes
+/// back as and where they were, bit for bit; also where an exception passes. The rates are the recipe's
+/// `learning_rate`, so that head multiplier and layer-wise decay hold. Throws as fit() does. Thread safety:
+/// as fit().
 [[nodiscard]] RangeTest learning_rate_range_test(Network& network, const TrainingSet& set,
                                                  const Recipe& recipe, const RangeTestOptions& test = {},
                                                  const FitOptions& options = {});

@@ -126,8 +126,9 @@ struct Recipe {
     double thaw_rise_epochs = 0;
     /// Rank of low-rank corrections (LoRA, Hu et al. 2022) that train in place of the weights of linear and
     /// convolution layers and of attention (see MatrixHolder) in stages that are not frozen; merged into the
-    /// weights at the end. Their biases and norms stay as they are, and auxiliary heads do not train. 0: the
-    /// weights themselves train.
+    /// weights at the end. Their biases and norms stay as they are, and auxiliary heads do not train. Weight
+    /// decay acts on the factors, as is usual. Not with l1, l2_pretrained, ema_decay or swa_from, which are
+    /// about weights: the product of averaged factors is no average. 0: the weights themselves train.
     std::int64_t lora_rank = 0;
     double lora_alpha = 0;  ///< corrections count alpha / rank; 0: once
     TargetKind targets = TargetKind::classes;
@@ -148,17 +149,18 @@ struct Recipe {
     double epsilon = 1e-8;                    ///< of adam, adamw and rmsprop
     double weight_decay = 0;             ///< coupled in sgd, adam, rmsprop; decoupled in adamw; at least 0
     bool decay_biases_and_norms = true;  ///< weight decay for one-dimensional parameters too
-    double l1 = 0;                       ///< times the sum of absolute weights, part of the loss
+    double l1 = 0;  ///< times the sum of absolute weights, part of the loss; not with lora_rank
     /// Times half the squared distance from the pretrained weights (L2-SP, Li et al. 2018), part of the loss,
     /// for all that trains but the head. Not with lora_rank, whose corrections are no weights.
     double l2_pretrained = 0;
     double gradient_clip_norm = 0;        ///< of the whole gradient; 0: off
     double gradient_clip_exponent = 2;    ///< of that norm, at least 1; infinity: the largest value
     std::int64_t accumulation_steps = 1;  ///< batches to an update
-    double ema_decay =
-        0;  ///< of averaged weights, which are then the ones judged and kept; 0: off; in [0, 1)
+    /// Of averaged weights, which are then the ones judged and kept; not with lora_rank. 0: off; in [0, 1).
+    double ema_decay = 0;
     /// Instead: the mean of the weights after each epoch from this share of the training on (SWA), with batch
-    /// statistics made anew for it at the end; 0: off; in [0, 1).
+    /// statistics made anew for it at the end; a fit that is cancelled or ends as not finite makes none. Not
+    /// with lora_rank. 0: off; in [0, 1).
     double swa_from = 0;
     OptimizerDetails optimizer_details{};
     Schedule schedule = Schedule();  // `{}` makes g++ 12 warn of uninitialised members at -O3
