@@ -95,12 +95,7 @@ class Journal::State {
     [[nodiscard]] std::string location() const { return path_.string(); }
     [[nodiscard]] const std::optional<JournalRecovery>& recovery() const { return recovery_; }
     [[nodiscard]] std::string notice() const {
-        std::string text = recovery_ ? location() + ": " + journal::text_of(*recovery_) : "";
-        if (lost_bytes_ > 0)
-            text += (text.empty() ? "" : "; ") + location() + ": ends " +
-                    detail::counted(lost_bytes_, "byte") +
-                    " before what was on the disk once, as an older copy that was put back does";
-        return text;
+        return journal::notice_of(location(), recovery_, lost_bytes_);
     }
 
   private:
@@ -145,7 +140,10 @@ class Journal::State {
         {
             std::uint64_t size = 0;
             HeldLock turn = lock_appending(size);
-            if (!read_header()) begin_anew();
+            if (!read_header())
+                begin_anew();
+            else if (!is_version_1_ && size == journal::header_size)
+                settle();  // whoever made it may have died before
             if (!is_version_1_) catch_up(file_->size());
             note_lost_bytes();
         }
@@ -182,9 +180,17 @@ class Journal::State {
         file_->truncate(0);
         id_ = journal::new_id();
         file_->write_all(0, journal::header(id_));
+        settle();
+        has_header_ = true;
+    }
+
+    /// Makes a file without events survive; where that fails, the next writer begins it anew.
+    void settle() try {
         file_->sync();
         options_.files->sync_folder(path_.parent_path());
-        has_header_ = true;
+    } catch (const std::system_error&) {
+        file_->truncate(0);
+        throw;
     }
 
     /// Waits for the turn to append, to the file that has the path now and is of `size` then.

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "attune/storage/file.hpp"
@@ -15,7 +17,9 @@ namespace attune::journal {
 [[nodiscard]] std::filesystem::path keep_tail(File& file, const Damage& damage,
                                               const std::filesystem::path& path, FileSystem& files);
 
-/// The finding as a sentence for people.
-[[nodiscard]] std::string text_of(const JournalRecovery& recovery);
+/// What people should hear of the journal at `location`: of its tail, and that the file once had
+/// `lost_bytes` more. Empty where there is nothing.
+[[nodiscard]] std::string notice_of(const std::string& location,
+                                    const std::optional<JournalRecovery>& recovery, std::uint64_t lost_bytes);
 
 }  // namespace attune::journal

@@ -236,6 +236,20 @@ TEST_CASE("after somebody's flush failed, no flush counts that saved less than i
     }
 }
 
+TEST_CASE("a study whose making could not be flushed is made whole by the next writer") {
+    std::mt19937 random(6);
+    const fs::path path = "/disk/study.attune";
+    const std::vector<Event> events = study_of(2);
+    const auto disk = std::make_shared<test::SimulatedFiles>();
+    disk->flushes_fail = true;
+    CHECK_THROWS_AS(Journal(path, {Durability::power_loss, disk}), StorageError);
+    disk->flushes_fail = false;
+    Journal journal(path, {Durability::power_loss, disk});
+    REQUIRE(journal.append(events, 0));
+    disk->lose_power(random);
+    CHECK(bytes_of(Journal::read_only(path, disk).read(0)) == bytes_of(events));
+}
+
 TEST_CASE("a study that cannot be stored whole is not stored at all") {
     const auto disk = std::make_shared<test::SimulatedFiles>();
     const fs::path path = "/disk/study.attune";
