@@ -107,7 +107,8 @@ std::string worker_trouble(const TrialRecord& trial, const WorkerRows& workers, 
     if (trial.state != TrialState::running || trial.worker == 0 || !workers) return {};
     constexpr const char* gone = ", but its worker is gone: the next one to work on the study takes it over";
     const auto row = std::ranges::find(*workers, trial.worker, &WorkerRow::number);
-    if (row == workers->end()) return gone;
+    if (row == workers->end())
+        return ", but its worker is not among the study's: unless it comes back, the next one takes it over";
     if (detail::process_state(row->process) == detail::ProcessState::gone) return gone;
     const double silence = now - row->latest_seconds;
     if (silence <= 2 * row->period_seconds) return {};

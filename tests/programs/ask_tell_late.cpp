@@ -91,6 +91,11 @@ TEST_CASE("ask-tell: a result that comes too late is answered so, and the worker
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].name == "night run");
     CHECK(rows[0].period_seconds == 600);
+    journal.workers()->remove(rows[0].number);
+    Attune looker(folder.path());
+    CHECK(looker.run({"status", "s.attune"}) == 0);
+    CHECK(looker.out().find("trial 0 is running, but its worker is not among the study's") !=
+          std::string::npos);
     take_over(journal, 0);
     take_over(journal, 1);
     const Json late = session.answer(R"({"tell": {"trial": 0, "metrics": {"y": 1}}})");

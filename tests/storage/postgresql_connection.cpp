@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -126,6 +127,21 @@ int listen_on_network(int& port) {
     return listener;
 }
 
+/// An option of TCP of this process's connection to the port; -1 where there is none.
+int tcp_option(int port, int option) {
+    for (int file = 3; file < 1024; ++file) {
+        sockaddr_in peer{};
+        socklen_t size = sizeof(peer);
+        if (::getpeername(file, reinterpret_cast<sockaddr*>(&peer), &size) != 0 ||
+            peer.sin_family != AF_INET || ntohs(peer.sin_port) != port)
+            continue;
+        int value = -1;
+        socklen_t length = sizeof(value);
+        if (::getsockopt(file, IPPROTO_TCP, option, &value, &length) == 0) return value;
+    }
+    return -1;
+}
+
 /// Answers a question for one truth value, by no.
 void answer_no(Client& client) {
     client.hear('S');
@@ -174,11 +190,14 @@ TEST_CASE("a server whose name cannot be looked up for a moment is waited for, i
     int port = 0;
     const int listener = listen_on_network(port);
     std::string trouble;
+    int silence_ms = 0, idle_seconds = 0;
     std::jthread server([&] {
         try {
             {
                 Client first(listener);
                 first.hear('Q');
+                silence_ms = tcp_option(port, TCP_USER_TIMEOUT);
+                idle_seconds = tcp_option(port, TCP_KEEPIDLE);
                 first.say(done("SET") + ready);
                 first.hear('S');
                 lookups_that_fail = 2;
@@ -193,14 +212,17 @@ TEST_CASE("a server whose name cannot be looked up for a moment is waited for, i
         }
     });
     const std::string address = "postgresql://somebody@" + std::string(own_name) + ":" +
-                                std::to_string(port) + "/anything?sslmode=disable&gssencmode=disable";
+                                std::to_string(port) +
+                                "/anything?sslmode=disable&gssencmode=disable&keepalives_idle=7";
     CHECK(Postgresql::studies(address).empty());
     CHECK(lookups_that_fail == 0);
     ::shutdown(listener, SHUT_RDWR);
     server.join();
     ::close(listener);
     CHECK(trouble.empty());
-    lookups_that_fail = 1;  // never found: the address is taken for wrong at once
+    CHECK(silence_ms == 30000);  // unless the address says otherwise
+    CHECK(idle_seconds == 7);    // as it does
+    lookups_that_fail = 1;       // never found: the address is taken for wrong at once
     CHECK_THROWS_WITH_AS((void)Postgresql::studies(address),
                          doctest::Contains("could not translate host name"), StorageError);
     CHECK(lookups_that_fail == 0);
