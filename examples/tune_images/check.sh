@@ -150,6 +150,30 @@ cp pictures/train/along/1.png pictures/validation/across/1.png && cp pictures/tr
 rm pictures/validation/along/1.png && rmdir pictures/validation/along
 "$program" "${tiny[@]}" --check-only --out out-other >output 2>message || fail "a class without validation pictures gives $?"
 grep -q "without validation pictures, so nothing is measured on it: along" message || fail "a class without validation pictures is not told: $(cat message)"
+# What is odd about files is told before anything is trained; too many for the memory are read on demand.
+cp pictures/train/across/1.png pictures/train/across/along_7.png
+"$program" "${tiny[@]}" --check-only --picture-memory 1e-9 --out out-other >output 2>message || fail "odd files give $?"
+for words in "pictures named like another class" "tiny pictures" "pictures with several labels"; do
+    grep -q "remark: .*$words" message || fail "'$words' is not told: $(cat message)"
+done
+"$program" --data pictures --model resnet20 --unfreeze all --check-only --picture-memory 1e-9 --out out-other 2>&1 >output |
+    grep -q "pass --picture-memory" || fail "pictures beyond the memory are not told"
+rm pictures/train/across/along_7.png
+refused "--orientation is 'turn'" --orientation turn --out out-weights
+refused "--picture-memory is 0; it must be above 0" --picture-memory 0 --out out-weights
+
+# A manifest's file is verified, for the network that it names.
+mkdir -p listed && cp out/backbone.safetensors listed/net.safetensors
+sum=$(sha256sum listed/net.safetensors | cut -d' ' -f1)
+cat >listed/weights.json <<END
+{"attune_weights": 1, "files": [{"path": "net.safetensors", "sha256": "$sum", "licence": "MIT", "source": "made here",
+  "bytes": $(stat -c %s listed/net.safetensors), "model": "resnet20", "preprocessing": {"image_size": 32}}]}
+END
+"$program" --data pictures --weights listed/weights.json --views none --check-only --out out-listed >output 2>message ||
+    fail "a manifest gives $?: $(cat message)"
+grep -q "network: resnet20; listed/weights.json" message || fail "a manifest's network is not told: $(cat message)"
+printf x | dd of=listed/net.safetensors bs=1 seek=2000 conv=notrunc 2>dd-message
+refused "has the SHA-256" --data pictures --weights listed/weights.json --out out-weights
 echo "not weights" >weights.pth
 refused "weights.pth" --data pictures --weights weights.pth --out out-weights
 refused "known: " --data pictures --out out-weights

@@ -9,15 +9,17 @@
 
 #include "attune/files/fingerprint.hpp"
 #include "attune/files/image.hpp"
+#include "attune/files/image_check.hpp"
 #include "attune/files/safetensors.hpp"
 #include "attune/files/weights.hpp"
 #include "attune/finetune/data/remarks.hpp"
 #include "attune/finetune/data/split.hpp"
-#include "attune/finetune/recognise.hpp"
 #include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/study/fine_tuning_objective.hpp"
 #include "attune/finetune/study/recipe_space.hpp"
 #include "attune/finetune/train/fit.hpp"
+#include "known_weights.hpp"
+#include "picture_remarks.hpp"
 #include "surfaces.hpp"
 
 namespace fs = std::filesystem;
@@ -163,11 +165,15 @@ std::int64_t classes_of(const Plan& plan) {
 void check_network(const Options& options, const std::string& named, const Plan& plan, Messages& messages) {
     const ZooEntry& entry = ModelZoo::standard().entry(plan.model);
     const NetworkPtr network = ModelZoo::standard().make_unset(plan.model, entry.classes);
-    if (options.image_size && !entry.input.accepts(*options.image_size, *options.image_size)) {
+    const std::int64_t side = options.image_size.value_or(plan.network_size);
+    if (!entry.input.accepts(side, side)) {
         try {
-            network->set_image_size(*options.image_size);
+            network->set_image_size(side);
         } catch (const InvalidOption& error) {
-            throw InvalidOption(fmt::format("--image-size does not suit {}: {}", plan.model, error.what()));
+            throw InvalidOption(
+                fmt::format("{} does not suit {}: {}",
+                            options.image_size ? "--image-size" : "the size of the weights' pictures",
+                            plan.model, error.what()));
         }
     }
     if (plan.weights == nullptr) {
@@ -194,16 +200,25 @@ std::vector<std::string> stage_names_of(const ZooEntry& entry) {
     return names;
 }
 
+/// Of the pictures that the weights were made for; a manifest tells it, or the file itself.
+std::int64_t size_of_network(const ZooEntry& entry, const Plan& plan) {
+    if (plan.preprocessing) return plan.preprocessing->image_size;
+    if (plan.weights == nullptr) return entry.input.image_size;
+    const NetworkPtr network = ModelZoo::standard().make_unset(entry.name, entry.classes);
+    return image_size_in(*network, *plan.weights).value_or(entry.input.image_size);
+}
+
 void read_network(const Options& options, Plan& plan) {
     plan.model = options.model;
     if (!options.weights.empty()) {
         if (!fs::exists(options.weights)) throw FileError(options.weights.string() + ": no such file");
         if (!options.model.empty())
             (void)ModelZoo::standard().entry(options.model);  // throws for unknown ones
-        auto known = recognise_weights(state_dict_of(read_weights(options.weights)), options.model);
-        plan.identity["weights"] = fingerprint_file(options.weights);
+        KnownWeights known = read_known_weights(options);
+        plan.identity["weights"] = std::move(known.fingerprint);
         plan.model = std::move(known.model);
-        plan.weights = std::make_shared<const TensorFile>(std::move(known.file));
+        plan.weights = std::move(known.file);
+        plan.preprocessing = known.preprocessing;
         if (plan.model.empty())
             throw FileError(fmt::format(
                 "{}: is like no network of the zoo; with --model naming one, the message tells what differs; "
@@ -215,7 +230,7 @@ void read_network(const Options& options, Plan& plan) {
             "neither --weights nor --model is given; one of them must say which network; known: {}",
             fmt::join(ModelZoo::standard().names(), ", ")));
     const ZooEntry& entry = ModelZoo::standard().entry(plan.model);
-    plan.network_size = entry.input.image_size;
+    plan.network_size = size_of_network(entry, plan);
     plan.any_size = !entry.input.fixed_size && entry.input.multiple == 1;
     plan.stages = stage_names_of(entry);
 }
@@ -237,7 +252,36 @@ ImageData load_pictures(Plan& plan, const Options& options, Messages& messages,
     how.framing.image_size = options.image_size ? *options.image_size
                              : plan.any_size    ? natural_size(plan.listing, plan.network_size)
                                                 : plan.network_size;
+    how.apply_orientation = options.orientation == "apply";
+    how.memory_limit_bytes = static_cast<std::int64_t>(options.picture_memory_gib * 1073741824.0);
+    const auto side = how.framing.image_size;
+    how.on_demand = std::ssize(plan.listing.samples) > how.memory_limit_bytes / (3 * side * side);
+    if (how.on_demand)
+        messages.note(fmt::format(
+            "{} of {} x {} pixels pass --picture-memory {} GiB: those beyond it are read each time anew",
+            plan.identity.at("images"), side, side, options.picture_memory_gib));
     return load_image_data(plan.listing, how);
+}
+
+/// What is odd about the files, before hours are spent on them. Damaged ones leave the list: read on demand,
+/// they would be found only when their turn comes.
+std::vector<std::string> look_at_files(Plan& plan, const Options& options, Messages& messages,
+                                       const std::stop_token& cancel) {
+    if (plan.listing.samples.empty()) return {};
+    messages.phase(fmt::format("looking at {}", plan.identity.at("images")));
+    ImageSetCheckOptions how;
+    how.progress = [&](std::int64_t done, std::int64_t total) {
+        if (cancel.stop_requested()) throw Interrupted{};
+        messages.count("pictures", done, total);
+    };
+    ImageSetReport report = check_image_set(plan.listing, how);
+    if (options.orientation == "apply")  // then turned pictures are as they should be
+        std::erase_if(report.unusual,
+                      [](const ImageRemark& entry) { return entry.remark.starts_with("turned"); });
+    plan.listing = without_files(plan.listing, report.damaged);
+    std::vector<std::string> remarks = remarks_of(report);
+    for (const std::string& remark : remarks) messages.say("remark: " + remark);
+    return remarks;
 }
 
 /// Whether the backbone of an earlier run is there; one that cannot be read is made again.
@@ -303,6 +347,7 @@ Plan plan_drawn_inputs(const Options& options) {
 }
 
 Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const std::stop_token& cancel) {
+    std::vector<std::string> remarks = look_at_files(plan, options, messages, cancel);
     messages.phase(fmt::format("decoding {}", plan.identity.at("images")));
     ImageData data = load_pictures(plan, options, messages, cancel);
     if (cancel.stop_requested()) throw Interrupted{};
@@ -314,7 +359,6 @@ Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const 
     if (draws_parts) data = with_equal_pictures_grouped(data, digests);
     data = complete_split(data, shares, seed_of(options));
     if (options.shots) data = few_shot(data, *options.shots, seed_of(options));
-    std::vector<std::string> remarks;
     if (std::string damaged = damaged_text(data); !damaged.empty()) {
         messages.say(damaged);  // also where quiet: the result is of fewer pictures than were given
         remarks.push_back(std::move(damaged));
@@ -324,8 +368,8 @@ Inputs load_inputs(Plan plan, const Options& options, Messages& messages, const 
         messages.say("remark: " + remark);
         remarks.push_back(std::move(remark));
     }
-    return {std::move(data), std::move(plan.model), std::move(plan.weights), std::move(plan.identity),
-            std::move(remarks)};
+    return {std::move(data),    std::move(plan.model),    std::move(plan.weights),
+            plan.preprocessing, std::move(plan.identity), std::move(remarks)};
 }
 
 Inputs draw_inputs(const Options& options, const StudyFolder& folder, Messages& messages,
@@ -338,5 +382,5 @@ Inputs draw_inputs(const Options& options, const StudyFolder& folder, Messages& 
     Settings identity{{"data", fmt::format("fnv1a64:{:016x}", data.fingerprint())},
                       {"images", counted(data.size(), "image")},
                       {"weights", fingerprint_file(folder.backbone())}};
-    return {std::move(data), drawn_model, std::move(weights), std::move(identity), {}};
+    return {std::move(data), drawn_model, std::move(weights), std::nullopt, std::move(identity), {}};
 }

@@ -11,6 +11,7 @@
 #include "attune/files/image_dataset.hpp"
 #include "attune/files/raw_images.hpp"
 #include "attune/files/tensor_data.hpp"
+#include "attune/files/weights_manifest.hpp"
 #include "attune/finetune/data/image_data.hpp"
 #include "messages.hpp"
 #include "options.hpp"
@@ -19,10 +20,11 @@
 /// What can be known of data and weights before a picture is decoded.
 struct Plan {
     std::string model;
-    std::shared_ptr<const attune::TensorFile> weights;  ///< null: none
-    std::vector<std::string> stages;                    ///< of the network, by name
-    std::int64_t network_size = 0;                      ///< side of the pictures it was trained on
-    bool any_size = true;                               ///< whether it takes others above its smallest
+    std::shared_ptr<const attune::TensorFile> weights;          ///< null: none
+    std::optional<attune::WeightsPreprocessing> preprocessing;  ///< none: the network's own
+    std::vector<std::string> stages;                            ///< of the network, by name
+    std::int64_t network_size = 0;                              ///< side of the pictures it was trained on
+    bool any_size = true;          ///< whether it takes others above its smallest
     attune::ImageListing listing;  ///< class folders or a manifest; empty where raw is set
     std::optional<attune::RawImages> raw_train, raw_test;
     Settings identity;  ///< what makes two runs the same study: fingerprints of data and weights
@@ -33,6 +35,7 @@ struct Inputs {
     attune::ImageData data;
     std::string model;
     std::shared_ptr<const attune::TensorFile> weights;  ///< null: none
+    std::optional<attune::WeightsPreprocessing> preprocessing;
     Settings identity;
     std::vector<std::string> remarks;  ///< on the images, files left out among them, a sentence each
 };
@@ -44,7 +47,8 @@ struct Inputs {
 /// The same for the images that are drawn and the backbone that is trained here.
 [[nodiscard]] Plan plan_drawn_inputs(const Options& options);
 
-/// Decodes the images and makes what the split lacks. Throws attune::Error, Interrupted.
+/// Looks at the files (remarks), decodes the images and makes what the split lacks. Throws attune::Error,
+/// Interrupted.
 [[nodiscard]] Inputs load_inputs(Plan plan, const Options& options, Messages& messages,
                                  const std::stop_token& cancel);
 

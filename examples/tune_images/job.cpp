@@ -317,6 +317,7 @@ Settings settings_known_before(const Options& options, const std::string& model,
     settings["shots"] = options.shots ? std::to_string(*options.shots) : "all";
     if (options.image_size) settings["image_size"] = std::to_string(*options.image_size);
     settings["resize"] = options.resize;
+    settings["orientation"] = options.orientation;
     if (options.epochs) settings["epochs"] = std::to_string(*options.epochs);
     settings["batch_size"] = std::to_string(options.batch_size);
     settings["patience"] = std::to_string(options.patience);
@@ -343,6 +344,7 @@ int run_job(const Options& options, const Inputs& inputs, const StudyFolder& fol
                         .weights = inputs.weights,
                         .data = inputs.data,
                         .device = options.compute_device(),
+                        .preprocessing = inputs.preprocessing,
                         .models_folder = folder.models()};
     task.recipe.seed = seed_of(options);
     const NetworkPtr probe = task.make_network();

@@ -56,7 +56,7 @@ void check_without_data(const Options& options) {
 
 constexpr const char* footer =
     "A folder that holds a study already goes on with the same data and settings; --trials, --time-limit,\n"
-    "--parallel, --device, --memory, --scratch and --quiet may differ.\n\n"
+    "--parallel, --device, --memory, --picture-memory, --scratch and --quiet may differ.\n\n"
     "Exit codes: 0 done; 1 it ran, but no trial came to a value; 2 wrong arguments or input, the message "
     "says\n"
     "which; 130 interrupted by Ctrl-C or SIGTERM, what was finished is kept and the same command goes on.\n";
@@ -80,6 +80,7 @@ void Options::validate() const {
             validation_share, test_share));
     if (time_limit_seconds) check_positive("--time-limit", *time_limit_seconds);
     check_positive("--memory", memory_gib);
+    check_positive("--picture-memory", picture_memory_gib);
     if (!scratch.empty() && !std::filesystem::is_directory(scratch))
         throw attune::InvalidOption(
             fmt::format("--scratch is '{}'; it must be a folder that is there", scratch.string()));
@@ -88,6 +89,7 @@ void Options::validate() const {
     (void)stopping_policy(epochs.value_or(1));
     check_word("--views", views, {"auto", "none", "flip", "dihedral"});
     check_word("--resize", resize, {"squash", "crop", "pad"});
+    check_word("--orientation", orientation, {"apply", "ignore"});
     try {
         attune::check_device(compute_device());
     } catch (const attune::InvalidOption& error) {
@@ -135,7 +137,8 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         "CSV or JSON lines manifest of path, label and, where wanted, split and group (pictures of one "
         "group are never parted); or a folder of IDX or CIFAR-10 files");
     app.add_option("--weights", options.weights,
-                   "pretrained weights: safetensors, or .pth / .pt as torch.save writes them");
+                   "pretrained weights: safetensors, or .pth / .pt as torch.save writes them; or a manifest "
+                   "(.json) of such files, which are then verified and prepared for as it says");
     app.add_option("--model", options.model,
                    "network of the zoo, such as mobilenet_v2 (default: the one that the weights fit)");
     app.add_option("--out", options.out, "folder for the study, the model and the report")
@@ -167,6 +170,10 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         ->capture_default_str();
     app.add_option("--resize", options.resize, "how pictures become squares: squash, crop or pad")
         ->capture_default_str();
+    app.add_option(
+           "--orientation", options.orientation,
+           "apply: pictures are turned as their EXIF data says, as viewers show them; ignore: as stored")
+        ->capture_default_str();
     app.add_option("--shots", options.shots, "training images a class, drawn by seed (default: all)");
     app.add_option(
         "--image-size", options.image_size,
@@ -182,6 +189,9 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         ->capture_default_str();
     app.add_option("--time-limit", options.time_limit_seconds, "seconds for the search (default: none)");
     app.add_option("--memory", options.memory_gib, "GiB for features of frozen layers")
+        ->capture_default_str();
+    app.add_option("--picture-memory", options.picture_memory_gib,
+                   "GiB for decoded pictures; those beyond it are read from their files each time")
         ->capture_default_str();
     app.add_option(
         "--scratch", options.scratch,

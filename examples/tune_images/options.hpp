@@ -24,6 +24,7 @@ struct Options {
     std::string unfreeze = "auto";
     std::string views = "auto";
     std::string resize = "squash";
+    std::string orientation = "apply";
     std::optional<std::int64_t> shots;       ///< all training images
     std::optional<std::int64_t> image_size;  ///< by the pictures and the network
     std::int64_t batch_size = 32;
@@ -32,6 +33,7 @@ struct Options {
     double test_share = 0.2;
     std::optional<double> time_limit_seconds;
     double memory_gib = 4;
+    double picture_memory_gib = 8;
     std::filesystem::path scratch;  ///< empty: features that pass the memory are computed anew
     std::int64_t parallel = 1;
     std::string device = "auto";

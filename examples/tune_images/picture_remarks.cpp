@@ -1,0 +1,60 @@
+#include "picture_remarks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "messages.hpp"
+
+namespace {
+
+using namespace attune;
+
+constexpr std::size_t shown = 3;
+constexpr double lopsided = 10;
+
+template <typename List, typename Write>
+void add(std::vector<std::string>& remarks, const char* what, const List& list, const Write& write) {
+    if (list.empty()) return;
+    std::string text = fmt::format("{} ({}): ", what, list.size());
+    for (std::size_t i = 0; i < std::min(shown, list.size()); ++i)
+        text += (i == 0 ? "" : "; ") + write(list[i]);
+    if (list.size() > shown) text += fmt::format("; and {} more", list.size() - shown);
+    remarks.push_back(std::move(text));
+}
+
+std::string name_of(const ImageRemark& entry) {
+    return fmt::format("{} ({})", entry.path.string(), entry.remark);
+}
+
+std::string names_of(const DuplicateImages& found) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(shown, found.paths.size()); ++i)
+        text += (i == 0 ? "" : " = ") + found.paths[i].string();
+    if (found.paths.size() > shown) text += fmt::format(" = {} more", found.paths.size() - shown);
+    return text;
+}
+
+}  // namespace
+
+std::vector<std::string> remarks_of(const ImageSetReport& report) {
+    std::vector<std::string> remarks;
+    std::vector<DuplicateImages> in_parts, of_labels;
+    for (const auto& found : report.duplicates) {
+        if (found.across_splits) in_parts.push_back(found);
+        if (found.across_classes) of_labels.push_back(found);
+    }
+    add(remarks, "pictures in several parts, which makes accuracy flatter", in_parts, names_of);
+    add(remarks, "pictures with several labels", of_labels, names_of);
+    add(remarks, "pictures named like another class than the one they are listed in", report.misplaced,
+        name_of);
+    add(remarks, "pairs of class names that are alike", report.alike_classes,
+        [](const std::string& sentence) { return sentence; });
+    add(remarks, "tiny pictures", report.tiny, name_of);
+    add(remarks, "unusual pictures", report.unusual, name_of);
+    if (report.imbalance >= lopsided)
+        remarks.push_back(fmt::format(
+            "the largest class has {:.0f} times the training pictures of the smallest", report.imbalance));
+    return remarks;
+}
