@@ -188,10 +188,8 @@ TEST_CASE("no fold of groups is empty, and folds are balanced by class and in al
             for (std::int64_t g = 0; g < groups_each; ++g)
                 labels.push_back(k), groups.push_back(fmt::format("{}/{}", k, g));
         }
-        SplitRows all;
-        for (std::int64_t row = 0; row < std::ssize(labels); ++row) all.train.push_back(row);
         const ImageData data(torch::zeros({std::ssize(labels), 3, 8, 8}, torch::kUInt8), labels, names, {},
-                             all, {.image_size = 8});
+                             {}, {.image_size = 8});
         std::vector<std::size_t> sizes;
         for (const auto& fold : cross_validation(data.with_groups(groups), folds, seed)) {
             sizes.push_back(fold.split().validation.size());

@@ -6,11 +6,13 @@
 
 #include "attune/error.hpp"
 #include "attune/finetune/evaluate/evaluation.hpp"
+#include "attune/finetune/state_dict.hpp"
 #include "attune/finetune/study/compute_threads.hpp"
 #include "attune/finetune/study/evaluation_sections.hpp"
 #include "attune/finetune/study/fine_tuning_objective.hpp"
 #include "attune/finetune/study/keep_freed_memory.hpp"
 #include "attune/finetune/study/recipe_space.hpp"
+#include "attune/finetune/zoo/vit.hpp"
 #include "attune/storage/memory.hpp"
 #include "attune/tune/tuner.hpp"
 #include "finetune/support/tiny_network.hpp"
@@ -57,6 +59,32 @@ TEST_CASE("making a task's network leaves the host's random numbers as they were
     CHECK(task.make_network()->input.std == task.preprocessing->std);
     task.recipe.seed = 2;
     CHECK_FALSE(torch::equal(test::all_values(*first), test::all_values(*task.make_network())));
+}
+
+TEST_CASE("a task's network takes weights that were made for pictures of another size") {
+    const auto transformer = [](std::int64_t side, std::int64_t classes) {
+        return vit({.image_size = side, .patch = 8, .layers = 1, .heads = 2, .width = 8, .hidden = 16},
+                   classes);
+    };
+    ModelZoo zoo;
+    zoo.add({"tiny_vit",
+             "ViT",
+             5,
+             100,
+             {.image_size = 16, .minimum_size = 16, .fixed_size = true},
+             [&](std::int64_t classes) { return transformer(16, classes); }});
+    const auto source = transformer(32, 5);
+    const auto weights = std::make_shared<const TensorFile>(state_dict(*source));
+    for (const std::int64_t side : {32, 48}) {  // the file's, and a third one
+        const FineTuningTask task{
+            .model = "tiny_vit", .zoo = zoo, .weights = weights, .data = test::striped_images(20, 2, side)};
+        const auto network = task.make_network();
+        CHECK(network->input.image_size == side);
+        source->set_image_size(side);
+        CHECK(torch::equal(network->named_parameters()["encoder.pos_embedding"],
+                           source->named_parameters()["encoder.pos_embedding"]));
+        CHECK(compute_logits(*network, task.data, task.data.split().test).size(1) == 2);
+    }
 }
 
 TEST_CASE("a task on grey pictures trains and saves a network of one channel") {
