@@ -130,8 +130,9 @@ StorageAddress StorageAddress::parse(const std::string& address) {
         out.place = address;
         out.study = take_study(out.place);
     } else {
+        // The rest of it may hold a password.
         throw UnknownName(
-            "storage '" + address + "': scheme '" + scheme +
+            "storage '" + scheme + ":...': scheme '" + scheme +
             "' is unknown; known: memory: (nothing after it), journal:path, sqlite:///file.db?study=name, "
             "postgresql://user@host/database?study=name, or a path alone");
     }

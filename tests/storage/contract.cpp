@@ -29,6 +29,12 @@ TEST_CASE("storages are opened by their address") {
     const std::string path = (folder.path() / "x y.attune").string();
     CHECK(storage_from(path).location() == path);
     CHECK(storage_from("journal:" + path).location() == path);
+    CHECK_THROWS_WITH_AS(
+        (void)storage_from("postgressql://user:secret@host/studies"),
+        "storage 'postgressql:...': scheme 'postgressql' is unknown; known: memory: (nothing after it), "
+        "journal:path, sqlite:///file.db?study=name, postgresql://user@host/database?study=name, or a path "
+        "alone",
+        UnknownName);
     CHECK_THROWS_WITH_AS((void)storage_from("redis://host"), doctest::Contains("scheme 'redis' is unknown"),
                          UnknownName);
     CHECK_THROWS_AS((void)storage_from("memory:x"), UnknownName);
