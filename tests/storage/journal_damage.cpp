@@ -317,6 +317,7 @@ TEST_CASE("a study is the same by whatever link it is opened") {
     CHECK(bytes_of(linked.read(0)) == bytes_of(events));
     std::ofstream(path, std::ios::binary | std::ios::app) << "torn";
     CHECK(Journal(link).recovery()->kept_in == path.string() + ".cut-1");
+    for (const std::uint64_t worker : {1U, 2U}) linked.workers()->remove(worker);
     delete_study(link.string());
     CHECK_FALSE(fs::exists(path));
     CHECK_FALSE(fs::exists(fs::symlink_status(link)));
