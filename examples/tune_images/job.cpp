@@ -214,7 +214,7 @@ std::string begun_text(const Study& study) {
     for (const std::int64_t number : study.unfinished()) {
         const TrialRecord& trial = study.trial(number);
         std::error_code error;
-        const bool kept = !trial.checkpoint().empty() && !trial.reports.empty() &&
+        const bool kept = !trial.checkpoint().empty() &&
                           std::filesystem::is_directory(trial.checkpoint(), error) &&
                           !std::filesystem::is_empty(trial.checkpoint(), error);
         text +=
