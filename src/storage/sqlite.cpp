@@ -169,7 +169,7 @@ class Sqlite::State {
         if (database_.changes() == 0) return (void)position(), false;
         put(database_, id_, expected, events.size(), body);
         turn.commit();
-        note(expected + events.size());
+        note(expected, expected + events.size());
         return true;
     }
 
@@ -209,7 +209,7 @@ class Sqlite::State {
         (void)database_.prepare("DELETE FROM events WHERE study=?1").bind(1, id_).step();
         put_all(database_, id_, events);
         turn.commit();
-        note(events.size());
+        note(events.size(), events.size());
     }
 
     std::shared_ptr<WorkerTable> workers() {
@@ -249,7 +249,9 @@ class Sqlite::State {
                                ", but holds " + std::to_string(end) + "; restore the database from a copy");
     }
 
-    void note(std::uint64_t events) { database_.marks().note(id_, events, database_.is_flushing()); }
+    void note(std::uint64_t before, std::uint64_t events) {
+        database_.marks().note(id_, before, events, database_.is_flushing());
+    }
 
     SqliteOptions options_;
     bool writable_;
@@ -289,7 +291,7 @@ void Sqlite::store(const std::filesystem::path& path, const SqliteOptions& optio
     const std::uint64_t study = make_study(database, options.study, events.size());
     put_all(database, study, events);
     turn.commit();
-    database.marks().note(study, events.size(), database.is_flushing());
+    database.marks().note(study, 0, events.size(), database.is_flushing());
 }
 
 std::vector<std::string> Sqlite::studies(const std::filesystem::path& path) {

@@ -42,10 +42,6 @@ std::uint64_t identity_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-struct Marks::Slot {
-    std::uint64_t identity = 0, boot = 0, study = 0, committed = 0, flushed = 0;
-};
-
 Marks::Marks(const std::filesystem::path& database) : database_(database), path_(database) {
     path_ += "-marks";
 }
@@ -55,12 +51,14 @@ File* Marks::file(FileMode mode) {
     const bool to_write = mode == FileMode::write;
     if (file_ != nullptr && (writable_ || !to_write) && file_->is_at(path_)) return file_.get();
     file_ = nullptr;
+    writable_ = false;
     try {
         file_ = operating_system_files()->open(path_, mode);
     } catch (const std::system_error&) {
         return nullptr;
     }
     writable_ = to_write;
+    latest_ = {};
     return file_.get();
 }
 
@@ -122,20 +120,25 @@ std::uint64_t Marks::of(std::uint64_t study) {
     }
 }
 
-void Marks::note(std::uint64_t study, std::uint64_t events, bool flushed) noexcept {
+void Marks::note(std::uint64_t study, std::uint64_t before, std::uint64_t events, bool flushed) noexcept {
     if (study == 0 || study > most_studies) return;
     try {
         const std::lock_guard lock(mutex_);
+        if (!flushed && writable_ && latest_.study == study && latest_.committed == before) {
+            latest_.committed = events;
+            return put(*file_, latest_);
+        }
         File* const there = file(FileMode::write);
         if (there == nullptr || identity() == 0) return;
         const HeldLock turn(*there, FileLock::table, path_.string(), 1);
         Slot now{identity(), this_boot(), study, events, flushed ? events : 0};
-        if (const auto before = slot(*there, study)) {
+        if (const auto noted = slot(*there, study)) {
             // After a restart of the machine what was not flushed may be gone.
-            if (before->boot == now.boot) now.committed = std::max(now.committed, before->committed);
-            now.flushed = std::max(now.flushed, std::min(before->flushed, now.committed));
+            if (noted->boot == now.boot) now.committed = std::max(now.committed, noted->committed);
+            now.flushed = std::max(now.flushed, std::min(noted->flushed, now.committed));
         }
         put(*there, now);
+        latest_ = now;
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the events are committed all the same
     }
 }
@@ -147,6 +150,7 @@ void Marks::forget(std::uint64_t study) noexcept {
         if (File* const there = file(FileMode::read); there == nullptr || !slot(*there, study)) return;
         if (File* const there = file(FileMode::write); there != nullptr)
             put(*there, {identity(), this_boot(), study, 0, 0});
+        latest_ = {};
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): others hear of it as of a loss
     }
 }

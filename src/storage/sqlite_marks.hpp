@@ -34,15 +34,19 @@ class Marks {
     [[nodiscard]] std::vector<Mark> all();
     /// How many events the study must have; 0 where nobody knows.
     [[nodiscard]] std::uint64_t of(std::uint64_t study);
-    /// After a commit that made it so many.
-    void note(std::uint64_t study, std::uint64_t events, bool flushed) noexcept;
+    /// After a commit that made `events` of `before`. Most commits are not flushed and follow one that was
+    /// noted here; for these one write is all, at the price that two processes at it in the same moment may
+    /// leave the lower number until the next commit.
+    void note(std::uint64_t study, std::uint64_t before, std::uint64_t events, bool flushed) noexcept;
     /// Before a study is deleted.
     void forget(std::uint64_t study) noexcept;
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
   private:
-    struct Slot;
+    struct Slot {
+        std::uint64_t identity = 0, boot = 0, study = 0, committed = 0, flushed = 0;
+    };
     File* file(FileMode mode);
     std::optional<Slot> slot(File& file, std::uint64_t study);
     void put(File& file, const Slot& slot);
@@ -53,6 +57,7 @@ class Marks {
     std::filesystem::path database_, path_;
     std::unique_ptr<File> file_;
     bool writable_ = false;
+    Slot latest_{};  ///< written here
     std::optional<std::uint64_t> identity_;
 };
 
