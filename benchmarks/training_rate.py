@@ -17,42 +17,11 @@ import subprocess
 import sys
 import time
 
+from cifar_resnet20 import cifar_resnet20
+
 CASES = [("mobilenet_v2", 224, 16), ("mobilenet_v2", 128, 16), ("resnet18", 224, 16), ("resnet18", 128, 16),
          ("resnet20", 32, 128)]
-
-
 DEVICE_CASES = [("resnet50", 224, 128), ("mobilenet_v2", 224, 128), ("resnet18", 224, 128)]
-
-
-def resnet20(classes):
-    """The CIFAR network of He et al. (2016) with projection-free short cuts."""
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
-
-    class Block(nn.Module):
-        def __init__(self, inner, outer, stride):
-            super().__init__()
-            self.conv1 = nn.Conv2d(inner, outer, 3, stride, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(outer)
-            self.conv2 = nn.Conv2d(outer, outer, 3, 1, 1, bias=False)
-            self.bn2 = nn.BatchNorm2d(outer)
-            self.widen = outer - inner
-
-        def forward(self, x):
-            y = F.relu(self.bn1(self.conv1(x)))
-            y = self.bn2(self.conv2(y))
-            if self.widen:
-                x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.widen // 2, self.widen // 2))
-            return F.relu(y + x)
-
-    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-    inner = 16
-    for outer, stride in ((16, 1), (32, 2), (64, 2)):
-        for i in range(3):
-            layers.append(Block(inner, outer, stride if i == 0 else 1))
-            inner = outer
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, classes))
 
 
 def python_rate(model, side, batch, steps, warm_up, threads, channels_last):
@@ -60,7 +29,7 @@ def python_rate(model, side, batch, steps, warm_up, threads, channels_last):
     import torchvision
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    network = resnet20(10) if model == "resnet20" else getattr(torchvision.models, model)(num_classes=10)
+    network = cifar_resnet20(10) if model == "resnet20" else getattr(torchvision.models, model)(num_classes=10)
     network.train()
     layout = torch.channels_last if channels_last else torch.contiguous_format
     network = network.to(memory_format=layout)
