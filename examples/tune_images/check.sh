@@ -159,6 +159,11 @@ done
 "$program" --data pictures --model resnet20 --unfreeze all --check-only --picture-memory 1e-9 --out out-other 2>&1 >output |
     grep -q "pass --picture-memory" || fail "pictures beyond the memory are not told"
 rm pictures/train/across/along_7.png
+mkdir -p high && cp -r pictures/train high/one && cp -r pictures/train high/two
+"$program" --data high --model resnet20 --unfreeze all --image-size 32 --check-only --out out-other >output 2>message ||
+    fail "a folder one level too high gives $?: $(cat message)"
+grep -q "2 classes (one, two): " message || fail "classes are not named: $(cat message)"
+grep -q "one has across, along; two has across, along" message || fail "folders inside classes are not told: $(cat message)"
 refused "--orientation is 'turn'" --orientation turn --out out-weights
 refused "--picture-memory is 0; it must be above 0" --picture-memory 0 --out out-weights
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 #include <utility>
 
 #include "attune/files/fingerprint.hpp"
@@ -90,10 +91,14 @@ std::string damaged_text(const ImageData& data) {
 
 void describe(const ImageData& data, Messages& messages) {
     const SplitRows& rows = data.split();
-    messages.note(fmt::format("{}: {} for training, {} for validation, {} for the test; {} x {} pixels",
-                              counted(data.class_count(), "class", "classes"), rows.train.size(),
-                              rows.validation.size(), rows.test.size(), data.image_size(),
-                              data.image_size()));
+    constexpr std::size_t shown = 12;
+    const auto& names = data.classes();
+    const auto first = std::span(names).first(std::min(shown, names.size()));
+    messages.note(fmt::format(
+        "{} ({}{}): {} for training, {} for validation, {} for the test; {} x {} pixels",
+        counted(data.class_count(), "class", "classes"), fmt::join(first, ", "),
+        names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : "", rows.train.size(),
+        rows.validation.size(), rows.test.size(), data.image_size(), data.image_size()));
 }
 
 SplitShares shares_of(const Options& options, bool split_given) {
@@ -280,6 +285,9 @@ std::vector<std::string> look_at_files(Plan& plan, const Options& options, Messa
                       [](const ImageRemark& entry) { return entry.remark.starts_with("turned"); });
     plan.listing = without_files(plan.listing, report.damaged);
     std::vector<std::string> remarks = remarks_of(report);
+    if (fs::is_directory(options.data))
+        for (std::string& remark : remarks_on_nested_folders(plan.listing))
+            remarks.push_back(std::move(remark));
     for (const std::string& remark : remarks) messages.say("remark: " + remark);
     return remarks;
 }

@@ -1,9 +1,14 @@
 #include "picture_remarks.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <set>
 
 #include "messages.hpp"
 
@@ -56,5 +61,24 @@ std::vector<std::string> remarks_of(const ImageSetReport& report) {
     if (report.imbalance >= lopsided)
         remarks.push_back(fmt::format(
             "the largest class has {:.0f} times the training pictures of the smallest", report.imbalance));
+    return remarks;
+}
+
+std::vector<std::string> remarks_on_nested_folders(const ImageListing& listing) {
+    std::map<std::int64_t, std::set<std::string>> inner;  ///< by class; "" for pictures beside the folders
+    for (const ImageSample& sample : listing.samples) {
+        const auto path = sample.path.lexically_relative(listing.root);
+        // The class, behind the part where there is one.
+        const auto at = std::next(path.begin(), sample.split == Split::none ? 1 : 2);
+        inner[sample.label].insert(std::next(at) == path.end() ? std::string{} : at->string());
+    }
+    std::vector<std::string> nested;
+    for (const auto& [label, folders] : inner)
+        if (folders.size() > 1 && !folders.contains({}))
+            nested.push_back(fmt::format("{} has {}", listing.classes[static_cast<std::size_t>(label)],
+                                         fmt::join(folders, ", ")));
+    std::vector<std::string> remarks;
+    add(remarks, "classes whose pictures all lie in folders inside, which may be the classes that are meant",
+        nested, [](const std::string& sentence) { return sentence; });
     return remarks;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -251,27 +252,42 @@ void check_mergeable(const Study& first, const Study& other, const std::string& 
                            ": is another study than the first one; these differ (the first's -> its)" + text);
 }
 
-}  // namespace
-
-std::vector<StudySummary> list_studies(const std::string& place) {
+std::vector<StudySummary> studies_of_database(StorageAddress address) {
     std::vector<StudySummary> out;
-    std::error_code ignored;
-    if (fs::is_directory(place, ignored)) {
-        std::vector<std::string> paths;
-        for (const auto& entry : fs::directory_iterator(place))
-            if (entry.is_regular_file() && entry.path().extension() == ".attune")
-                paths.push_back(entry.path().string());
-        std::sort(paths.begin(), paths.end());
-        for (std::string& path : paths) out.push_back(summary_of({Kind::journal, std::move(path), ""}));
-        return out;
-    }
-    StorageAddress address = StorageAddress::parse(place);
-    if (address.kind == Kind::journal) return {summary_of(existing(place))};
     for (std::string& name : studies_in(address)) {
         address.study = std::move(name);
         out.push_back(summary_of(address));
     }
     return out;
+}
+
+/// Journals by their ending, and databases that hold studies: others have databases too.
+std::vector<StudySummary> studies_of_folder(const std::string& folder) {
+    std::vector<std::string> paths;
+    for (const auto& entry : fs::directory_iterator(folder))
+        if (entry.is_regular_file()) paths.push_back(entry.path().string());
+    std::sort(paths.begin(), paths.end());
+    std::vector<StudySummary> out;
+    for (const std::string& path : paths) {
+        if (fs::path(path).extension() == ".attune")
+            out.push_back(summary_of({Kind::journal, path, ""}));
+        else if (StorageAddress address = StorageAddress::parse(path); address.kind == Kind::sqlite)
+            try {
+                std::ranges::move(studies_of_database(std::move(address)), std::back_inserter(out));
+            } catch (const StorageError&) {  // NOLINT(bugprone-empty-catch): is another program's
+            }
+    }
+    return out;
+}
+
+}  // namespace
+
+std::vector<StudySummary> list_studies(const std::string& place) {
+    std::error_code ignored;
+    if (fs::is_directory(place, ignored)) return studies_of_folder(place);
+    const StorageAddress address = StorageAddress::parse(place);
+    if (address.kind == Kind::journal) return {summary_of(existing(place))};
+    return studies_of_database(address);
 }
 
 std::string copy_study(const std::string& from, const std::string& to) {

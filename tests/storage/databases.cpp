@@ -263,9 +263,12 @@ TEST_CASE("whole studies are listed, copied, renamed, merged, compacted and dele
     rename_study(db, db + " two");
     CHECK(texts(open_storage(db + " two", {.read_only = true}).read(0)) == texts(events));
 
+    std::ofstream(folder.path() / "others.db") << "of another program";
     const auto listed = list_studies(folder.path().string());
-    REQUIRE(listed.size() == 2);
+    REQUIRE(listed.size() == 3);
     CHECK(listed[0].address == a);
+    CHECK(listed[1].address == b);
+    CHECK(listed[2].address == db + " two");
     CHECK(listed[0].trials == 2);
     CHECK(listed[0].finished == 2);
     CHECK(listed[0].events == events.size());
