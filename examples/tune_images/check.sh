@@ -153,13 +153,15 @@ grep -q "without validation pictures, so nothing is measured on it: along" messa
 # What is odd about files is told before anything is trained; too many for the memory are read on demand.
 cp pictures/train/across/1.png pictures/train/across/along_7.png
 "$program" "${tiny[@]}" --check-only --picture-memory 1e-9 --out out-other >output 2>message || fail "odd files give $?"
-for words in "pictures named like another class" "tiny pictures" "pictures with several labels"; do
+for words in "pictures named like another class" "tiny pictures" "are in the train part too"; do
     grep -q "remark: .*$words" message || fail "'$words' is not told: $(cat message)"
 done
 "$program" --data pictures --model resnet20 --unfreeze all --check-only --picture-memory 1e-9 --out out-other 2>&1 >output |
     grep -q "pass --picture-memory" || fail "pictures beyond the memory are not told"
 rm pictures/train/across/along_7.png
-mkdir -p high && cp -r pictures/train high/one && cp -r pictures/train high/two
+for part in train validation; do
+    mkdir -p "high/$part" && cp -r "pictures/$part" "high/$part/one" && cp -r "pictures/$part" "high/$part/two"
+done
 "$program" --data high --model resnet20 --unfreeze all --image-size 32 --check-only --out out-other >output 2>message ||
     fail "a folder one level too high gives $?: $(cat message)"
 grep -q "2 classes (one, two): " message || fail "classes are not named: $(cat message)"

@@ -33,25 +33,10 @@ std::string name_of(const ImageRemark& entry) {
     return fmt::format("{} ({})", entry.path.string(), entry.remark);
 }
 
-std::string names_of(const DuplicateImages& found) {
-    std::string text;
-    for (std::size_t i = 0; i < std::min(shown, found.paths.size()); ++i)
-        text += (i == 0 ? "" : " = ") + found.paths[i].string();
-    if (found.paths.size() > shown) text += fmt::format(" = {} more", found.paths.size() - shown);
-    return text;
-}
-
 }  // namespace
 
 std::vector<std::string> remarks_of(const ImageSetReport& report) {
     std::vector<std::string> remarks;
-    std::vector<DuplicateImages> in_parts, of_labels;
-    for (const auto& found : report.duplicates) {
-        if (found.across_splits) in_parts.push_back(found);
-        if (found.across_classes) of_labels.push_back(found);
-    }
-    add(remarks, "pictures in several parts, which makes accuracy flatter", in_parts, names_of);
-    add(remarks, "pictures with several labels", of_labels, names_of);
     add(remarks, "pictures named like another class than the one they are listed in", report.misplaced,
         name_of);
     add(remarks, "pairs of class names that are alike", report.alike_classes,
