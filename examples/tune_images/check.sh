@@ -153,7 +153,7 @@ grep -q "without validation pictures, so nothing is measured on it: along" messa
 # What is odd about files is told before anything is trained; too many for the memory are read on demand.
 cp pictures/train/across/1.png pictures/train/across/along_7.png
 "$program" "${tiny[@]}" --check-only --picture-memory 1e-9 --out out-other >output 2>message || fail "odd files give $?"
-for words in "pictures named like another class" "tiny pictures" "are in the train part too"; do
+for words in "pictures named like another class" "tiny pictures" "in the train part too"; do
     grep -q "remark: .*$words" message || fail "'$words' is not told: $(cat message)"
 done
 "$program" --data pictures --model resnet20 --unfreeze all --check-only --picture-memory 1e-9 --out out-other 2>&1 >output |
