@@ -218,6 +218,8 @@ int run(const std::string& folder, const std::string& study, const TableOptions&
     std::vector<std::string>& broken = found.broken;
     nlohmann::json results = nlohmann::json::array();
     for (const RecordedTable& table : found.tables) {
+        std::cerr << fmt::format("{}: {} trainings, which differ in {}\n", table.name, table.trials.size(),
+                                 table.space.schema().names_text());
         // The completed trials of a study are what they are: all of them.
         if (!study.empty()) trial_counts = {static_cast<int>(table.trials.size())};
         try {
@@ -239,6 +241,7 @@ int run(const std::string& folder, const std::string& study, const TableOptions&
 int main(int argc, char** argv) {
     std::string folder, study, only, direction;
     TableOptions options;
+    std::vector<std::string> columns;
     Settings settings;
     settings.tolerance = 0;
     std::vector<int> trials{30, 100};
@@ -253,6 +256,10 @@ int main(int argc, char** argv) {
     app.add_option("--direction", direction)->check(CLI::IsMember({"minimize", "maximize"}));
     app.add_option("--step", options.step, "column of steps in pairs of files");
     app.add_option("--cost", options.cost, "column of costs in pairs of files");
+    app.add_option(
+           "--configuration", columns,
+           "columns of what trainings were begun with; left out: all that are no identifiers or results")
+        ->delimiter(',');
     app.add_option("--budget", settings.budget_share, "share of all steps that freeze-thaw may spend")
         ->check(CLI::Range(0.001, 1.0));
     app.add_option("--tolerance", settings.tolerance, "loss that counts as bad, in units of the metric")
@@ -264,6 +271,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     try {
+        if (!columns.empty()) options.configuration = columns;
         if (!direction.empty()) options.direction = direction_from(direction);
         return run(folder, study, options, trials, only, settings);
     } catch (const Error& error) {

@@ -11,11 +11,9 @@ class Run {
   public:
     Run(const RecordedTable& table, const std::vector<std::size_t>& drawn, Rule rule, int workers)
         : table_(table), drawn_(drawn), rule_(std::move(rule)), idle_(workers), done_(drawn.size(), 0) {
-        SearchSpace space;
-        (void)space.integer("row", 0, std::max<std::int64_t>(1, std::ssize(drawn) - 1));
         event::Created created;
         created.name = table.name;
-        created.space = space;
+        created.space = table.space;
         created.objectives = {table.objective};
         created.final_value = event::FinalValue::last_report;
         apply(std::move(created));
@@ -82,7 +80,7 @@ class Run {
             if (request.only_resume) return;
             event::Suggested begun;
             begun.trial = request.trial;
-            begun.configuration = {{"row", Value(request.trial)}};
+            begun.configuration = recorded(request.trial).configuration;
             begun.resumable = true;
             begun.until = suggestion->until;
             apply(std::move(begun));

@@ -25,17 +25,14 @@ struct Replayed {
     double reached = 0;        ///< when a report first came within 1 % of `best`; NaN where none did
 };
 
-/// Takes recorded trainings, in the order given, for the strategy RecordedOrder; others may choose among
-/// them.
+/// Begins the recorded trainings in their order: simulate() says with which configurations.
 class RecordedOrder {
   public:
     static constexpr bool ignores_results = true;
     [[nodiscard]] static constexpr std::string_view name() { return "recorded"; }
-    [[nodiscard]] static std::optional<Suggestion> suggest(const Study& study,
-                                                           const SuggestionRequest& request) {
-        const auto next = static_cast<std::int64_t>(study.trials().size());
-        if (next > static_cast<std::int64_t>(study.space()[0].high)) return std::nullopt;
-        return Suggestion{request.complete(study.space(), {static_cast<double>(next)}), "", "recorded", ""};
+    [[nodiscard]] static std::optional<Suggestion> suggest(const Study&, const SuggestionRequest& request) {
+        if (request.only_resume) return std::nullopt;
+        return Suggestion{{}, "", "recorded", ""};
     }
 };
 

@@ -11,6 +11,8 @@
 #include <map>
 #include <set>
 
+#include "replay/configurations.hpp"
+
 namespace attune::replay_benchmark {
 namespace {
 
@@ -54,6 +56,7 @@ std::optional<RecordedTable> epoch_table(const std::string& name, const std::vec
     }
     if (chosen == nullptr) return std::nullopt;
     RecordedTable table{name, objective_for(chosen->first, options), "epoch", "epochs", {}};
+    std::vector<std::size_t> trained;
     for (std::size_t r = 1; r < rows.size(); ++r) {
         RecordedTrial trial;
         for (const auto& [epoch, column] : chosen->second) {
@@ -64,8 +67,11 @@ std::optional<RecordedTable> epoch_table(const std::string& name, const std::vec
             trial.values.push_back(value);
             trial.spent.push_back(epoch);
         }
-        if (!trial.steps.empty()) table.trials.push_back(std::move(trial));
+        if (trial.steps.empty()) continue;
+        table.trials.push_back(std::move(trial));
+        trained.push_back(r);
     }
+    add_configurations(table, rows, trained, options);
     return table;
 }
 
@@ -100,8 +106,10 @@ std::optional<RecordedTable> pair_table(const std::string& name, const std::vect
     if (last >= header.size() || key >= trials[0].fields.size()) return std::nullopt;
     RecordedTable table{name, objective_for(metric, options), along, cost, {}};
     std::map<std::string, std::size_t> index;
+    std::vector<std::size_t> row_of, trained;
     for (std::size_t r = 1; r < trials.size(); ++r)
-        if (key < trials[r].fields.size()) index.emplace(trials[r].fields[key], index.size());
+        if (key < trials[r].fields.size() && index.emplace(trials[r].fields[key], index.size()).second)
+            row_of.push_back(r);
     table.trials.resize(index.size());
     for (std::size_t r = 1; r < curves.size(); ++r) {
         const auto& fields = curves[r].fields;
@@ -115,7 +123,10 @@ std::optional<RecordedTable> pair_table(const std::string& name, const std::vect
         trial.values.push_back(number(fields[value]));
         trial.spent.push_back(c);
     }
+    for (std::size_t i = 0; i < row_of.size(); ++i)
+        if (!table.trials[i].steps.empty()) trained.push_back(row_of[i]);
     std::erase_if(table.trials, [](const RecordedTrial& trial) { return trial.steps.empty(); });
+    add_configurations(table, trials, trained, options);
     return table;
 }
 
@@ -172,10 +183,11 @@ RecordedTable table_of_study(const std::string& address) {
     Study study;
     for (const Event& event : open_storage(address, {.read_only = true}).read(0)) study.apply(event);
     if (!study.is_created()) throw InvalidState(address + ": holds no study");
-    RecordedTable table{study.name(), study.objective(), "step", "seconds", {}};
+    RecordedTable table{study.name(), study.objective(), "step", "seconds", {}, study.space()};
     for (const TrialRecord& trial : study.trials()) {
         if (trial.state != TrialState::completed) continue;
         RecordedTrial recorded;
+        recorded.configuration = trial.configuration.values();
         double spent = 0, since = trial.started_seconds;
         for (const Report& report : trial.reports) {
             const auto value = report.metrics.find(study.objective().metric);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <attune/space/space.hpp>
 #include <attune/study/objective.hpp>
 #include <filesystem>
 #include <optional>
@@ -13,6 +14,7 @@ struct RecordedTrial {
     std::vector<double> steps;
     std::vector<double> values;
     std::vector<double> spent;  ///< since the beginning of the training, in the table's unit of cost
+    std::vector<std::pair<std::string, Value>> configuration{};  ///< of the table's space
 };
 
 /// Finished trainings that rules are tried on.
@@ -22,6 +24,7 @@ struct RecordedTable {
     std::string step_unit;
     std::string cost_unit;
     std::vector<RecordedTrial> trials;
+    SearchSpace space{};  ///< what the trainings differ in; without parameters where that is not known
 
     /// The last step of the longest training.
     [[nodiscard]] double horizon() const;
@@ -33,6 +36,7 @@ struct TableOptions {
     std::optional<Direction> direction{};  ///< none: down for losses and errors, otherwise up
     std::string step{};  ///< column of pairs of files; empty: that of seconds, where there is none of steps
     std::string cost{};  ///< column of pairs; empty: as the step
+    std::optional<std::vector<std::string>> configuration{};  ///< columns; none: see configuration_columns
 };
 
 /// Every table in a folder: files with one column an epoch (`<metric>_1`, `<metric>_2`, ...), and pairs

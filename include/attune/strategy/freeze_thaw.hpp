@@ -24,7 +24,7 @@ struct FreezeThawOptions {
     double horizon = 0;       ///< the step at which a trial is fully trained; must be said, above 0
     double budget_steps = 0;  ///< steps of all trials together; 0: no limit of its own
     int trials = 0;           ///< how many are to be begun; 0: no plan
-    double first_steps = 0;   ///< every trial's first look; 0: 8 %, less where the budget is scarce
+    double first_steps = 0;   ///< every trial's first look; 0: 6 %, less where the budget is scarce
     double increment = 0;     ///< steps of one going on; 0: a fifty-second of the horizon, at least 1
     double look_share = 0.4;  ///< without a plan: share of the steps that goes into first looks
     double confidence = 1.5;  ///< without a budget: deviations that a forecast may be better than its mean
@@ -52,13 +52,15 @@ struct FreezeThawOptions {
 /// Spends a budget of training steps: takes a first look at every trial, then goes on, a little at a time,
 /// with whichever paused trial is the likeliest to end best for what that costs, and thaws the others when it
 /// disappoints (after Swersky, Snoek and Adams, "Freeze-thaw Bayesian optimization", 2014, with other
-/// forecasts: see CurveForecasts). New configurations come from another strategy.
+/// forecasts: see CurveForecasts; trials inform those of like configurations). New configurations come from
+/// another strategy.
 ///
 /// A trial is a contender while its forecast's mean and `b` deviations reach beyond the best mean. With a
 /// budget, b is the largest value whose contenders half of the remaining steps could carry on by half of what
 /// they have run; so much is looked at while much is left, and little at the end. The steps that bring the
-/// leader to its end are kept back for it. Without a budget b is `confidence`. Nothing is suggested once
-/// nobody contends or the budget is spent.
+/// leader to its end are kept back for it, and what is left when nobody contends goes to the likeliest that
+/// it can bring to their end. Without a budget b is `confidence`, and nothing is suggested once nobody
+/// contends.
 ///
 /// Where trials cannot pause (SuggestionRequest::resumable) it is the strategy that it takes configurations
 /// from. A function of the study and the request; what it holds is a cache.
@@ -75,6 +77,7 @@ class FreezeThaw {
         if (options_.increment == 0) options_.increment = std::max(1.0, std::round(options_.horizon / 52));
         options_.increment = std::min(options_.increment, options_.horizon);
         if (options_.first_steps == 0) options_.first_steps = default_first_steps();
+        forecasts_ = CurveForecasts(options_.first_steps);
     }
 
     [[nodiscard]] static constexpr std::string_view name() { return "freeze_thaw"; }
@@ -89,12 +92,15 @@ class FreezeThaw {
         if (may_begin && affordable && (options_.trials > 0 || wants_look(study, spent)))
             if (auto fresh = begin(study, request)) return fresh;
         if (auto thawed = go_on(study, limit() - spent)) return thawed;
-        if (may_begin && affordable && options_.trials == 0) return begin(study, request);
-        return std::nullopt;
+        if (may_begin && affordable && options_.trials == 0)
+            if (auto fresh = begin(study, request)) return fresh;
+        return spend_rest(study, limit() - spent);
     }
 
   private:
     using Standing = CurveForecasts::Standing;
+    /// Deviations ahead of the best completed trial; less is no chance at all.
+    static constexpr double least_worth_trying = -1e300;
 
     /// What the remaining steps allow.
     struct Race {
@@ -105,12 +111,12 @@ class FreezeThaw {
         double leader_needs = 0;
     };
 
-    /// A first look at everybody may cost about two fifths of the budget.
+    /// A first look at everybody may cost about a third of the budget.
     [[nodiscard]] double default_first_steps() const {
         const double unit = options_.increment;
-        double steps = 4 * unit;
+        double steps = 3 * unit;
         if (options_.budget_steps > 0 && options_.trials > 0)
-            steps = std::min(steps, std::round(0.48 * options_.budget_steps / options_.trials / unit) * unit);
+            steps = std::min(steps, std::round(0.33 * options_.budget_steps / options_.trials / unit) * unit);
         return std::clamp(steps, unit, options_.horizon);
     }
 
@@ -229,6 +235,25 @@ class FreezeThaw {
         if (chosen >= 0) return thaw(study, chosen, race, "it may end best for the least training");
         if (promising) return thaw(study, race.leader, race, "it leads");
         return std::nullopt;
+    }
+
+    /// With a budget, what is left when nobody contends goes to the likeliest of those that it can bring to
+    /// their end, for a forecast may be wrong.
+    std::optional<Suggestion> spend_rest(const Study& study, double left) const {
+        if (std::isinf(left)) return std::nullopt;
+        const Race race = this->race(study, left);
+        std::int64_t chosen = -1;
+        double most = least_worth_trying;
+        for (const std::int64_t number : study.unfinished()) {
+            const TrialRecord& trial = study.trial(number);
+            const Standing& s = forecasts_.of(trial);
+            if (trial.state != TrialState::paused || s.gone || options_.horizon - s.step > left + 1e-9)
+                continue;
+            const double ahead = (race.best_ended - s.forecast.mean) / std::max(s.forecast.deviation, 1e-12);
+            if (ahead > most) most = ahead, chosen = number;
+        }
+        if (chosen < 0) return std::nullopt;
+        return thaw(study, chosen, race, "the budget has steps left for it");
     }
 
     [[nodiscard]] Suggestion thaw(const Study& study, std::int64_t number, const Race& race,

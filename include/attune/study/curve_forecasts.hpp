@@ -8,6 +8,7 @@
 
 #include "attune/study/curve.hpp"
 #include "attune/study/curve_forecast.hpp"
+#include "attune/study/curve_kinship.hpp"
 #include "attune/study/curve_lessons.hpp"
 #include "attune/study/study.hpp"
 #include "attune/study/study_follower.hpp"
@@ -16,12 +17,17 @@ namespace attune {
 
 /// Forecasts of all trials of a study: of those that ended, what they ended with; of the others, where their
 /// curves are going, by their own points, by how far the study's curves lie apart, and by how right or wrong
-/// the forecasts of those that ended would have been.
+/// the forecasts of those that ended would have been (CurveLessons), or of all that have come further, as far
+/// as their configurations are alike (CurveKinship).
 ///
 /// A cache over the study (StudyFollower): a look costs O(new events) and O(trials) where anything is new.
 /// Losses are the watched objective's, less being better. One thread at a time.
 class CurveForecasts {
   public:
+    CurveForecasts() = default;
+    /// Trials of like configurations inform each other. `first_look` is the step up to which all come.
+    explicit CurveForecasts(double first_look) : first_look_(first_look) {}
+
     /// How a trial stands.
     struct Standing {
         CurveOutlook outlook{};
@@ -44,6 +50,7 @@ class CurveForecasts {
             [&] {
                 standings_.clear();
                 lessons_ = {};
+                kinship_.begin(study.space(), horizon, first_look_);
             },
             [&](const TrialRecord& trial) { changed_.push_back(trial.number); });
         if (changed_.empty()) return;
@@ -75,11 +82,16 @@ class CurveForecasts {
             standing.rival = study.keeps_constraints(trial);
             if (standing.ended) standing.outlook.drift = objective_.loss(value);
             standing.step = trial.reports.empty() ? horizon_ : trial.reports.back().step;
-            if (standing.ended) lessons_.learn(trial.number, losses(trial), standing.outlook.drift, horizon_);
+            if (!standing.ended) return tell_kin(study, trial, {}, false);
+            std::vector<CurvePoint> points = losses(trial);
+            lessons_.learn(trial.number, points, standing.outlook.drift, horizon_);
+            std::erase_if(points, [](const CurvePoint& p) { return !std::isfinite(p.value); });
+            tell_kin(study, trial, points, true);
             return;
         }
         if (trial.state == TrialState::failed || trial.state == TrialState::stopped) {
             standing.step = trial.reports.empty() ? 0 : trial.reports.back().step;
+            tell_kin(study, trial, {}, false);
             return;
         }
         std::vector<CurvePoint> points = losses(trial);
@@ -92,10 +104,22 @@ class CurveForecasts {
             standing.at = shape.at;
             standing.outlook = curve_outlook(shape);
         }
+        if (lost) points.clear();
+        tell_kin(study, trial, points, false);
         if (trial.state == TrialState::running) {
             const double goal = trial.until.value_or(horizon_);
             standing.step = std::max(standing.step, std::min(goal, horizon_));
         }
+    }
+
+    [[nodiscard]] bool asks_kin() const { return first_look_ > 0 && kinship_.tells(); }
+
+    void tell_kin(const Study& study, const TrialRecord& trial, const std::vector<CurvePoint>& points,
+                  bool ended) {
+        if (!asks_kin()) return;
+        const auto number = static_cast<std::size_t>(trial.number);
+        kinship_.note(number, study.space(), trial.configuration, points, ended,
+                      standings_[number].outlook.drift);
     }
 
     [[nodiscard]] std::vector<CurvePoint> losses(const TrialRecord& trial) const {
@@ -113,11 +137,16 @@ class CurveForecasts {
             if (s.ended && s.rival) best_ended_ = std::min(best_ended_, s.outlook.drift);
         }
         spread_ = width(drifts_);
-        lessons_.draw(spread_);
-        for (Standing& s : standings_) {
+        if (asks_kin())
+            kinship_.draw(spread_);
+        else
+            lessons_.draw(spread_);
+        for (std::size_t i = 0; i < standings_.size(); ++i) {
+            Standing& s = standings_[i];
             if (s.gone) continue;
             s.forecast = s.outlook.forecast(spread_);
-            if (!s.ended) s.forecast = lessons_.corrected(s.forecast, s.at);
+            if (s.ended || !std::isfinite(s.outlook.drift)) continue;
+            s.forecast = asks_kin() ? kinship_.of(i) : lessons_.corrected(s.forecast, s.at);
         }
     }
 
@@ -139,6 +168,8 @@ class CurveForecasts {
     double horizon_ = 0;
     StudyFollower follower_;
     CurveLessons lessons_;
+    double first_look_ = 0;  ///< 0: configurations do not count
+    CurveKinship kinship_;
     std::vector<Standing> standings_;
     std::vector<std::int64_t> changed_;
     std::vector<double> drifts_;
