@@ -142,10 +142,11 @@ TEST_CASE("a study's forecasts: ended, under way, diverged, silent") {
 }
 
 TEST_CASE("forecasts that were kept up are those of looking anew, in whatever order trials end") {
-    for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+        const double first_look = seed < 4 ? 0 : 2;  // without and with like configurations
         RandomStream stream(seed, 0, Purpose::user);
         test::StudyScript script(line(), seed % 2 == 0 ? minimize("loss") : maximize("loss"));
-        CurveForecasts kept;
+        CurveForecasts kept(first_look);
         for (int i = 0; i < 300; ++i) {
             const auto& open = script.study.unfinished();
             if (open.size() < 6) script.ask(stream.uniform(), 0);
@@ -159,7 +160,7 @@ TEST_CASE("forecasts that were kept up are those of looking anew, in whatever or
                 script.report(trial.number, step, stream.uniform() + 2 / step, 1);
             if (stream.below(4) == 0) continue;  // several events are new at the next look
             kept.follow(script.study, script.study.objective(), 12);
-            CurveForecasts anew;
+            CurveForecasts anew(first_look);
             anew.follow(script.study, script.study.objective(), 12);
             REQUIRE(kept.standings().size() == anew.standings().size());
             for (std::size_t n = 0; n < anew.standings().size(); ++n) {

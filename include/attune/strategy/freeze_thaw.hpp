@@ -27,7 +27,7 @@ struct FreezeThawOptions {
     double first_steps = 0;   ///< every trial's first look; 0: 6 %, less where the budget is scarce
     double increment = 0;     ///< steps of one going on; 0: a fifty-second of the horizon, at least 1
     double look_share = 0.4;  ///< without a plan: share of the steps that goes into first looks
-    double confidence = 1.5;  ///< without a budget: deviations that a forecast may be better than its mean
+    double confidence = 3;  ///< without a budget: deviations that a forecast may be better than its mean
 
     /// Throws InvalidOption.
     void validate() const {
@@ -99,8 +99,6 @@ class FreezeThaw {
 
   private:
     using Standing = CurveForecasts::Standing;
-    /// Deviations ahead of the best completed trial; less is no chance at all.
-    static constexpr double least_worth_trying = -1e300;
 
     /// What the remaining steps allow.
     struct Race {
@@ -243,7 +241,7 @@ class FreezeThaw {
         if (std::isinf(left)) return std::nullopt;
         const Race race = this->race(study, left);
         std::int64_t chosen = -1;
-        double most = least_worth_trying;
+        double most = -std::numeric_limits<double>::infinity();
         for (const std::int64_t number : study.unfinished()) {
             const TrialRecord& trial = study.trial(number);
             const Standing& s = forecasts_.of(trial);

@@ -93,6 +93,8 @@ class ConfigurationLikeness {
 
     /// To mean 0 and variance 1; false where they do not differ.
     static bool standardise(std::vector<double>& values) {
+        const auto [least, most] = std::minmax_element(values.begin(), values.end());
+        if (!(*least < *most)) return false;
         const auto n = static_cast<double>(values.size());
         double mean = 0, square = 0;
         for (const double v : values) mean += v / n;

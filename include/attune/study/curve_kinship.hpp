@@ -57,6 +57,7 @@ class CurveKinship {
         if (!gone_on) member.levels.clear();
         member.points.assign(losses.begin(), losses.end());
         member.level = 0;
+        member.forecast = {};
         if (losses.empty() && !ended) return;
         const CurveShape now = curve_shape(losses, unit_ * curve_length);
         member.outlook = ended ? CurveOutlook{final, 0, 0, 0} : curve_outlook(now);
