@@ -77,7 +77,7 @@ TEST_CASE("merging a study with its copies takes what they share once, from the 
     }
     {
         Tuner first = tuner("a.attune");
-        (void)first.ask();
+        const auto again = first.ask();
         first.ask()->tell(0.0625);  // another trial 2 than the copy's, though both have the same number
     }
     const std::string notice = merge_studies({at("a.attune"), at("b.attune")}, at("m.attune"));
