@@ -25,6 +25,8 @@ TEST_CASE("the report shows importances, with intervals, a verdict and the branc
         CHECK(html.find(part) != std::string::npos);
     const attune::Importance all = attune::importance(study);
     CHECK(html.find(attune::importance_verdict(all)) != std::string::npos);
+    REQUIRE_FALSE(all.believed);
+    CHECK(html.find("class=\"importance unsure\"") != std::string::npos);
     CHECK(html.find("width:" + fmt::format("{:.2f}%", 100 * all.parameters.front().share)) !=
           std::string::npos);
 }

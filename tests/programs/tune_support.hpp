@@ -46,18 +46,29 @@ inline Study study_in(const std::filesystem::path& path) {
     return study;
 }
 
-inline std::size_t completed(const std::filesystem::path& path) {
-    try {
-        return study_in(path).count(TrialState::completed);
-    } catch (const StorageError&) {
-        return 0;  // not made yet
-    }
+/// Until `holds` of something that another process does; fails the test after 40 s without.
+template <class Condition>
+void wait_until(Condition&& holds) {
+    for (int look = 0; look < 2000 && !holds(); ++look)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    REQUIRE(holds());
+}
+
+/// Until the study at `path` is made and `holds` of it.
+template <class Condition>
+void wait_for_study(const std::filesystem::path& path, Condition&& holds) {
+    wait_until([&] {
+        try {
+            return holds(study_in(path));
+        } catch (const StorageError&) {
+            return false;  // not made yet
+        }
+    });
 }
 
 inline void wait_for_completed(const std::filesystem::path& path, std::size_t trials) {
-    for (int look = 0; look < 2000 && completed(path) < trials; ++look)
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    REQUIRE(completed(path) >= trials);
+    wait_for_study(path,
+                   [&](const Study& study) { return study.count(TrialState::completed) >= trials; });
 }
 
 }  // namespace attune::test

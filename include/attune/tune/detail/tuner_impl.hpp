@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <limits>
 #include <variant>
 
@@ -16,10 +15,7 @@ namespace attune {
 ATTUNE_BODY void Tuner::open(SearchSpace space, const std::vector<Objective>& objectives) {
     options_.validate();
     space.validate();
-    for (const OutcomeConstraint& constraint : outcome_constraints_)
-        if (constraint.metric.empty() || !std::isfinite(constraint.bound))
-            throw InvalidOption(
-                fmt::format("outcome constraint '{}': needs a metric and a finite bound", constraint.text()));
+    check_outcome_constraints(outcome_constraints_);
     if (strategy_.needs_pauses() && !options_.resumable)
         throw InvalidOption(
             fmt::format("strategy {}: lets trials pause and goes on with them, so they must be able to: set "
