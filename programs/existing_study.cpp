@@ -98,6 +98,9 @@ void StudySetup::adopt(const Study& study) {
     if (!given.contains("duplicates")) duplicates = stored_duplicates(study);
     if (!given.contains("seed")) seed = study.seed();
     if (!given.contains("name")) name = study.name();
+    // A misspelt name is to be called unknown, not another one than the study's.
+    (void)StrategyRegistry::standard().make(strategy.name, strategy.options);
+    (void)StoppingPolicyRegistry::standard().make(stopping.name, stopping.options);
     if (!change_space) return;
     check_fixed(space, fixed);
     check_space_change(study, {space, old_trials});

@@ -1,5 +1,6 @@
 #include "open_journal.hpp"
 
+#include <filesystem>
 #include <iostream>
 
 #include "attune/storage/open.hpp"
@@ -33,6 +34,17 @@ std::string shown(StorageAddress address) {
 }
 
 std::string shown(const std::string& address) { return shown(StorageAddress::parse(address)); }
+
+std::string default_name(const StorageAddress& address) {
+    if (address.kind == StorageAddress::Kind::memory) return {};
+    if (address.kind != StorageAddress::Kind::journal) return address.study;
+    return std::filesystem::path(address.place).stem().string();
+}
+
+std::string title_of(const Study& study, const StorageAddress& address) {
+    const std::string here = default_name(address);
+    return here.empty() || here == study.name() ? study.name() : study.name() + " (" + here + ")";
+}
 
 StoredStudy read_study(const std::string& path) {
     StoredStudy stored;

@@ -18,6 +18,13 @@ namespace attune::program {
 [[nodiscard]] std::string shown(StorageAddress address);
 [[nodiscard]] std::string shown(const std::string& address);
 
+/// What a study is called where nobody says: a journal as its file, one of a database as it is called there;
+/// empty in memory.
+[[nodiscard]] std::string default_name(const StorageAddress& address);
+
+/// The study's name; where it lies under another one, as a copy does, with that behind it.
+[[nodiscard]] std::string title_of(const Study& study, const StorageAddress& address);
+
 /// All events of the study at an address. What stands behind them and cannot be read is told on standard
 /// error. Throws StorageError.
 [[nodiscard]] std::vector<Event> read_events(const std::string& address);

@@ -31,7 +31,7 @@ void add_report(CLI::App& app, int& exit_code) {
             arguments->out.empty() ? report_beside(address) : std::filesystem::path(arguments->out);
         refuse_same({"--out", out}, {{"the study", file_of(address)}});
         check_report_target({"--out", out});
-        write_report(stored.study, out);
+        write_report(stored.study, out, {.title = title_of(stored.study, address)});
         std::cout << out.string() << '\n';
         exit_code = success;
     });

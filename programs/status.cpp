@@ -1,23 +1,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "attune/analyse/table.hpp"
+#include "attune/execute/signals.hpp"
 #include "attune/storage/detail/process_identity.hpp"
 #include "attune/storage/file.hpp"
+#include "attune/storage/follow.hpp"
 #include "attune/storage/open.hpp"
 #include "attune/storage/workers.hpp"
 #include "attune/strategy/finalists.hpp"
 #include "attune/tune/options.hpp"
 #include "commands.hpp"
+#include "event_text.hpp"
 #include "failures.hpp"
 #include "open_journal.hpp"
 #include "option_checks.hpp"
@@ -26,64 +28,6 @@
 
 namespace attune::program {
 namespace {
-
-std::string local_time(double seconds) {
-    const auto whole = static_cast<std::time_t>(seconds);
-    std::tm parts{};
-    ::localtime_r(&whole, &parts);
-    char text[32] = "";
-    (void)std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-    return text;
-}
-
-/// An event as a line for people; `attune export` has all of it.
-struct EventText {
-    std::string operator()(const event::Created& e) const {
-        return "study '" + first_line(e.name) + "' created";
-    }
-    std::string operator()(const event::Enqueued& e) const {
-        return "enqueued " + values_text(e.configuration);
-    }
-    std::string operator()(const event::Suggested& e) const {
-        return fmt::format("trial {} begun{}: {}; {}", e.trial,
-                           e.until ? " until step " + short_number(*e.until) : "",
-                           values_text(e.configuration), first_line(e.reason));
-    }
-    std::string operator()(const event::Reported& e) const {
-        return fmt::format("trial {} at step {}: {}", e.trial, short_number(e.step), metrics_text(e.metrics));
-    }
-    std::string operator()(const event::Decided& e) const {
-        return fmt::format("trial {} at step {} shall {}: {}", e.trial, short_number(e.step),
-                           to_string(e.decision), first_line(e.reason));
-    }
-    std::string operator()(const event::Interrupted& e) const {
-        return fmt::format("trial {} cut off", e.trial);
-    }
-    std::string operator()(const event::Resumed& e) const {
-        std::string text =
-            fmt::format("trial {} gone on with{}", e.trial, e.from_start ? ", from its beginning" : "");
-        if (e.until) text += " until step " + short_number(*e.until);
-        return e.reason.empty() ? text : text + ": " + first_line(e.reason);
-    }
-    std::string operator()(const event::Finished& e) const {
-        std::string text = fmt::format("trial {} {}", e.trial, to_string(e.state));
-        if (!e.metrics.empty()) text += " " + metrics_text(e.metrics);
-        return e.reason.empty() ? text : text + ": " + first_line(e.reason);
-    }
-    std::string operator()(const event::Attribute& e) const {
-        const std::string owner = e.trial < 0 ? std::string("study") : fmt::format("trial {}", e.trial);
-        return owner + " note " + first_line(e.key) + ": " + first_line(e.value);
-    }
-    std::string operator()(const event::Ended& e) const { return "run ended: " + first_line(e.reason); }
-    std::string operator()(const event::SpaceChanged& e) const {
-        std::string text = "space changed to: " + first_line(e.space.schema().names_text());
-        if (!e.old_trials.empty())
-            text += "; trials before are taken to have had " + values_text(e.old_trials);
-        return text;
-    }
-};
-
-std::string event_text(const EventBody& body) { return std::visit(EventText{}, body); }
 
 using WorkerRows = std::optional<std::vector<WorkerRow>>;
 
@@ -130,7 +74,8 @@ void print_unfinished(const Study& study, const WorkerRows& workers, double now)
     }
 }
 
-void print_status(const std::string& path, std::size_t events) {
+/// Gives the position behind what it shows.
+std::uint64_t print_status(const std::string& path, std::size_t events) {
     const StoredStudy stored = read_study(path);
     const Study& study = stored.study;
     const std::size_t width = wrap_width(1);
@@ -147,12 +92,24 @@ void print_status(const std::string& path, std::size_t events) {
     if (const std::string failures = failures_text(study, {.width = width, .whole_reasons = true});
         !failures.empty())
         std::cout << '\n' << failures;
-    if (events == 0) return;
-    std::cout << "\nlast events:\n";
+    if (events > 0) std::cout << "\nlast events:\n";
     for (std::size_t i = stored.events.size() - std::min(events, stored.events.size());
          i < stored.events.size(); ++i)
-        std::cout << wrapped(
-            local_time(stored.events[i].time_seconds) + " " + event_text(stored.events[i].body), width, 4);
+        std::cout << wrapped(event_line(stored.events[i]), width, 4);
+    return stored.events.size();
+}
+
+/// Until Ctrl-C.
+void print_events_as_they_come(const std::string& path, std::uint64_t from) {
+    AnyStorage storage = attune::open_storage(StorageAddress::parse(path), {.read_only = true});
+    const StopOnSignal signals;
+    const auto print = [](std::uint64_t, const std::vector<Event>& events) {
+        for (const Event& event : events) std::cout << wrapped(event_line(event), wrap_width(1), 4);
+        std::cout.flush();
+        return std::cout.good();
+    };
+    std::cout << "following it (Ctrl-C ends that)" << std::endl;
+    (void)follow(storage, print, signals.token(), {.from = from});
 }
 
 }  // namespace
@@ -163,15 +120,18 @@ void add_status(CLI::App& app, int& exit_code) {
     struct Arguments {
         std::string study;
         std::size_t events = 5;
+        bool follow = false;
     };
     const auto arguments = std::make_shared<Arguments>();
     command->add_option("study", arguments->study, study_help)->required();
     command->add_option("--events", arguments->events, "How many of the last events to show")
         ->check(whole_number(0))
         ->capture_default_str();
+    command->add_flag("-f,--follow", arguments->follow, "Then print events as they come, until Ctrl-C");
     command->footer("Exit codes:\n  0 done\n  2 wrong arguments, or no study that can be read");
     command->callback([arguments, &exit_code] {
-        print_status(arguments->study, arguments->events);
+        const std::uint64_t position = print_status(arguments->study, arguments->events);
+        if (arguments->follow) print_events_as_they_come(arguments->study, position);
         exit_code = success;
     });
 }

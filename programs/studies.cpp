@@ -49,16 +49,38 @@ int print_list(const std::string& place) {
     return refused;
 }
 
+/// What a command takes: how its usage says it, what that is, and how many.
+struct Places {
+    std::string usage, what;
+    int least = 1, most = 1;
+};
+
+/// The usage as people would write it: CLI11 writes numbers of addresses.
+class StudiesFormatter : public CLI::Formatter {
+  public:
+    explicit StudiesFormatter(std::string usage) : usage_(std::move(usage)) {}
+    std::string make_usage(const CLI::App*, std::string name) const override {
+        return "Usage: " + name + " [OPTIONS] " + usage_ + "\n";
+    }
+    std::string make_option_opts(const CLI::Option* option) const override {
+        return option->get_positional() ? "" : CLI::Formatter::make_option_opts(option);
+    }
+
+  private:
+    std::string usage_;
+};
+
 /// Declares `name`, which takes addresses and does `act` with them, which may give an exit code. An act that
 /// also takes WithWorkers gets a flag for it.
 template <class Act>
 void add(CLI::App& parent, int& exit_code, const std::string& name, const std::string& help,
-         const std::string& what, std::size_t least, std::size_t most, Act act) {
+         const Places& places, Act act) {
     CLI::App* command = parent.add_subcommand(name, help);
+    command->formatter(std::make_shared<StudiesFormatter>(places.usage));
     const auto addresses = std::make_shared<std::vector<std::string>>();
-    command->add_option("addresses", *addresses, what)
-        ->required()
-        ->expected(static_cast<int>(least), static_cast<int>(most));
+    command->add_option("addresses", *addresses, places.what)
+        ->required(places.least > 0)
+        ->expected(places.least, places.most);
     const auto force = std::make_shared<bool>(false);
     constexpr bool may_be_forced = std::is_invocable_v<Act, const std::vector<std::string>&, WithWorkers>;
     if constexpr (may_be_forced)
@@ -88,25 +110,27 @@ void add_studies(CLI::App& app, int& exit_code) {
   postgresql://user@host/database?study=name    one of those in a PostgreSQL database
 Without ?study= the study of the name "study" is meant.)");
     using Addresses = std::vector<std::string>;
-    constexpr std::size_t many = 1000;
+    constexpr int many = 1000;
     add(*command, exit_code, "list", "The studies in a folder or database",
-        "A folder, a database or a journal", 1, 1, [](const Addresses& a) { return print_list(a[0]); });
+        {"[PLACE]", "A folder (by default the working folder), a database or a journal", 0, 1},
+        [](const Addresses& a) { return print_list(a.empty() ? "." : a[0]); });
     add_studies_import(*command, exit_code);
-    add(*command, exit_code, "copy", "Copy a study, also from one kind of storage to another", "From, to", 2,
-        2, [](const Addresses& a) { tell(copy_study(a[0], a[1])); });
+    add(*command, exit_code, "copy", "Copy a study, also from one kind of storage to another",
+        {"FROM TO", "From, to", 2, 2}, [](const Addresses& a) { tell(copy_study(a[0], a[1])); });
     add(*command, exit_code, "rename", "Give a study another name in the same place",
-        "From, to (an address, or the new name alone in the same database)", 2, 2,
+        {"FROM TO", "From, to (an address, or the new name alone in the same database)", 2, 2},
         [](const Addresses& a, WithWorkers workers) { rename_study(a[0], a[1], workers); });
     add(*command, exit_code, "merge", "Make a new study of the trials of several with the same space",
-        "The studies, then the new one", 2, many, [](const Addresses& a) {
+        {"STUDY... NEW", "The studies, then the new one", 2, many}, [](const Addresses& a) {
             tell(merge_studies({a.begin(), a.end() - 1}, a.back()));
         });
     add(*command, exit_code, "compact", "Rewrite a study to take less room; nothing of it changes",
-        "The studies", 1, many, [](const Addresses& a) {
+        {"STUDY...", "The studies", 1, many}, [](const Addresses& a) {
             for (const std::string& address : a) tell(compact_study(address));
         });
-    add(*command, exit_code, "delete", "Delete studies that nobody works on, all or none", "The studies", 1,
-        many, [](const Addresses& a, WithWorkers workers) { delete_studies(a, workers); });
+    add(*command, exit_code, "delete", "Delete studies that nobody works on, all or none",
+        {"STUDY...", "The studies", 1, many},
+        [](const Addresses& a, WithWorkers workers) { delete_studies(a, workers); });
 }
 
 }  // namespace attune::program

@@ -13,6 +13,7 @@
 #include "attune/storage/detail/json_object.hpp"
 #include "attune/storage/open.hpp"
 #include "attune/tune/tuner.hpp"
+#include "open_journal.hpp"
 
 namespace attune::program {
 namespace {
@@ -165,11 +166,8 @@ Json duplicates_to_json(Duplicates duplicates) {
 }
 
 void StudySetup::fill_in(const std::string& address) {
-    const StorageAddress place = StorageAddress::parse(address);
-    if (!given.contains("name") && place.kind == StorageAddress::Kind::journal)
-        name = std::filesystem::path(place.place).stem().string();
-    else if (!given.contains("name") && place.kind != StorageAddress::Kind::memory)
-        name = place.study;
+    if (const std::string here = default_name(StorageAddress::parse(address)); !given.contains("name"))
+        name = here.empty() ? name : here;
     if (given.contains("stopping") || given.contains("stopping_options")) return;
     if (objectives.size() > 1)
         stopping = {"dominated"};

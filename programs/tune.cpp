@@ -59,7 +59,7 @@ void conclude(const Study& study, const std::string& reason, const TunePlan& pla
         std::cout << failures << "  their output is in " << plan.log_folder.string() << '\n';
     std::cout << unread_text(study);
     if (!reason.empty()) std::cout << "ended: " << first_line(reason) << '\n';
-    write_report(study, plan.report);
+    write_report(study, plan.report, {.title = title_of(study, plan.study)});
     std::cout << "report: " << plan.report.string() << std::endl;
 }
 

@@ -30,11 +30,22 @@ std::string verdict_on(const Judged& judged, const std::string& part) {
     return text + fmt::format("95 % interval [{:+.4f}, {:+.4f}]", d.low, d.high);
 }
 
+namespace {
+
+/// Lines of a remark stay lines.
+std::string remark_html(const std::string& remark) {
+    std::string html = "<li>";
+    for (const char c : escape_html(remark)) c == '\n' ? html += "<br>" : html += c;
+    return html + "</li>";
+}
+
+}  // namespace
+
 ReportSection verdict_section(const std::string& verdict, const std::vector<std::string>& remarks) {
     std::string html = "<p>" + escape_html(verdict) + "</p>";
     if (!remarks.empty()) {
         html += "<p>To keep in mind:</p><ul>";
-        for (const std::string& remark : remarks) html += "<li>" + escape_html(remark) + "</li>";
+        for (const std::string& remark : remarks) html += remark_html(remark);
         html += "</ul>";
     }
     return {"What tuning has come to", std::move(html)};

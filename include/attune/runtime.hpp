@@ -28,6 +28,7 @@
 #include "attune/metrics/number.hpp"
 #include "attune/metrics/regex_metrics.hpp"
 #include "attune/stopping/by_name.hpp"
+#include "attune/storage/follow.hpp"
 #include "attune/storage/journal.hpp"
 #include "attune/storage/open.hpp"
 #include "attune/storage/postgresql.hpp"

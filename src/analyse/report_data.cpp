@@ -136,7 +136,7 @@ Json trial_json(const Study& study, const TrialRecord& trial, const ReportOption
     if (!trial.role.empty()) out["role"] = trial.role;
     if (trial.cost) out["cost"] = number(*trial.cost);
     if (trial.group >= 0) out["group"] = trial.group;
-    if (!trial.attributes.empty()) out["attributes"] = texts(trial.attributes);
+    if (const auto notes = shown_attributes(trial); !notes.empty()) out["attributes"] = texts(notes);
     return out;
 }
 

@@ -29,12 +29,14 @@ std::string block(const std::string& title, const Importance& importance) {
     std::string rows;
     for (std::size_t i = 0; i < std::min(importance.parameters.size(), most_rows); ++i)
         rows += row(importance.parameters[i]);
-    std::string text = "<div class=\"block\"><h3>" + safe(title) + "</h3>\n<table class=\"importance\">\n" +
-                       rows + "</table>\n";
+    std::string text =
+        fmt::format("<div class=\"block\"><h3>{}</h3>\n<table class=\"importance{}\">\n{}</table>\n",
+                    safe(title), importance.believed ? "" : " unsure", rows);
     if (importance.parameters.size() > most_rows)
         text += fmt::format("<p class=\"note\">{} less important ones are left out.</p>\n",
                             importance.parameters.size() - most_rows);
-    return text + "<p class=\"note\">" + safe(importance_verdict(importance)) + ".</p></div>\n";
+    return text + fmt::format("<p class=\"note{}\">{}.</p></div>\n", importance.believed ? "" : " warning",
+                              safe(importance_verdict(importance)));
 }
 
 /// The whole space and the best trials beside one another.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ class ReportModel;
 /// Which parameters matter, over the whole space and near the best, and within branches; empty where too few
 /// trials have a value or fewer than two parameters vary.
 [[nodiscard]] std::string importance_html(const Study& study);
+
+/// A trial's notes but for the place of a checkpoint that is no longer there: most go when a trial ends.
+[[nodiscard]] std::map<std::string, std::string> shown_attributes(const TrialRecord& trial);
 
 /// A section with a heading.
 [[nodiscard]] std::string section_html(const std::string& id, const std::string& title,

@@ -46,8 +46,9 @@ function maps() {
       map.rows.forEach((cellsOfRow, r) => cellsOfRow.forEach((c, i) => {
         if (!c) return;
         const good = high > low ? (o.direction === "maximize" ? c[0] - low : high - c[0]) / (high - low) : .5;
-        const [x0, x1] = xs[i], y0 = Math.min(...ys[r]), y1 = Math.max(...ys[r]);
-        f.plot.append(svg("rect", {x: fixed(x0), y: fixed(y0), width: fixed(x1 - x0), height: fixed(y1 - y0), "shape-rendering": "crispEdges", fill: shade(good), "fill-opacity": fixed(1 - .65 * (widest > 0 ? c[1] / widest : 0)),
+        // Whole pixels: between rounded widths a line of the page would shine through.
+        const [x0, x1] = xs[i].map(Math.round), [y0, y1] = [Math.min(...ys[r]), Math.max(...ys[r])].map(Math.round);
+        f.plot.append(svg("rect", {x: x0, y: y0, width: x1 - x0, height: y1 - y0, "shape-rendering": "crispEdges", fill: shade(good), "fill-opacity": fixed(1 - .65 * (widest > 0 ? c[1] / widest : 0)),
           onpointermove: e => tell(e, o.metric + " " + text(c[0], 4), [[p.name, text(map.at_x[i])], [q.name, text(map.at_y[r])], ["95 % interval", text(c[1], 3) + " wide"]]), onpointerleave: hush}));
       }));
       const points = trials.filter(t => t.has[k] && t.configuration[map.x] !== null && t.configuration[map.y] !== null).map(t => ({trial: t, x: f.X.at(t.configuration[map.x]), y: f.Y.at(t.configuration[map.y])}));

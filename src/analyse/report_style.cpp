@@ -122,6 +122,8 @@ svg .believed { fill: var(--best); fill-opacity: .14; } svg .believed-middle { f
 .importance th { width: 26%; overflow-wrap: anywhere; } .importance td.share { width: 9.5rem; white-space: nowrap; text-align: right; padding-right: 0; }
 .importance .reach { position: relative; height: 1.1rem; background: var(--grid); border-radius: 3px; }
 .importance .reach i { position: absolute; left: 0; top: 0; bottom: 0; border-radius: 3px; background: var(--accent); opacity: .8; }
+.importance.unsure .reach i { background: none; border: 1px dashed var(--muted); } .importance.unsure .share { color: var(--muted); }
+.note.warning { color: var(--text); font-weight: 600; }
 .importance .reach b { position: absolute; top: calc(50% - 1px); height: 2px; min-width: 1px; background: var(--text); }
 .importance .reach b::before, .importance .reach b::after { content: ""; position: absolute; top: -4px; height: 10px; width: 2px; background: var(--text); }
 .importance .reach b::before { left: 0; } .importance .reach b::after { right: 0; }

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <vector>
 
 #include "attune/analyse/savings.hpp"
@@ -188,7 +190,8 @@ std::string best_trial(const Study& study, const TrialRecord& trial) {
         titled("Configuration", study.space().size() == 0 ? "<p>The space has no parameters.</p>"
                                                           : configuration_table(trial)) +
         titled("Results", two_columns(result));
-    if (!trial.attributes.empty()) text += titled("Attributes", two_columns(trial.attributes));
+    if (const auto notes = shown_attributes(trial); !notes.empty())
+        text += titled("Attributes", two_columns(notes));
     return text + "</div>\n";
 }
 
@@ -250,6 +253,14 @@ std::string without_best(const Study& study, const std::string& wanted) {
 }
 
 }  // namespace
+
+std::map<std::string, std::string> shown_attributes(const TrialRecord& trial) {
+    std::map<std::string, std::string> notes = trial.attributes;
+    std::error_code ignored;
+    if (!trial.checkpoint().empty() && !std::filesystem::exists(trial.checkpoint(), ignored))
+        notes.erase("checkpoint");
+    return notes;
+}
 
 std::string section_html(const std::string& id, const std::string& title, const std::string& body) {
     return fmt::format("<section id=\"{}\" class=\"card\">\n<h2>{}</h2>\n{}</section>\n", id, safe(title),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <set>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "attune/space/detail/nearest_name.hpp"
 #include "command_line.hpp"
 #include "command_run.hpp"
+#include "interpreted_script.hpp"
 
 namespace attune {
 namespace {
@@ -58,6 +60,13 @@ detail::Substitutions substitutions(const CommandOptions& options,
     for (const std::string& name : options.parameters) result[name] = std::nullopt;
     for (const auto& [name, value] : values) result[name] = value_text(options, value);
     return result;
+}
+
+/// A name without a slash that is a program's.
+bool is_in_path(const std::string& name) try {
+    return name.find('/') == std::string::npos && !find_program(name).empty();
+} catch (const SpawnError&) {
+    return false;
 }
 
 }  // namespace
@@ -177,7 +186,14 @@ std::vector<std::pair<std::string, std::string>> Command::environment(
 
 void Command::check_program() const {
     const std::string& program = options_.command.front();
-    if (detail::placeholders({program}).empty()) (void)find_program(program, options_.working_directory);
+    if (!detail::placeholders({program}).empty()) return;
+    (void)find_program(program, options_.working_directory);
+    const auto script = detail::interpreted_script(options_.command);
+    if (!script || !detail::placeholders({*script}).empty()) return;
+    std::error_code ignored;
+    if (std::filesystem::exists(options_.working_directory / *script, ignored)) return;
+    if (detail::is_shell(program) && is_in_path(*script)) return;
+    throw SpawnError(fmt::format("'{}' cannot run '{}': there is no such file", program, *script), ENOENT);
 }
 
 CommandResult Command::run(const std::vector<std::pair<std::string, Value>>& values,

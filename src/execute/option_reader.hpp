@@ -38,7 +38,7 @@ class OptionReader {
     void take(const std::string& name, bool& field) {
         const Value* value = find(name);
         if (value == nullptr) return;
-        if (!std::holds_alternative<bool>(*value)) refuse(name, *value, "true or false");
+        if (!std::holds_alternative<bool>(*value)) refuse_text(name, *value, "true or false");
         field = std::get<bool>(*value);
     }
     void take(const std::string& name, std::string& field) {
@@ -115,7 +115,14 @@ class OptionReader {
     [[nodiscard]] double number_of(const std::string& name, const Value& value) const {
         if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
         if (const auto* number = std::get_if<double>(&value)) return *number;
-        refuse(name, value, "a number");
+        refuse_text(name, value, "a number");
+    }
+    /// Says of "5" where 5 is wanted that the quotation marks are what is wrong.
+    [[noreturn]] void refuse_text(const std::string& name, const Value& value,
+                                  const std::string& rule) const {
+        if (!std::holds_alternative<std::string>(value)) refuse(name, value, rule);
+        throw InvalidOption(fmt::format("{}: {} is the text \"{}\"; it must be {}, without quotation marks",
+                                        owner_, name, to_string(value), rule));
     }
     [[noreturn]] void refuse(const std::string& name, const Value& value, const std::string& rule) const {
         throw InvalidOption(fmt::format("{}: {} ({}) must be {}", owner_, name, to_string(value), rule));

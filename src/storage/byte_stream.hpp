@@ -13,7 +13,9 @@ namespace attune::bytes {
 
 template <class Number>
 void put_fixed(std::string& out, Number number) {
-    for (std::size_t i = 0; i < sizeof number; ++i) out += static_cast<char>(number >> (8 * i) & 0xff);
+    char bytes[sizeof number];
+    for (std::size_t i = 0; i < sizeof number; ++i) bytes[i] = static_cast<char>(number >> (8 * i) & 0xff);
+    out.append(bytes, sizeof number);
 }
 
 /// Precondition: sizeof(Number) bytes are there.

@@ -355,6 +355,8 @@ EventBody read_body(unsigned kind, Reader& in) {
 
 std::string to_bytes(std::span<const Event> events) {
     Writer out;
+    constexpr std::size_t usual_size = 96;
+    out.out.reserve(usual_size * events.size());
     out.byte(static_cast<unsigned>(binary_event_version));
     for (const Event& event : events) {
         out.byte(static_cast<unsigned>(event.body.index()));

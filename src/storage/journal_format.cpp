@@ -54,9 +54,11 @@ std::string frame(std::uint64_t position, std::uint64_t flushed, std::uint32_t c
     bytes::put_fixed(out, position);
     bytes::put_fixed(out, flushed);
     bytes::put_fixed(out, count);
-    bytes::put_fixed(out, checksum(out));
+    const std::uint32_t of_head = checksum(out);
+    bytes::put_fixed(out, of_head);
     out += body;
-    bytes::put_fixed(out, checksum(out));
+    // That of all goes on where that of the head ended.
+    bytes::put_fixed(out, checksum(std::string_view(out).substr(head_size - checksum_size), of_head));
     return out;
 }
 

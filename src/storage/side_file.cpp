@@ -47,6 +47,16 @@ std::optional<std::string> slot_of_file(File& file, std::uint64_t index) {
                         std::min<std::size_t>(bytes::fixed_at<std::uint16_t>(bytes, 0), content.size() - 2));
 }
 
+void put_slot_of_file(File& file, std::uint64_t index, const std::string& content) {
+    std::string bytes;
+    bytes.reserve(slot_size);
+    bytes::put_fixed(bytes, static_cast<std::uint16_t>(content.size()));
+    bytes += content;
+    bytes.resize(slot_size - checksum_size, '\0');
+    bytes::put_fixed(bytes, checksum(bytes));
+    file.write_all(index * slot_size, bytes);
+}
+
 /// The identity, the bytes, and where a flush failed one more.
 constexpr std::size_t flush_size = 16;
 
@@ -55,6 +65,14 @@ FlushNote flush_note(const std::optional<std::string>& content, std::uint64_t id
         bytes::fixed_at<std::uint64_t>(*content, 0) != identity)
         return {};
     return {bytes::fixed_at<std::uint64_t>(*content, 8), content->size() > flush_size};
+}
+
+std::string text_of(const FlushNote& note, std::uint64_t identity) {
+    std::string content;
+    bytes::put_fixed(content, identity);
+    bytes::put_fixed(content, note.bytes);
+    if (note.has_failed) content += '\1';
+    return content;
 }
 
 }  // namespace
@@ -81,13 +99,8 @@ File& SideFile::file() {
 
 std::optional<std::string> SideFile::slot(std::uint64_t index) { return slot_of_file(file(), index); }
 
-void SideFile::put_slot(std::uint64_t index, std::string content) {
-    std::string bytes;
-    bytes::put_fixed(bytes, static_cast<std::uint16_t>(content.size()));
-    bytes += content;
-    bytes.resize(slot_size - checksum_size, '\0');
-    bytes::put_fixed(bytes, checksum(bytes));
-    file().write_all(index * slot_size, bytes);
+void SideFile::put_slot(std::uint64_t index, const std::string& content) {
+    put_slot_of_file(file(), index, content);
 }
 
 std::optional<std::uint64_t> SideFile::slot_of(std::uint64_t number) {
@@ -103,18 +116,14 @@ FlushNote SideFile::flushed(std::uint64_t identity) {
 }
 
 void SideFile::note_flushed(std::uint64_t identity, const FlushNote& note) {
-    guarded([&] {
-        std::string content;
-        bytes::put_fixed(content, identity);
-        bytes::put_fixed(content, note.bytes);
-        if (note.has_failed) content += '\1';
-        put_slot(flush_slot, std::move(content));
-    });
+    guarded([&] { put_slot_of_file(file_ ? *file_ : file(), flush_slot, text_of(note, identity)); });
 }
 
 void SideFile::note_less_flushed(std::uint64_t identity, const FlushNote& note) {
-    note_flushed(identity, note);
-    guarded([&] { file().sync(); });
+    guarded([&] {
+        put_slot(flush_slot, text_of(note, identity));
+        file().sync();
+    });
 }
 
 FlushNote SideFile::look_at_flushed(const std::filesystem::path& journal, FileSystem& files,
@@ -147,7 +156,7 @@ std::uint64_t SideFile::given_number() {
 void SideFile::put_row(const WorkerRow& row) {
     std::string content;
     bytes::put_fixed(content, std::max(row.number, given_number()));
-    put_slot(number_slot, std::move(content));
+    put_slot(number_slot, content);
     std::uint64_t index = first_worker;
     for (auto taken = slot(index); taken && !taken->empty(); taken = slot(index)) ++index;
     put_slot(index, row_text(row));

@@ -22,8 +22,8 @@ struct FlushNote {
 
 /// The small file beside a journal ("study.attune-workers") that is changed in place: how far the journal is
 /// known to be flushed, and the rows of its workers. It is flushed only where it claims less than before, and
-/// it may be lost at any time: then some flushes are made twice, workers put their rows back, and a last record
-/// that is damaged may be taken for one that was cut off.
+/// it may be lost at any time: then some flushes are made twice, workers put their rows back, and a last
+/// record that is damaged may be taken for one that was cut off.
 ///
 /// It is made of slots of 256 bytes with a checksum each; one that is damaged or half written counts as
 /// empty. Thread-safe.
@@ -34,6 +34,7 @@ class SideFile final : public WorkerTable {
 
     /// Of the journal with this identity; nothing where nobody knows.
     [[nodiscard]] FlushNote flushed(std::uint64_t identity);
+    /// Goes to the file that flushed() looked at: one that was put in its place meanwhile knows less.
     void note_flushed(std::uint64_t identity, const FlushNote& note);
     /// The same, on the disk when it returns: a higher claim must not come back after a power loss.
     void note_less_flushed(std::uint64_t identity, const FlushNote& note);
@@ -53,7 +54,7 @@ class SideFile final : public WorkerTable {
     auto guarded(Call&& call);
     File& file();
     std::optional<std::string> slot(std::uint64_t index);
-    void put_slot(std::uint64_t index, std::string content);
+    void put_slot(std::uint64_t index, const std::string& content);
     std::uint64_t given_number();
     void put_row(const WorkerRow& row);
     std::optional<std::uint64_t> slot_of(std::uint64_t number);

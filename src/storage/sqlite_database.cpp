@@ -89,6 +89,8 @@ void Database::open(Access access) {
     if (access == Access::write) {
         refuse_where_unwritable(path_);
         connect("", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+        // Of a new database; others keep theirs. A commit writes whole pages, and most events are short.
+        run("PRAGMA page_size=1024");
         enter_write_ahead_mode();
         run("PRAGMA wal_autocheckpoint=2000");
         run("PRAGMA foreign_keys=ON");
@@ -189,8 +191,10 @@ std::string_view Database::Statement::bytes(int column) const {
 }
 
 Database::Transaction::~Transaction() {
-    if (!open_) return;
-    sqlite3_exec(database_.connection_, "ROLLBACK", nullptr, nullptr, nullptr);
+    if (open_) try {
+            database_.run("ROLLBACK");
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): a failure has undone it already
+        }
 }
 
 void Database::Transaction::commit() {

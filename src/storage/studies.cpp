@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
-#include <map>
 #include <utility>
 
 #include "attune/error.hpp"
@@ -14,7 +13,7 @@
 #include "attune/storage/postgresql.hpp"
 #include "attune/storage/sqlite.hpp"
 #include "attune/study/study.hpp"
-#include "event_parts.hpp"
+#include "merge_events.hpp"
 
 namespace attune {
 namespace {
@@ -156,92 +155,6 @@ void store(std::span<const Event> events, const StorageAddress& address) {
         throw InvalidState(shown(address.text()) + ": somebody else writes there");
 }
 
-// ---------------------------------------------------------------- merging
-
-/// Appends one study's trials to another's events.
-class Merge {
-  public:
-    /// `created` begins the merged study.
-    Merge(std::vector<Event>& out, const Event& created)
-        : out_(out), space_(std::get<event::Created>(created.body).space) {
-        out_.push_back(created);
-    }
-
-    /// `study` is what the events make.
-    void take(const std::vector<Event>& events, const Study& study, const std::string& source) {
-        source_ = source;
-        numbers_.clear();
-        for (const Event& event : events)
-            std::visit([&](const auto& body) { take(event.time_seconds, body); }, event.body);
-        for (const auto& [old, trial] : numbers_)
-            if (trial.running) out_.push_back({latest_, event::Interrupted{trial.number, {}}});
-        for (const auto& [index, configuration] : study.enqueued())
-            out_.push_back({latest_, event::Enqueued{configuration}});
-        is_first_ = false;
-    }
-
-  private:
-    struct Renumbered {
-        std::int64_t number = 0;
-        bool running = true;
-    };
-
-    void add(double time, EventBody body) {
-        latest_ = time;
-        out_.push_back({time, std::move(body)});
-    }
-
-    void take(double time, event::Suggested body) {
-        numbers_[body.trial] = {next_, true};
-        body.reason = source_ + ", trial " + std::to_string(body.trial) + ": " + body.reason;
-        body.trial = next_++;
-        body.view = out_.size();
-        body.role = "merged";
-        body.group = -1;
-        body.enqueued.reset();
-        body.fit.clear();
-        body.worker = 0;
-        add(time, std::move(body));
-    }
-    /// Each study's trials come in the spaces in which they were asked.
-    void take(double time, const event::Created& body) {
-        if (!space_.differences(body.space).empty()) add(time, event::SpaceChanged{body.space, {}});
-        space_ = body.space;
-    }
-    void take(double time, const event::SpaceChanged& body) {
-        add(time, body);
-        space_ = body.space;
-    }
-    template <class Body>
-    void take(double time, Body body) {
-        if constexpr (std::is_same_v<Body, event::Attribute>)
-            if (body.trial < 0 && is_first_) return add(time, std::move(body));
-        if constexpr (requires { body.trial; }) {
-            const auto found = numbers_.find(body.trial);
-            if (found == numbers_.end()) return;  // of the study itself, or of none
-            body.trial = found->second.number;
-            if constexpr (std::is_same_v<Body, event::Interrupted>) found->second.running = false;
-            if constexpr (std::is_same_v<Body, event::Resumed>) {
-                found->second.running = true;
-                body.view = 0;  // nothing to be asked for again
-                body.role = "merged";
-                body.fit.clear();
-                body.worker = 0;
-            }
-            if constexpr (std::is_same_v<Body, event::Finished>) found->second.running = false;
-            add(time, std::move(body));
-        }
-    }
-
-    std::vector<Event>& out_;
-    SearchSpace space_;  ///< the latest in out_
-    std::string source_;
-    std::map<std::int64_t, Renumbered> numbers_;
-    bool is_first_ = true;
-    std::int64_t next_ = 0;
-    double latest_ = 0;
-};
-
 void check_mergeable(const Study& first, const Study& other, const std::string& source) {
     std::string text;
     for (const std::string& line : first.space().differences(other.space())) text += "; " + line;
@@ -323,24 +236,24 @@ std::string merge_studies(const std::vector<std::string>& from, const std::strin
     if (from.empty()) throw InvalidOption("merge: names no study to merge");
     const StorageAddress target = free_place(to);
     std::string notices;
-    std::vector<Event> merged;
-    std::optional<Merge> merge;
-    Study first;
-    const std::vector<StorageAddress> sources = existing_once(from, "merge");
+    std::vector<parts::MergeSource> sources;
+    const std::vector<StorageAddress> addresses = existing_once(from, "merge");
     for (std::size_t i = 0; i < from.size(); ++i) {
-        const std::string& source = from[i];
-        const auto events = read_all(sources[i], notices);
-        const Study study = folded(events);
-        if (!study.is_created()) throw InvalidState(shown(source) + ": holds no study yet");
-        if (!merge) {
-            first = study;
-            merge.emplace(merged, events.front());
-        }
-        check_mergeable(first, study, shown(source));
-        merge->take(events, study, shown(source));
+        std::vector<Event> events = read_all(addresses[i], notices);
+        Study study = folded(events);
+        if (!study.is_created()) throw InvalidState(shown(from[i]) + ": holds no study yet");
+        if (i > 0) check_mergeable(sources.front().study, study, shown(from[i]));
+        sources.push_back({shown(from[i]), std::move(events), std::move(study)});
     }
-    (void)folded(merged);  // it must be a study before it is stored
-    store(merged, target);
+    const parts::MergedEvents merged = parts::merge_events(sources);
+    (void)folded(merged.events);  // it must be a study before it is stored
+    store(merged.events, target);
+    if (merged.held_twice > 0)
+        notices += fmt::format(
+            "{}{} in more than one of the studies, as where one was copied from another: "
+            "taken once",
+            notices.empty() ? "" : "; ",
+            merged.held_twice == 1 ? "1 trial is" : fmt::format("{} trials are", merged.held_twice));
     return notices;
 }
 

@@ -8,6 +8,7 @@
 
 #include "analyse/sample_studies.hpp"
 #include "attune/analyse/report_sections.hpp"
+#include "attune/core.hpp"
 #include "attune/study/pareto.hpp"
 #include "support/shared_data.hpp"
 
@@ -146,6 +147,23 @@ TEST_CASE("the parts without drawings say what the study says") {
     CHECK(render_report(attune::test::failed_study()).find("No trial came to a value.") != std::string::npos);
     CHECK(render_report(attune::test::training_study(), {.title = "A & B"}).find("<h1>A &amp; B</h1>") !=
           std::string::npos);
+}
+
+TEST_CASE("the best trial's checkpoint is named while it is there") {
+    const attune::test::TemporaryFolder folder;
+    const std::filesystem::path place = folder.path() / "trial-0";
+    attune::SearchSpace space;
+    (void)space.continuous("x", 0, 1);
+    attune::Tuner tuner{space, attune::minimize("loss"), attune::RandomSearch{}};
+    auto trial = tuner.ask();
+    trial->set_checkpoint(place);
+    trial->set_attribute("kept", "a note");
+    trial->tell(1);
+    const auto page = [&] { return render_report(tuner.study()); };
+    CHECK(page().find(place.string()) == std::string::npos);
+    CHECK(page().find("a note") != std::string::npos);
+    std::filesystem::create_directory(place);
+    CHECK(page().find(place.string()) != std::string::npos);
 }
 
 TEST_CASE("settings that are JSON are told in words") {

@@ -371,6 +371,33 @@ TEST_CASE("a program is looked for before it is needed") {
     CHECK_NOTHROW(Command(chosen).check_program());  // only a trial knows
 }
 
+TEST_CASE("an interpreter's script is looked for too, where it is sure which word that is") {
+    const attune::test::TemporaryFolder folder;
+    std::ofstream(folder.path() / "train.sh") << "true\n";
+    const auto check = [&](std::vector<std::string> words) {
+        CommandOptions chosen = options(std::move(words));
+        chosen.working_directory = folder.path();
+        chosen.parameters = {"kind"};
+        Command(std::move(chosen)).check_program();
+    };
+    CHECK_NOTHROW(check({"sh", "train.sh", "missing.sh"}));
+    CHECK_NOTHROW(check({"sh", (folder.path() / "train.sh").string()}));
+    CHECK_THROWS_WITH_AS(check({"sh", "missing.sh"}), "'sh' cannot run 'missing.sh': there is no such file",
+                         attune::SpawnError);
+    CHECK_THROWS_AS(check({"/bin/sh", "./sh"}), attune::SpawnError);
+    CHECK_NOTHROW(check({"sh", "sh"}));  // a shell looks in PATH too
+    CHECK_NOTHROW(check({"sh", "-c", "echo y=1"}));
+    CHECK_NOTHROW(check({"sh", "train-{kind}.sh"}));
+    CHECK_NOTHROW(check({"env", "sh", "missing.sh"}));
+
+    std::filesystem::create_symlink("/bin/sh", folder.path() / "python3.11");  // known by its name
+    CHECK_THROWS_AS(check({"./python3.11", "-u", "-OO", "train.py", "--lr"}), attune::SpawnError);
+    CHECK_NOTHROW(check({"./python3.11", "-u", "train.sh"}));
+    CHECK_NOTHROW(check({"./python3.11", "-m", "train"}));
+    CHECK_NOTHROW(check({"./python3.11", "-W", "ignore", "train.py"}));
+    CHECK_NOTHROW(check({"./python3.11"}));
+}
+
 TEST_CASE("cancelling works while it runs and while it pauses") {
     std::stop_source source;
     const CommandResult running = Command(script("echo acc=1; sleep 100"))

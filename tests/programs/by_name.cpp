@@ -26,7 +26,8 @@ TEST_CASE("strategies are made by name, and a wrong name or option lists the kno
     CHECK_THROWS_WITH_AS((void)registry.make("grid", {{"levels", 2.5}}),
                          "grid: levels (2.5) must be a whole number", InvalidOption);
     CHECK_THROWS_WITH_AS((void)registry.make("grid", {{"levels", std::string("3")}}),
-                         "grid: levels (3) must be a number", InvalidOption);
+                         "grid: levels is the text \"3\"; it must be a number, without quotation marks",
+                         InvalidOption);
     CHECK_THROWS_AS((void)registry.make("grid", {{"levels", std::int64_t{0}}}), InvalidOption);
 }
 

@@ -1,4 +1,6 @@
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 #include "support/shared_data.hpp"
 #include "tune_support.hpp"
@@ -60,6 +62,34 @@ TEST_CASE("studies rename: in a database the name alone will do") {
     holds(attune.out(), "?study=first: study 'one'");  // what it was made as stays
     holds(attune.out(), "?study=second: ");
     CHECK(fs::exists(folder.path() / "b.attune"));
+    CHECK(attune.run({"report", "sqlite:///s.db?study=first"}) == 0);
+    std::ostringstream page;
+    page << std::ifstream(folder.path() / "s-first.html").rdbuf();
+    CHECK(page.str().find("<title>one (first)</title>") != std::string::npos);
+}
+
+TEST_CASE("studies list: of the working folder where no place is named") {
+    const test::TemporaryFolder folder;
+    Attune attune(folder.path());
+    make(attune, {"a.attune", "sqlite:///s.db?study=one"});
+    CHECK(attune.run({"studies", "list"}) == 0);
+    holds(attune.out(), "a.attune: study 'a'");
+    holds(attune.out(), "?study=one: study 'one'");
+    CHECK(attune.run({"studies", "list", "--help"}) == 0);
+    holds(attune.out(), "list [OPTIONS] [PLACE]\n");
+    CHECK(attune.run({"studies", "merge", "--help"}) == 0);
+    holds(attune.out(), "merge [OPTIONS] STUDY... NEW\n");
+}
+
+TEST_CASE("studies merge: what a copy has is taken once, and said") {
+    const test::TemporaryFolder folder;
+    Attune attune(folder.path());
+    make(attune, {"a.attune"});
+    CHECK(attune.run({"studies", "copy", "a.attune", "b.attune"}) == 0);
+    CHECK(attune.run({"studies", "merge", "a.attune", "b.attune", "m.attune"}) == 0);
+    holds(attune.errors(), "1 trial is in more than one of the studies");
+    CHECK(attune.run({"studies", "list", "m.attune"}) == 0);
+    holds(attune.out(), "1 of 1 trial");
 }
 
 TEST_CASE("studies merge: the same study twice is refused, however it is written") {

@@ -12,7 +12,6 @@ using attune::test::prepare;
 using attune::test::put;
 using attune::test::study_in;
 using attune::test::tune_arguments;
-using attune::test::wait_for_completed;
 
 namespace {
 
@@ -128,7 +127,9 @@ TEST_CASE("Ctrl-C shows what there is and how to go on, and the cut trial is run
     const auto arguments = tune_arguments({"--trials", "4", "--stopping", "off"});
     REQUIRE(::setenv("PAUSE", "0.2", 1) == 0);
     const pid_t child = attune.start(arguments);
-    wait_for_completed(folder.path() / "study.attune", 1);
+    const auto journal = folder.path() / "study.attune";
+    attune::test::wait_until(
+        [&] { return completed(journal) >= 1 && study_in(journal).count(TrialState::running) == 1; });
     REQUIRE(::kill(child, SIGINT) == 0);
     CHECK(Attune::wait(child) == 130);
     REQUIRE(::unsetenv("PAUSE") == 0);

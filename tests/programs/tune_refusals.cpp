@@ -205,6 +205,7 @@ TEST_CASE("an existing study is gone on with as it was begun, and another wish i
          "stopping: patience {\"patience\":9} there, median asked for", "fixed: {\"kind\":\"a\"} there",
          "duplicates: allow there, forbid asked for", "another --study"});
     CHECK(attune.errors().find("--change-space") == std::string::npos);  // which changes none of these
+    refusals.check(tune_arguments({"--strategy", "sobolev"}), {"'sobolev'", "did you mean 'sobol'?"});
     refusals.check(tune_arguments({"--stopping-option", "patience=3"}),
                    {"stopping: patience {\"patience\":9} there, patience {\"patience\":3} asked for"});
     // What is not given is as it was, and limits, parallelism and quiet may change.
@@ -250,6 +251,7 @@ TEST_CASE("a program that cannot be started ends the run at once") {
     refusals.check(command("attune-no-such-program {width}"),
                    {"cannot start 'attune-no-such-program'", "PATH"});
     refusals.check(command("./train.sh {width}"), {"cannot start './train.sh'", "not executable"});
+    refusals.check(command("sh missing.sh {width}"), {"'sh' cannot run 'missing.sh': there is no such file"});
     CHECK(refusals.attune.run(command("/bin/sh -c 'exec attune-no-such-program' {width}")) == 2);
     CHECK(refusals.attune.errors().find("attune-no-such-program: not found") != std::string::npos);
     const Study study = study_in(folder.path() / "study.attune");

@@ -54,10 +54,16 @@ inline std::size_t completed(const std::filesystem::path& path) {
     }
 }
 
-inline void wait_for_completed(const std::filesystem::path& path, std::size_t trials) {
-    for (int look = 0; look < 2000 && completed(path) < trials; ++look)
+/// Until `holds` of something that another process does; fails the test after 40 s without.
+template <class Condition>
+void wait_until(Condition&& holds) {
+    for (int look = 0; look < 2000 && !holds(); ++look)
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    REQUIRE(completed(path) >= trials);
+    REQUIRE(holds());
+}
+
+inline void wait_for_completed(const std::filesystem::path& path, std::size_t trials) {
+    wait_until([&] { return completed(path) >= trials; });
 }
 
 }  // namespace attune::test

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "attune/storage/binary_codec.hpp"
+#include "attune/storage/follow.hpp"
 #include "attune/storage/journal.hpp"
 #include "simulated_files.hpp"
 #include "support/errors.hpp"
@@ -50,6 +51,32 @@ std::vector<Event> exported(const std::string& name) {
 }
 
 }  // namespace
+
+TEST_CASE("a reader follows what another process would append meanwhile") {
+    const test::TemporaryFolder folder;
+    const auto path = folder.path() / "study.attune";
+    constexpr std::size_t notes = 50;
+    CHECK(Journal(path).append(first_event(), 0));
+    Journal reader = Journal::read_only(path);
+    std::jthread writer;
+    std::size_t taken = 0;
+    const auto behind = follow(reader,
+                               [&](std::uint64_t position, const std::vector<Event>& events) {
+                                   CHECK(position == taken);
+                                   if (taken == 0)
+                                       writer =
+                                           std::jthread([&] { append_notes(Journal(path), "n", notes); });
+                                   taken += events.size();
+                                   return taken < notes + 1;
+                               },
+                               {}, {.poll_seconds = 0.001});
+    CHECK(behind == notes + 1);
+    writer.join();
+    CHECK(texts(reader.read(0)) == texts(Journal::read_only(path).read(0)));
+    check_error<InvalidOption>(
+        [&] { (void)follow(reader, [](auto, auto&) { return true; }, {}, {.poll_seconds = 0}); },
+        {"poll_seconds (0)", "above 0"});
+}
 
 TEST_CASE("writers take turns: all events are there once, each writer's in its order") {
     const test::TemporaryFolder folder;

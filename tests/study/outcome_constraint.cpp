@@ -5,10 +5,13 @@
 #include <cmath>
 #include <limits>
 
+#include "attune/study/limits.hpp"
 #include "attune/study/pareto.hpp"
 #include "attune/study/study.hpp"
+#include "support/errors.hpp"
 
 using namespace attune;
+using attune::test::check_error;
 
 namespace {
 
@@ -142,4 +145,32 @@ TEST_CASE("the Pareto front is of trials that keep the constraints") {
     told.trial({{"accuracy", 0.7}, {"size", 1}, {"ms", 5}});
     told.trial({{"accuracy", 0.7}, {"size", 3}, {"ms", 5}});
     CHECK(pareto_front(told.study) == std::vector<std::int64_t>{1, 2});
+}
+
+TEST_CASE("two bounds that no value keeps are refused, touching ones are not") {
+    CHECK_NOTHROW(check_outcome_constraints({at_least("ms", 2), at_most("ms", 2), at_most("recall", 1)}));
+    check_error<InvalidOption>(
+        [] {
+            check_outcome_constraints({at_least("ms", 3), at_most("ms", 2)});
+        },
+        {"'ms <= 2' and 'ms >= 3'", "no value keeps both"});
+    check_error<InvalidOption>([] { check_outcome_constraints({at_most("", 2)}); }, {"needs a metric"});
+    check_error<InvalidOption>([] { check_outcome_constraints({at_most("ms", infinity)}); },
+                               {"finite bound"});
+}
+
+TEST_CASE("no improvement: while nothing keeps the bounds, coming nearer is one") {
+    Told told({at_most("ms", 20)});
+    const Limit limit = no_improvement(2);
+    const auto ends = [&] { return limit.reached({told.study, 0, 0}).has_value(); };
+    told.trial({{"accuracy", 0.5}, {"ms", 40}});
+    told.trial({{"accuracy", 0.9}, {"ms", 50}});
+    CHECK_FALSE(ends());
+    told.trial({{"accuracy", 0.1}, {"ms", 30}});
+    told.trial({{"accuracy", 0.9}, {"ms", 35}});
+    CHECK_FALSE(ends());
+    told.trial({{"accuracy", 0.9}, {"ms", 35}});
+    CHECK(ends());
+    told.trial({{"accuracy", 0.1}, {"ms", 20}});
+    CHECK_FALSE(ends());
 }

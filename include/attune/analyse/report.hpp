@@ -37,7 +37,8 @@ struct ReportOptions {
 /// parameter, Pareto front (two objectives), timeline, a table of all trials that sorts and filters, settings
 /// and environment. The page follows the reader's light or dark preference. The study stands in it as JSON
 /// (element `attune-data`), non-finite numbers as "nan", "inf" and "-inf". Names and values of the study are
-/// data and never markup. The same study and options give the same bytes. Works for any study, also one that
+/// data and never markup. The same study and options give the same bytes (but a trial's checkpoint is named
+/// only as long as it is there). Works for any study, also one that
 /// runs still, and an empty one. Thread-safe for a study that is not being changed. Throws InvalidState where
 /// the study was not created yet, and InvalidOption.
 [[nodiscard]] std::string render_report(const Study& study, const ReportOptions& options = {});

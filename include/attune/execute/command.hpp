@@ -204,7 +204,8 @@ class Command {
     /// nor as an appended argument, in the environment or in a file.
     [[nodiscard]] std::vector<std::string> withheld_parameters() const;
 
-    /// Looks for the program without running it; passes where its name has a placeholder. Throws SpawnError.
+    /// Looks for the program without running it, and for the script that it is told to run where it is a known
+    /// interpreter, as in `python train.py`; passes where the name has a placeholder. Throws SpawnError.
     void check_program() const;
 
     [[nodiscard]] const CommandOptions& options() const noexcept { return options_; }

@@ -62,6 +62,7 @@ class Configuration {
     /// Names and values of the active parameters, in the order of the space.
     [[nodiscard]] std::vector<std::pair<std::string, Value>> values() const {
         std::vector<std::pair<std::string, Value>> out;
+        out.reserve(native_.size());
         for (std::size_t i = 0; i < native_.size(); ++i)
             if (active(i))
                 out.emplace_back(schema_->parameters[i].name, schema_->parameters[i].to_value(native_[i]));
@@ -81,6 +82,7 @@ class Configuration {
     /// those outside of it, which only old trials have.
     [[nodiscard]] std::string duplicate_key() const {
         std::string key;
+        key.reserve(native_.size() * sizeof(double));
         for (std::size_t i = 0; i < native_.size(); ++i) {
             const Parameter& p = schema_->parameters[i];
             const bool outside = active(i) && !p.is_grid() && !p.contains(native_[i]);

@@ -51,7 +51,9 @@ void rename_study(const std::string& from, const std::string& to, WithWorkers wo
 /// and what a later study states for old trials holds for those of all. Trials keep values, reports, results
 /// and times and get new numbers; their role becomes "merged", and a replay passes over them. What was not
 /// finished becomes interrupted. The queues of enqueued configurations come one behind the other; name,
-/// settings and notes of the study itself are those of the first one.
+/// settings and notes of the study itself are those of the first one. A trial that several of the studies
+/// hold, as a study and its copy do, is one piece of evidence: it is taken once, from the one that has more
+/// of it, and what is given back says how many these were.
 std::string merge_studies(const std::vector<std::string>& from, const std::string& to);
 
 /// Rewrites a study so that it takes less room and loads faster, also while others work on it; events and

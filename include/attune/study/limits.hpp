@@ -92,11 +92,13 @@ class Limit {
     });
 }
 
-/// The best value is as old as `trials` finished trials; failures of the environment do not count.
+/// The best value is as old as `trials` finished trials; failures of the environment do not count. While no
+/// trial keeps the outcome constraints, the one that comes nearest stands for the best.
 [[nodiscard]] inline Limit no_improvement(std::int64_t trials) {
     if (trials < 1) throw InvalidOption(fmt::format("no_improvement ({}) must be at least 1 trial", trials));
     return Limit([trials](const RunProgress& p) -> std::optional<std::string> {
         const TrialRecord* best = p.study.best();
+        if (best == nullptr) best = p.study.nearest_to_constraints();
         if (best == nullptr) return std::nullopt;
         std::int64_t since = 0;
         for (const TrialRecord& trial : p.study.trials())

@@ -80,6 +80,22 @@ struct OutcomeConstraint {
     return text.empty() ? "none" : text;
 }
 
+/// Throws InvalidOption for a bound without a metric or that is not finite, and for two bounds of a metric
+/// that no value keeps.
+inline void check_outcome_constraints(const std::vector<OutcomeConstraint>& constraints) {
+    using Side = OutcomeConstraint::Side;
+    for (const OutcomeConstraint& constraint : constraints) {
+        if (constraint.metric.empty() || !std::isfinite(constraint.bound))
+            throw InvalidOption(
+                fmt::format("outcome constraint '{}': needs a metric and a finite bound", constraint.text()));
+        for (const OutcomeConstraint& other : constraints)
+            if (constraint.metric == other.metric && constraint.side == Side::at_most &&
+                other.side == Side::at_least && constraint.bound < other.bound)
+                throw InvalidOption(fmt::format("outcome constraints '{}' and '{}': no value keeps both",
+                                                constraint.text(), other.text()));
+    }
+}
+
 /// How far the metrics lie beyond the bounds, summed, each as a share of the bound's magnitude (as itself
 /// where the bound is 0): 0 where all are kept, infinite where a metric is missing or NaN. Orders trials that
 /// keep none (Deb, "An efficient constraint handling method for genetic algorithms", 2000).

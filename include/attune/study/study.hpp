@@ -11,7 +11,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -19,6 +18,7 @@
 #include "attune/error.hpp"
 #include "attune/space/detail/counted.hpp"
 #include "attune/study/event.hpp"
+#include "attune/study/key_counts.hpp"
 #include "attune/study/objective.hpp"
 #include "attune/study/outcome_constraint.hpp"
 #include "attune/study/study_identity.hpp"
@@ -237,8 +237,7 @@ class Study {
 
     /// How many trials that count (failures of the environment do not) were asked with this configuration.
     [[nodiscard]] int times_asked(const Configuration& configuration) const {
-        const auto found = asked_.find(configuration.duplicate_key());
-        return found == asked_.end() ? 0 : found->second;
+        return asked_.count(configuration.duplicate_key());
     }
 
   private:
@@ -257,9 +256,10 @@ class Study {
         if (body.trial != static_cast<std::int64_t>(trials_.size()))
             throw InvalidState(fmt::format("trial {}: is suggested out of order; the next number is {}",
                                            body.trial, trials_.size()));
-        TrialRecord record;
+        Configuration configuration = space().configuration(body.configuration);  // may throw: first
+        TrialRecord& record = trials_.emplace_back();
         record.number = body.trial;
-        record.configuration = space().configuration(body.configuration);
+        record.configuration = std::move(configuration);
         record.space_version = space_version();
         record.view = body.view;
         record.attempt = body.attempt;
@@ -272,11 +272,10 @@ class Study {
         record.suggested_seconds = record.started_seconds = record.attempt_seconds = now_;
         note_worker(record, body.worker);
         if (body.enqueued) enqueued_.erase(*body.enqueued);
-        ++asked_[record.configuration.duplicate_key()];
-        trials_.push_back(std::move(record));
+        asked_.add(record.configuration.duplicate_key(), 1);
         unfinished_.insert(unfinished_.end(), body.trial);
         ++counts_[static_cast<std::size_t>(TrialState::waiting)];
-        set_state(trials_.back(), TrialState::running);
+        set_state(record, TrialState::running);
         end_reason_.clear();
     }
 
@@ -344,10 +343,10 @@ class Study {
         if (record.finished()) return;
         if (body.configuration) {
             Configuration used = space_of(record).configuration(*body.configuration);  // may throw: first
-            --asked_[record.configuration.duplicate_key()];
+            asked_.add(record.configuration.duplicate_key(), -1);
             if (record.original) record.original = std::make_shared<const Configuration>(used);
             record.configuration = record.original ? space().reading(used, assumed_) : std::move(used);
-            ++asked_[record.configuration.duplicate_key()];
+            asked_.add(record.configuration.duplicate_key(), 1);
         }
         record.metrics = final_metrics(record, body.metrics);
         record.failure = body.failure;
@@ -356,7 +355,7 @@ class Study {
         record.finished_seconds = now_;
         if (body.duration_seconds)
             record.started_seconds = record.attempt_seconds = now_ - *body.duration_seconds;
-        if (body.failure == FailureKind::environment) --asked_[record.configuration.duplicate_key()];
+        if (body.failure == FailureKind::environment) asked_.add(record.configuration.duplicate_key(), -1);
         set_state(record, body.state);
         note_best(record);
     }
@@ -384,7 +383,7 @@ class Study {
         for (TrialRecord& trial : trials_) {
             if (!trial.original) trial.original = std::make_shared<const Configuration>(trial.configuration);
             trial.configuration = space().reading(*trial.original, assumed_);
-            if (trial.failure != FailureKind::environment) ++asked_[trial.configuration.duplicate_key()];
+            if (trial.failure != FailureKind::environment) asked_.add(trial.configuration.duplicate_key(), 1);
         }
     }
 
@@ -434,7 +433,7 @@ class Study {
     std::set<std::int64_t> unfinished_;
     std::map<std::string, std::string> attributes_;
     std::map<std::uint64_t, event::Values> enqueued_;
-    std::unordered_map<std::string, int> asked_;
+    KeyCounts asked_;  ///< by Configuration::duplicate_key()
     std::size_t counts_[7] = {};
     std::uint64_t enqueued_total_ = 0;
     std::uint64_t position_ = 0;

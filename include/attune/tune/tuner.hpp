@@ -217,7 +217,8 @@ class Tuner {
     bool keep_checkpoint_quota_once();
     void keep_checkpoint_quota();
     [[nodiscard]] event::Attribute checkpoint_of(std::int64_t number) const;
-    [[nodiscard]] bool acceptable(SuggestionRequest request, const Suggestion& suggestion) const;
+    [[nodiscard]] bool acceptable(const SuggestionRequest& request, const Suggestion& suggestion,
+                                  const event::Values& values) const;
     std::optional<Trial> take_interrupted();
     std::optional<Suggestion> propose(const SuggestionRequest& request,
                                       std::optional<std::uint64_t>& enqueued);

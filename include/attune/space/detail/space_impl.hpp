@@ -119,19 +119,19 @@ inline Configuration SearchSpace::configuration(
             throw InvalidConfiguration(fmt::format("parameter {}: is given twice", name));
         native[i] = (*this)[i].to_native(value);
     }
-    std::vector<double> active = native;
     for (std::size_t i = 0; i < size(); ++i) {
-        const bool is_active = schema_->holds((*this)[i].condition, active);
-        if (is_active && std::isnan(native[i])) {
+        const bool is_active = schema_->holds((*this)[i].condition, native);  // of earlier parameters
+        const bool is_given = !std::isnan(native[i]);
+        if (is_active && !is_given) {
             if ((*this)[i].cardinality() != 1)
                 throw InvalidConfiguration(fmt::format("parameter {}: has no value", (*this)[i].name));
-            active[i] = (*this)[i].decode(0.5);  // a static value goes without saying
+            native[i] = (*this)[i].decode(0.5);  // a static value goes without saying
         }
-        if (!is_active && !std::isnan(native[i]))
+        if (!is_active && is_given)
             throw InvalidConfiguration(
                 fmt::format("parameter {}: is given, but inactive beside the other values", (*this)[i].name));
     }
-    Configuration out(schema_, std::move(active));
+    Configuration out(schema_, std::move(native));
     for (const Expression& constraint : schema_->constraints)
         if (!schema_->satisfies(constraint, out.native()))
             throw InvalidConfiguration(

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <limits>
 #include <variant>
 
@@ -16,10 +15,7 @@ namespace attune {
 ATTUNE_BODY void Tuner::open(SearchSpace space, const std::vector<Objective>& objectives) {
     options_.validate();
     space.validate();
-    for (const OutcomeConstraint& constraint : outcome_constraints_)
-        if (constraint.metric.empty() || !std::isfinite(constraint.bound))
-            throw InvalidOption(
-                fmt::format("outcome constraint '{}': needs a metric and a finite bound", constraint.text()));
+    check_outcome_constraints(outcome_constraints_);
     if (strategy_.needs_pauses() && !options_.resumable)
         throw InvalidOption(
             fmt::format("strategy {}: lets trials pause and goes on with them, so they must be able to: set "
@@ -253,12 +249,13 @@ ATTUNE_BODY std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, s
         }
         if (!may_begin) return std::nullopt;
         const bool free = !enqueued && suggestion->role != "replicate";
-        if (free && !acceptable(request, *suggestion)) {
+        event::Values values = suggestion->configuration.values();
+        if (free && !acceptable(request, *suggestion, values)) {
             ++refused;
             continue;
         }
         event::Suggested suggested{number,
-                                   suggestion->configuration.values(),
+                                   std::move(values),
                                    fixed,
                                    study_.position(),
                                    attempt,
@@ -270,10 +267,10 @@ ATTUNE_BODY std::optional<Trial> Tuner::ask_locked(const event::Values& fixed, s
                                    std::move(suggestion->fit),
                                    worker_->number(study_.latest_worker() + 1),
                                    options_.resumable ? suggestion->until : std::nullopt};
-        std::vector<EventBody> begun;
-        begun.emplace_back(std::move(suggested));
-        if (!options_.checkpoint_folder.empty()) begun.emplace_back(checkpoint_of(number));
-        if (commit(std::move(begun))) return hand_out(number, false);
+        std::vector<Event> begun;
+        begun.push_back({0, std::move(suggested)});
+        if (!options_.checkpoint_folder.empty()) begun.push_back({0, checkpoint_of(number)});
+        if (store(begun)) return hand_out(number, false);
     }
     return std::nullopt;
 }
@@ -287,11 +284,12 @@ ATTUNE_BODY event::Attribute Tuner::checkpoint_of(std::int64_t number) const {
 
 /// Whether a strategy's suggestion can be begun. Throws InvalidConfiguration where it is none of the space,
 /// so that no event is stored that cannot be read again.
-ATTUNE_BODY bool Tuner::acceptable(SuggestionRequest request, const Suggestion& suggestion) const {
+ATTUNE_BODY bool Tuner::acceptable(const SuggestionRequest& request, const Suggestion& suggestion,
+                                   const event::Values& values) const {
     const Configuration& suggested = suggestion.configuration;
-    if (suggestion.repeats) request.duplicates = Duplicates::allow();
-    if (!request.admits(study_, suggested)) return false;
-    (void)study_.space().configuration(suggested.values());
+    if (suggestion.repeats ? !study_.space().satisfies(suggested) : !request.admits(study_, suggested))
+        return false;
+    (void)study_.space().configuration(values);
     return request.complete(study_.space(), suggested.native()) == suggested;  // keeps to the fixed values
 }
 
