@@ -1,3 +1,6 @@
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <exception>
@@ -74,6 +77,13 @@ int run(const std::vector<std::string>& words) {
 }
 
 }  // namespace
+
+/// Whether standard output is a pipe that nobody reads any more.
+bool reader_went_away() {
+    pollfd out{STDOUT_FILENO, POLLOUT, 0};
+    return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 }  // namespace attune::program
 
 int main(int argc, char** argv) {
@@ -81,6 +91,7 @@ int main(int argc, char** argv) {
     try {
         const int exit_code = attune::program::run({argv + 1, argv + argc});
         if (std::cout.flush()) return exit_code;
+        if (attune::program::reader_went_away()) return exit_code;  // as `head` does when it has enough
         std::cerr << "attune: standard output cannot be written, so what was to be told is incomplete\n";
         return attune::program::refused;
     } catch (const std::exception& error) {

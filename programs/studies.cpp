@@ -28,6 +28,12 @@ std::string problem_line(const StudySummary& study) {
     return shown(study.address) + ": " + problem;
 }
 
+/// Of a copy or a renamed study, whose own name is the one that it was made with.
+std::string made_elsewhere(const StudySummary& study) {
+    const std::string here = default_name(StorageAddress::parse(study.address));
+    return here == study.name ? "" : ", here called '" + first_line(here) + "'";
+}
+
 int print_list(const std::string& place) {
     std::size_t unreadable = 0;
     const std::vector<StudySummary> studies = list_studies(place);
@@ -38,9 +44,9 @@ int print_list(const std::string& place) {
         else if (study.name.empty())
             std::cout << shown(study.address) << ": holds no study yet\n";
         else
-            std::cout << fmt::format("{}: study '{}', {} of {} finished, {}\n", shown(study.address),
-                                     first_line(study.name), study.finished, counted(study.trials, "trial"),
-                                     counted(study.events, "event"));
+            std::cout << fmt::format("{}: study '{}'{}, {} of {} finished, {}\n", shown(study.address),
+                                     first_line(study.name), made_elsewhere(study), study.finished,
+                                     counted(study.trials, "trial"), counted(study.events, "event"));
     }
     if (studies.empty()) std::cerr << "attune: " << shown(place) << ": holds no studies\n";
     if (unreadable == 0) return success;

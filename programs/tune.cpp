@@ -175,7 +175,7 @@ change, and with --change-space the space: earlier trials stay evidence. Look on
 
 Failures: a trial whose program fails for its configuration is a result (other exit codes, crashes, time limits, no objective in
 the output). Failures that are not the configuration's fault (exit code 75, killed from outside) are tried again --retries times
-and are not counted as trials. --max-failures failed trials in a row, of either kind, end the run; a program that cannot be
+and are not counted as trials; a program that is killed each time is taken for one whose configuration needs too much memory, and counts. --max-failures failed trials in a row, of either kind, end the run; a program that cannot be
 started at all ends it at once.
 
 Exit codes:

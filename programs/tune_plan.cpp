@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <iostream>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include "attune/storage/open.hpp"
+#include "attune/strategy/grid.hpp"
 #include "attune/tune/tuner.hpp"
 #include "commands.hpp"
 #include "open_journal.hpp"
@@ -85,6 +89,37 @@ void adopt_existing(TunePlan& plan) try {
     plan.setup.adopt(*plan.existing);
 } catch (const InvalidSpace& error) {
     throw InvalidSpace(std::string(error.what()) + " (say it with --old-trials name=value)");
+}
+
+/// How many configurations a grid has at most: conditions and constraints leave fewer.
+double grid_size(const StudySetup& setup) {
+    const auto option = [&](const std::string& name, double otherwise) {
+        const auto found = setup.strategy.options.find(name);
+        if (found == setup.strategy.options.end()) return otherwise;
+        const auto* levels = std::get_if<std::int64_t>(&found->second);
+        return levels != nullptr ? static_cast<double>(*levels) : otherwise;
+    };
+    const double levels = option("levels", GridOptions{}.levels);
+    double size = 1;
+    for (const Parameter& p : setup.space.parameters()) {
+        const bool is_fixed =
+            std::ranges::any_of(setup.fixed, [&](const auto& value) { return value.first == p.name; });
+        const double own = option("levels_of." + p.name, p.is_grid() ? p.cardinality() : levels);
+        size *= is_fixed ? 1 : std::min(own, p.cardinality());
+    }
+    return size;
+}
+
+/// Fewer trials than a grid has configurations see one corner of the space.
+std::string grid_text(const TunePlan& plan) {
+    const double size = plan.setup.strategy.name == "grid" ? grid_size(plan.setup) : 0;
+    if (!plan.limits.max_trials || size <= static_cast<double>(*plan.limits.max_trials)) return {};
+    return fmt::format(
+        "note: the grid has up to {:.6g} configurations, asked for one after the other: {} see one corner of "
+        "the "
+        "space; say fewer levels (--strategy-option levels=3), more --trials, or --strategy sobol, which "
+        "spreads any number evenly\n",
+        size, counted(*plan.limits.max_trials, "trial"));
 }
 
 /// The command line of a first trial of a study that is not kept.
@@ -184,6 +219,7 @@ std::string notes_text(const TunePlan& plan) {
             "anew "
             "each time\n",
             plan.setup.strategy.name);
+    text += grid_text(plan);
     const Limits& limits = plan.limits;
     if (!limits.max_trials && !limits.max_duration && !limits.target &&
         !limits.max_trials_without_improvement && !plan.may_converge)

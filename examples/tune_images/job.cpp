@@ -71,8 +71,8 @@ std::string describe(const ViewTrial& trial) {
     if (trial.retrained)
         return fmt::format("{}, {:.3f} with loss {:.3f} where it was: {}", unseen, trial.retrained->accuracy,
                            trial.retrained->loss,
-                           trial.taken ? "taken, the loss falls" : "left, it does not help");
-    return unseen + (trial.taken ? ": taken" : ": left, it mixes up classes or was not needed");
+                           trial.taken ? "taken, the loss falls" : "not used, it does not help");
+    return unseen + (trial.taken ? ": taken" : ": not used");
 }
 
 /// Where trials of these depths cut the network, from the last cut on.

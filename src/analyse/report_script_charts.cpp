@@ -82,7 +82,11 @@ function curves() {
       f.plot.append(svg("path", {d: path, fill: "none", "stroke-linejoin": "round", "stroke-linecap": "round", stroke: best ? "var(--best)" : stateColour(l.trial.state),
         "stroke-width": best ? 2.6 : 1.4, "stroke-opacity": best ? 1 : lines.length > 400 ? .15 : lines.length > 100 ? .35 : .6}));
       if (metric === goals[0] && l.trial.numbers && Number.isFinite(num(l.trial.numbers.forecast))) forecasts.push({trial: l.trial, from: last});
-      if (best) stars.push(bestMark(last.x, last.y));
+      if (best) {
+        // Where the value that makes it the best was reported; the end where it was told otherwise.
+        const made = goal < 0 ? undefined : l.pairs.find(p => p && p[1] === l.trial.y[goal]);
+        stars.push(made ? bestMark(f.X.at(made[0]), f.Y.clamp(made[1])) : bestMark(last.x, last.y));
+      }
       else if (l.trial.state !== "completed" || !path.includes("L")) ends.push(last);
     }
     // Where a trial was ended on a forecast: the interval in which it was expected to end.

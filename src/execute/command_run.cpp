@@ -286,8 +286,10 @@ void CommandRun::conclude() {
             fmt::format("attempt {} of {}: {}", attempts, options_.retry.max_attempts, result_.reason);
     if (attempts < 2 || kills_ != attempts) return;
     result_.fault = CommandFault::configuration;
-    result_.reason = fmt::format("killed in all {} attempts, so this configuration needs too much memory; {}",
-                                 attempts, result_.reason);
+    result_.reason = fmt::format(
+        "killed from outside in all {} attempts, which is taken for the configuration's fault (for want of "
+        "memory, mostly); {}",
+        attempts, result_.reason);
 }
 
 }  // namespace detail

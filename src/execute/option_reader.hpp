@@ -25,6 +25,11 @@ class OptionReader {
     OptionReader(std::string owner, const std::map<std::string, Value>& values)
         : owner_(std::move(owner)), values_(values) {}
 
+    /// Throws InvalidOption where an option that has no default is not given.
+    void require(const std::string& name, const std::string& meaning) const {
+        if (!values_.contains(name))
+            throw InvalidOption(fmt::format("{}: needs the option '{}', {}", owner_, name, meaning));
+    }
     void take(const std::string& name, int& field) {
         const Value* value = find(name);
         if (value == nullptr) return;

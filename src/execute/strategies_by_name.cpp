@@ -141,6 +141,7 @@ StrategyRegistry StrategyRegistry::standard() {
     registry.add("freeze_thaw", [](const Options& options) {
         OptionReader reader("freeze_thaw", options);
         FreezeThawOptions freeze;
+        reader.require("horizon", "the step at which a trial is fully trained, such as horizon=50");
         reader.take("horizon", freeze.horizon);
         reader.take("budget_steps", freeze.budget_steps);
         reader.take("trials", freeze.trials);

@@ -2,8 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <Eigen/Eigenvalues>
 #include <cmath>
 #include <limits>
+#include <vector>
+
+#include "attune/study/random_stream.hpp"
 
 namespace {
 
@@ -61,8 +65,37 @@ TEST_CASE("the metric compares numbers by difference, choices by equality, and p
     };
     CHECK(distances({0.25, 0, 0.5, 1}, {0.75, 3, 0.25, 1}) == std::vector<double>{0.25, 1, 0.0625, 0, 0, 0});
     CHECK(distances({0, 1, inactive, 1}, {0, 1, inactive, 2}) == std::vector<double>{0, 0, 0, 1, 0, 0});
-    CHECK(distances({0, 1, inactive, 1}, {0, 1, 0.9, inactive}) == std::vector<double>{0, 0, 0, 0, 1, 1});
+    CHECK(distances({0, 1, inactive, 1}, {0, 1, 1, inactive}) == std::vector<double>{0, 0, 0.25, 0.5, 1, 1});
+    CHECK(distances({0, 1, 0, inactive}, {0, 1, inactive, inactive}) ==
+          std::vector<double>{0, 0, 0.25, 0, 1, 0});
     CHECK_THROWS_AS(attune::InputMetric({}), attune::InvalidOption);
+}
+
+TEST_CASE("correlations over inactive values are positive definite, however little presence matters") {
+    const attune::InputMetric metric({{attune::DimensionKind::numeric, true},
+                                      {attune::DimensionKind::categorical, true},
+                                      {attune::DimensionKind::numeric, false}});
+    attune::RandomStream stream(5, 0, attune::Purpose::user);
+    for (int repeat = 0; repeat < 200; ++repeat) {
+        constexpr Eigen::Index n = 24;
+        attune::Points points(n, 3);
+        for (Eigen::Index i = 0; i < n; ++i)
+            points.row(i) << (stream.uniform() < 0.4 ? inactive : stream.uniform()),
+                (stream.uniform() < 0.4 ? inactive : std::floor(4 * stream.uniform())), stream.uniform();
+        double weights[5];
+        for (double& weight : weights) weight = std::exp(stream.uniform(std::log(1e-3), std::log(1e2)));
+        Eigen::ArrayXd squares(n), column(n);
+        Eigen::MatrixXd covariance(n, n);
+        for (Eigen::Index j = 0; j < n; ++j) {
+            for (Eigen::Index i = 0; i < n; ++i)
+                squares[i] = metric.weighted(&points(i, 0), &points(j, 0), weights);
+            attune::SquaredExponential::correlate(squares, column);
+            covariance.col(j) = column;
+        }
+        const double least = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(covariance).eigenvalues()[0];
+        CAPTURE(repeat);
+        REQUIRE(least > -1e-12 * n);
+    }
 }
 
 TEST_CASE("hyperparameters outside their range are refused with their value") {

@@ -28,6 +28,11 @@ TEST_CASE("strategies are made by name, and a wrong name or option lists the kno
     CHECK_THROWS_WITH_AS((void)registry.make("grid", {{"levels", std::string("3")}}),
                          "grid: levels is the text \"3\"; it must be a number, without quotation marks",
                          InvalidOption);
+    CHECK_THROWS_WITH_AS(
+        (void)registry.make("freeze_thaw"),
+        "freeze_thaw: needs the option 'horizon', the step at which a trial is fully trained, "
+        "such as horizon=50",
+        InvalidOption);
     CHECK_THROWS_AS((void)registry.make("grid", {{"levels", std::int64_t{0}}}), InvalidOption);
 }
 

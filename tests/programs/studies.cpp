@@ -59,7 +59,7 @@ TEST_CASE("studies rename: in a database the name alone will do") {
     CHECK(attune.run({"studies", "rename", "sqlite:///s.db?study=two", "sqlite:///s.db?study=second"}) == 0);
     CHECK(attune.run({"studies", "rename", "a.attune", "b.attune"}) == 0);
     CHECK(attune.run({"studies", "list", "s.db"}) == 0);
-    holds(attune.out(), "?study=first: study 'one'");  // what it was made as stays
+    holds(attune.out(), "?study=first: study 'one', here called 'first'");  // what it was made as stays
     holds(attune.out(), "?study=second: ");
     CHECK(fs::exists(folder.path() / "b.attune"));
     CHECK(attune.run({"report", "sqlite:///s.db?study=first"}) == 0);

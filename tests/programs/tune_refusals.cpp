@@ -189,6 +189,12 @@ TEST_CASE("several objectives are stopped by dominance unless something else is 
     CHECK(attune.out().find("stopping: median") != std::string::npos);
     CHECK(attune.run(tune_arguments({"--check-only"})) == 0);
     CHECK(attune.out().find("stopping: median") != std::string::npos);
+    const auto grid = [&](const std::string& trials) {
+        REQUIRE(attune.run(tune_arguments({"--check-only", "--strategy", "grid", "--trials", trials})) == 0);
+        return attune.out().find("note: the grid has up to 16 configurations") != std::string::npos;
+    };
+    CHECK(grid("15"));
+    CHECK_FALSE(grid("16"));
 }
 
 TEST_CASE("an existing study is gone on with as it was begun, and another wish is refused") {

@@ -31,11 +31,16 @@ struct InputDimension {
 /// What makes two configurations differ: a list of squared distances, each with a length scale of its own.
 ///
 /// Component j < d belongs to dimension j: the squared difference of two numeric values, or 0 and 1 for equal
-/// and different choices; 0 unless both are active. After them stands one component for each conditional
-/// dimension: 1 where exactly one of the two points has it active, else 0. Two points in which a parameter is
-/// inactive are thus not set apart by it, and how much its presence alone matters is learnt (compare Hutter
-/// and Osborne, "A kernel for hierarchical parameter spaces", 2013, whose distance ties the two together).
-/// Immutable after construction; may be read from several threads.
+/// and different choices. A value that is inactive lies in the middle of the range, or as far from every
+/// choice as the middle of very many is (1/2), so that two points in which a parameter is inactive are not
+/// set apart by it. After them stands one component for each conditional dimension: 1 where exactly one of
+/// the two points has it active, else 0; how much presence alone matters is learnt.
+///
+/// So weighted, the distances are those of points in a Euclidean space, whatever the weights, and every
+/// correlation of it is positive definite. That would not hold for an inactive value that is equally far from
+/// all numbers, since no point is equally far from three points of a line (Hutter and Osborne, "A kernel for
+/// hierarchical parameter spaces", 2013, bend the line instead). Immutable after construction; may be read
+/// from several threads.
 class InputMetric {
   public:
     explicit InputMetric(std::vector<InputDimension> dimensions) : dimensions_(std::move(dimensions)) {
@@ -56,7 +61,7 @@ class InputMetric {
     /// Whether every dimension is numeric and always active, so that nothing needs to be told apart.
     [[nodiscard]] bool is_plain() const noexcept { return plain_; }
 
-    /// Whether component `c` is a choice or a presence, whose squared distance is 0 or 1.
+    /// Whether component `c` is a choice or a presence, whose squared distance takes a few values of up to 1.
     [[nodiscard]] bool is_discrete(std::size_t c) const {
         return c >= dimensions_.size() || dimensions_[c].kind == DimensionKind::categorical;
     }
@@ -82,12 +87,10 @@ class InputMetric {
         return sum;
     }
 
-    /// Derivative of `weighted` with respect to a[j]: zero where j is categorical or inactive in either
-    /// point.
+    /// Derivative of `weighted` with respect to a[j]: zero where j is categorical or inactive in `a`.
     [[nodiscard]] double weighted_slope(std::size_t j, double a, double b, const double* weights) const {
-        if (dimensions_[j].kind == DimensionKind::categorical) return 0.0;
-        const double difference = a - b;
-        return std::isnan(difference) ? 0.0 : 2.0 * weights[j] * difference;
+        if (dimensions_[j].kind == DimensionKind::categorical || std::isnan(a)) return 0.0;
+        return 2.0 * weights[j] * (a - or_middle(b));
     }
 
     /// Throws InvalidOption where `points` has another number of columns.
@@ -111,8 +114,14 @@ class InputMetric {
         return (sums[0] + sums[2]) + (sums[1] + sums[3]);
     }
 
+    static double or_middle(double unit) { return std::isnan(unit) ? 0.5 : unit; }
+
     static double squared_distance(const InputDimension& dimension, double a, double b) {
-        if (dimension.conditional && (std::isnan(a) || std::isnan(b))) return 0.0;
+        if (dimension.conditional && (std::isnan(a) || std::isnan(b))) {
+            if (std::isnan(a) && std::isnan(b)) return 0.0;
+            if (dimension.kind == DimensionKind::categorical) return 0.5;
+            a = or_middle(a), b = or_middle(b);
+        }
         if (dimension.kind == DimensionKind::categorical) return a == b ? 0.0 : 1.0;
         return (a - b) * (a - b);
     }

@@ -15,8 +15,10 @@ namespace attune {
 /// from values which the configurations led to.
 ///
 /// Matern 5/2 over the parameters' coordinates in the unit cube (Rasmussen and Williams, "Gaussian Processes
-/// for Machine Learning", 2006, section 4.2); different choices, and a parameter that is active in one
-/// configuration only, count as far as the ends of a range. A value type; const members are thread-safe.
+/// for Machine Learning", 2006, section 4.2); different choices count as far as the ends of a range, and so
+/// does an end of it from where the parameter is inactive (nearly as far from its middle: distances that
+/// points of a Euclidean space have, or else correlations would not be positive definite). A value type;
+/// const members are thread-safe.
 class ConfigurationLikeness {
   public:
     /// Coordinates of a configuration, one for each parameter that varies; NaN where inactive.
@@ -52,10 +54,8 @@ class ConfigurationLikeness {
 
     [[nodiscard]] double correlation(const Place& a, const Place& b) const {
         double square = 0;
-        for (std::size_t j = 0; j < lengths_.size(); ++j) {
-            const double apart = distance(j, a[j], b[j]) / lengths_[j];
-            square += apart * apart;
-        }
+        for (std::size_t j = 0; j < lengths_.size(); ++j)
+            square += squared_distance(j, a[j], b[j]) / (lengths_[j] * lengths_[j]);
         const double r = std::sqrt(5 * square);
         return (1 + r + r * r / 3) * std::exp(-r);
     }
@@ -85,10 +85,12 @@ class ConfigurationLikeness {
     }
 
   private:
-    [[nodiscard]] double distance(std::size_t j, double a, double b) const {
-        if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b) ? 0 : 1;
+    [[nodiscard]] double squared_distance(std::size_t j, double a, double b) const {
+        if (std::isnan(a) && std::isnan(b)) return 0;
         if (is_choice_[j] != 0) return a == b ? 0 : 1;
-        return a - b;
+        const bool presence = std::isnan(a) || std::isnan(b);
+        const double apart = (std::isnan(a) ? 0.5 : a) - (std::isnan(b) ? 0.5 : b);
+        return apart * apart + (presence ? 0.75 : 0);
     }
 
     /// To mean 0 and variance 1; false where they do not differ.
