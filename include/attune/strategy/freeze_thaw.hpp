@@ -27,7 +27,7 @@ struct FreezeThawOptions {
     double first_steps = 0;   ///< every trial's first look; 0: 6 %, less where the budget is scarce
     double increment = 0;     ///< steps of one going on; 0: a fifty-second of the horizon, at least 1
     double look_share = 0.4;  ///< without a plan: share of the steps that goes into first looks
-    double confidence = 3;  ///< without a budget: deviations that a forecast may be better than its mean
+    double confidence = 3;    ///< without a budget: deviations that a forecast may be better than its mean
 
     /// Throws InvalidOption.
     void validate() const {
