@@ -65,21 +65,25 @@ Database::Database(std::filesystem::path path, Access access, double patience_se
     try {
         open(access);
     } catch (...) {
-        sqlite3_close_v2(connection_);
+        close();
         throw;
     }
 }
 
-Database::~Database() {
+Database::~Database() { close(); }
+
+/// A connection lives on in SQLite as long as one of its statements does.
+void Database::close() {
     for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
-    sqlite3_close_v2(connection_);
+    statements_.clear();
+    sqlite3_close_v2(std::exchange(connection_, nullptr));
 }
 
 void Database::open(Access access) {
     if (!path_.parent_path().empty() && !std::filesystem::exists(path_.parent_path()))
         throw StorageError(path_.string() + ": its folder does not exist");
     const auto connect = [&](const std::string& suffix, int flags) {
-        sqlite3_close_v2(std::exchange(connection_, nullptr));
+        close();
         const int result = sqlite3_open_v2(("file:" + escaped(path_.string()) + suffix).c_str(), &connection_,
                                            flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
         if (result != SQLITE_OK) fail(result);

@@ -90,6 +90,7 @@ class Database {
   private:
     friend class Transaction;
     void open(Access access);
+    void close();
     void enter_write_ahead_mode();
     static int wait_a_little(void* database, int times);
 
