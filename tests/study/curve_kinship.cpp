@@ -117,6 +117,28 @@ TEST_CASE("a trial is expected to do as those did that are like it") {
     CHECK(open.of(7).mean < open.of(6).mean - 0.05);
 }
 
+TEST_CASE("a trial that ends with another configuration is as if it had been asked with it") {
+    const SearchSpace space = square();
+    const auto young = falling(false, 1, 8);
+    const auto told = [&](double x_of_last, bool moves) {
+        CurveKinship kinship;
+        kinship.begin(space, horizon, 2);
+        for (std::size_t i = 0; i < 12; ++i) {
+            const bool right = i % 2 == 1;
+            const auto losses = falling(right, 1 + 0.01 * static_cast<double>(i), horizon);
+            kinship.note(i, space, at(space, right ? 0.9 : 0.1, 0.08 * static_cast<double>(i)), losses, true,
+                         losses.back().value);
+        }
+        kinship.note(12, space, at(space, moves ? 0.12 : x_of_last, 0.5), young, false, 0);
+        kinship.draw(0.2);
+        kinship.note(12, space, at(space, x_of_last, 0.5), young, false, 0);
+        kinship.draw(0.2);
+        return kinship.of(12).mean;
+    };
+    CHECK(told(0.88, true) == told(0.88, false));
+    CHECK(told(0.88, false) != told(0.12, false));
+}
+
 TEST_CASE("where nothing varies, configurations tell nothing") {
     SearchSpace space;
     (void)space.categorical("only", {"one"});

@@ -84,7 +84,7 @@ class CurveForecasts {
             standing.step = trial.reports.empty() ? horizon_ : trial.reports.back().step;
             if (!standing.ended) return tell_kin(study, trial, {}, false);
             std::vector<CurvePoint> points = losses(trial);
-            lessons_.learn(trial.number, points, standing.outlook.drift, horizon_);
+            if (!asks_kin()) return lessons_.learn(trial.number, points, standing.outlook.drift, horizon_);
             std::erase_if(points, [](const CurvePoint& p) { return !std::isfinite(p.value); });
             tell_kin(study, trial, points, true);
             return;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "attune/space/space.hpp"
@@ -51,7 +52,7 @@ class CurveKinship {
               std::span<const CurvePoint> losses, bool ended, double final) {
         if (trial >= members_.size()) members_.resize(trial + 1);
         Member& member = members_[trial];
-        if (member.place.empty()) member.place = likeness_.place(space, configuration);
+        move_to(member, likeness_.place(space, configuration));
         const bool gone_on = member.points.size() <= losses.size() &&
                              std::equal(member.points.begin(), member.points.end(), losses.begin());
         if (!gone_on) member.levels.clear();
@@ -101,6 +102,14 @@ class CurveKinship {
         CurveForecast forecast;
         int level = 0;  ///< how far it has come, on the scale of CurveShape::at; 0: no forecast
     };
+
+    /// A trial may end with another configuration than it was asked with; nothing of the former may stay.
+    void move_to(Member& member, ConfigurationLikeness::Place place) {
+        const auto same = [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); };
+        if (std::ranges::equal(member.place, place, same)) return;
+        if (!member.place.empty()) alike_.clear(), fitted_.clear();
+        member.place = std::move(place);
+    }
 
     /// Without a drift where nothing had been reported yet.
     [[nodiscard]] CurveOutlook stood_at(std::span<const CurvePoint> losses, int level) const {
