@@ -76,14 +76,13 @@ int run(const std::vector<std::string>& words) {
     return exit_code;
 }
 
-}  // namespace
-
 /// Whether standard output is a pipe that nobody reads any more.
 bool reader_went_away() {
     pollfd out{STDOUT_FILENO, POLLOUT, 0};
     return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
+}  // namespace
 }  // namespace attune::program
 
 int main(int argc, char** argv) {

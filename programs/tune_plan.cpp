@@ -117,7 +117,8 @@ std::string grid_text(const TunePlan& plan) {
     return fmt::format(
         "note: the grid has up to {:.6g} configurations, asked for one after the other: {} see one corner of "
         "the "
-        "space; say fewer levels (--strategy-option levels=3), more --trials, or --strategy sobol, which "
+        "space; say fewer levels (--strategy-option levels=3, for integers levels_of.NAME=3), more --trials, "
+        "or --strategy sobol, which "
         "spreads any number evenly\n",
         size, counted(*plan.limits.max_trials, "trial"));
 }

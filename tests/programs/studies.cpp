@@ -155,6 +155,22 @@ TEST_CASE("three slashes are relative, four absolute, two are refused") {
     }
 }
 
+TEST_CASE("a reader that has enough is no failure") {
+    const test::TemporaryFolder folder;
+    Attune attune(folder.path());
+    std::string requests =
+        R"({"create": {"space": [{"name": "x", "type": "continuous", "low": 0, "high": 1}], "objectives": [{"metric": "y", "direction": "minimize"}], "strategy": {"name": "random"}, "storage": "a.attune"}})"
+        "\n";
+    for (int i = 0; i < 1000; ++i) requests += "{\"ask\": {}}\n";  // more than a pipe holds
+    REQUIRE(attune.run({"ask-tell"}, requests) == 0);
+    const std::string program = (test::build_folder() / "bin" / "attune").string();
+    const std::string line = "cd '" + folder.path().string() + "' && { '" + program +
+                             "' export a.attune 2> err; echo $? > code; } | head -c 1 > /dev/null";
+    CHECK(std::system(line.c_str()) == 0);
+    CHECK(test::contents(folder.path() / "code") == "0\n");
+    CHECK(test::contents(folder.path() / "err").empty());
+}
+
 TEST_CASE("what could not be written is no success") {
     const test::TemporaryFolder folder;
     Attune attune(folder.path());
